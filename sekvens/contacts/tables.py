@@ -1,0 +1,106 @@
+"""Contacts, the names they are known by, their consent, and suppressed addresses."""
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+
+
+class ConsentStatus(StrEnum):
+    """What a contact has agreed to."""
+
+    SUBSCRIBED = "subscribed"  #: agreed
+    UNSUBSCRIBED = "unsubscribed"  #: agreed once, and took it back
+    NEVER_SUBSCRIBED = "never_subscribed"  #: was never asked, or said no
+    PENDING = "pending"  #: asked to confirm, and has not yet
+
+
+class SuppressionReason(StrEnum):
+    """Why an address must not be mailed."""
+
+    BOUNCE = "bounce"  #: the mailbox does not exist
+    COMPLAINT = "complaint"  #: its owner called our mail spam
+    MANUAL = "manual"  #: somebody on the staff said so
+    INVALID = "invalid"  #: no mail server would take it
+
+
+class IdentityKind(StrEnum):
+    """What a shop's backend may call a contact by."""
+
+    USER_ID = "user_id"
+    ANONYMOUS_ID = "anonymous_id"
+
+
+class Contact(Base):
+    """A person. The id is ours: a shop's own may be an address."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    email: Mapped[str | None] = mapped_column(index=True)
+    first_name: Mapped[str | None]
+    last_name: Mapped[str | None]
+    locale: Mapped[str | None]  #: BCP 47, as the shop gave it
+    timezone: Mapped[str | None]  #: IANA name, checked when it was stored
+    country: Mapped[str | None]
+    traits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    merged_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"))
+    created_at: Mapped[datetime]  #: wall time
+    updated_at: Mapped[datetime]  #: wall time
+
+
+class Identity(Base):
+    """One name by which the shop's backend knows a contact."""
+
+    __tablename__ = "identities"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
+
+
+class Consent(Base):
+    """A contact's present consent for one purpose."""
+
+    __tablename__ = "consents"
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    changed_at: Mapped[datetime]  #: shop time of the event that changed it
+
+
+class ConsentChange(Base):
+    """The evidence: each change of consent, with the event it came by."""
+
+    __tablename__ = "consent_changes"
+    __table_args__ = (Index("ix_consent_changes_contact_id_at", "contact_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    purpose: Mapped[str]
+    status: Mapped[str]
+    at: Mapped[datetime]
+    source: Mapped[str]  #: where it was given: a form's name, a checkout, `signal`
+    event_id: Mapped[str]
+
+
+class Suppression(Base):
+    """An address that must not be mailed, by its hash, so that it outlives an erased contact."""
+
+    __tablename__ = "suppressions"
+
+    address_hash: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    source: Mapped[str]
+
+
+def address_hash(address: str) -> str:
+    """Hash an address the one way suppression goes by: trimmed, case folded, SHA-256."""
+    return hashlib.sha256(address.strip().casefold().encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Enrollments: one contact's passage through one flow."""

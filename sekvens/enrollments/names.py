@@ -1,0 +1,50 @@
+"""Names that outlive a deploy: they stand in histories, databases and other people's scripts.
+
+Renaming one orphans what is under way; `tests/replay/test_names_are_pinned.py` pins each of them.
+"""
+
+import hashlib
+import re
+
+#: Task queue of workflows and quick activities.
+FLOWS_QUEUE = "flows"
+#: Task queue of sends alone, so that SES's rate can be a limit on the queue.
+SES_QUEUE = "ses"
+
+SEND_ACTIVITY = "send_message"
+ANSWER_ACTIVITY = "answer_question"
+RECORD_ACTIVITY = "record_signal"
+FINISH_ACTIVITY = "finish_enrollment"
+
+EVENTS_SIGNAL = "events"
+PURCHASE_SIGNAL = "purchase"
+UNSUBSCRIBE_SIGNAL = "unsubscribe"
+RETRY_SIGNAL = "retry"
+SKIP_SIGNAL = "skip"
+EXIT_SIGNAL = "exit"
+VIEW_QUERY = "view"
+
+#: Search attributes (all Keyword), registered by the worker at start.
+CONTACT_ID = "ContactId"
+FLOW_VERSION = "FlowVersion"
+EXIT_REASON = "ExitReason"
+PARKED_REASON = "ParkedReason"
+SEARCH_ATTRIBUTES = (CONTACT_ID, FLOW_VERSION, EXIT_REASON, PARKED_REASON)
+
+#: Memo key that ties a workflow execution to its row.
+ENROLLMENT_ID = "enrollment_id"
+
+_SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def workflow_id(flow: str, contact_id: str, entry_key: str | None) -> str:
+    """Make the deterministic workflow id of an entry: `<flow>/<contact_id>[/<entry_key>]`.
+
+    An entry key comes from outside and may be anything, an address too: one that is not short and
+    plain is replaced by its hash.
+    """
+    if entry_key is None:
+        return f"{flow}/{contact_id}"
+    if not _SAFE_KEY.fullmatch(entry_key):
+        entry_key = "h-" + hashlib.sha256(entry_key.encode()).hexdigest()[:24]
+    return f"{flow}/{contact_id}/{entry_key}"

@@ -1,0 +1,78 @@
+"""Published flow versions, enrollments, and the deliveries that the relay owes them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+
+
+class EnrollmentState(StrEnum):
+    """Where an enrollment stands."""
+
+    ACTIVE = "active"  #: under way
+    PARKED = "parked"  #: held until a person looks
+    ENDED = "ended"  #: over; `exit_reason` says why
+
+
+class FlowVersion(Base):
+    """A flow as published: immutable. `live` marks the version that new contacts enter."""
+
+    __tablename__ = "flow_versions"
+
+    flow: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    definition: Mapped[dict[str, Any]]
+    templates: Mapped[dict[str, Any]]  #: template name -> digest
+    live: Mapped[bool]
+    published_at: Mapped[datetime]  #: wall time
+
+
+class Enrollment(Base):
+    """One contact's passage through one flow."""
+
+    __tablename__ = "enrollments"
+    __table_args__ = (
+        Index("ix_enrollments_contact_id_state", "contact_id", "state"),
+        Index("ix_enrollments_flow_contact_id_started_at", "flow", "contact_id", "started_at"),
+        Index("ix_enrollments_flow_step_id", "flow", "step_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    flow: Mapped[str]
+    flow_version: Mapped[int]
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    entry_key: Mapped[str | None]
+    workflow_id: Mapped[str] = mapped_column(index=True)
+    trigger_event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
+    state: Mapped[str] = mapped_column(default=EnrollmentState.ACTIVE)
+    parked_reason: Mapped[str | None]
+    step_id: Mapped[str | None]  #: the step it stands at, as last written by an activity
+    exit_reason: Mapped[str | None]
+    started_at: Mapped[datetime]  #: shop time
+    ended_at: Mapped[datetime | None]  #: shop time
+    last_seq: Mapped[int] = mapped_column(default=0)  #: the newest delivery's number
+    signalled_at: Mapped[datetime | None]  #: wall time of the relay's last signal: the bounded pace
+    leased_until: Mapped[datetime | None]  #: wall time until which one relay owns the deliveries
+
+
+class Delivery(Base):
+    """What the relay owes one enrollment: its start (`seq` 0) or an event it listens for."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_delivered_at_enrollment_id", "delivered_at", "enrollment_id"),
+    )
+
+    enrollment_id: Mapped[str] = mapped_column(ForeignKey("enrollments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
+    message_id: Mapped[str]  #: the event's `messageId`
+    matched: Mapped[list[Any]]  #: keys of the flow's patterns that the event fits
+    urgent: Mapped[bool]  #: an exit event goes at once, the rest at a bounded pace
+    created_at: Mapped[datetime]  #: wall time
+    delivered_at: Mapped[datetime | None]  #: wall time

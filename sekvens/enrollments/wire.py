@@ -1,0 +1,151 @@
+"""What crosses into and out of Temporal. Fields are only ever added, with defaults.
+
+Ids, step ids, reasons and instants only: no address, name or event payload (invariant 3). The flow
+and the state travel in the form of `sekvens.flows.codec`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from sekvens.flows.codec import JsonObject
+from sekvens.flows.outcomes import Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrollmentInput:
+    """Everything an enrollment needs for the rest of its life, pinned by value."""
+
+    enrollment_id: str
+    contact_id: str
+    flow: JsonObject  #: the `Flow`, by `sekvens.flows.codec.to_json`
+    templates: dict[str, str] = field(default_factory=dict)  #: template name -> digest
+    shop_time: JsonObject = field(default_factory=lambda: {"kind": "shop_time"})
+    started_at: datetime | None = (
+        None  #: shop time of the trigger's admission; None: the first task's
+    )
+    state: JsonObject | None = None  #: carried over a continue-as-new
+    history_events_max: int | None = None  #: continue-as-new earlier than Temporal suggests (tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrollmentResult:
+    """How an enrollment ended."""
+
+    exit_reason: str
+    step_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrollmentEvent:
+    """One event as an enrollment sees it: which of its patterns it fits, and nothing of its content."""
+
+    seq: int  #: position in this enrollment's own sequence, from 1; the high-water mark drops repeats
+    event_id: str  #: the event's `messageId`
+    matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsSignal:
+    """The relay's signal: new events, in order."""
+
+    events: tuple[EnrollmentEvent, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DirectSignal:
+    """What a backend may say when it signals by itself: ids only."""
+
+    event_id: str | None = None  #: the backend's own id for this fact, so that a repeat is harmless
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendInput:
+    """Send the message of one step."""
+
+    enrollment_id: str
+    contact_id: str
+    flow: str
+    flow_version: int
+    step_id: str
+    template: str
+    template_digest: str
+    purpose: str
+    now: datetime  #: shop time
+    due_at: datetime  #: shop time at which the step was reached
+    started_at: datetime  #: shop time at which the enrollment started
+    lateness_seconds_max: float | None = None
+    offer: str | None = None
+    next_step: str | None = None  #: the position once this step is over
+    resume: JsonObject | None = None  #: the `NextLocalTime` question of the wait that follows
+    shop_speed: float = 1.0  #: turns a wall-clock grace into shop time
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendResult:
+    """What became of the message."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerInput:
+    """A question whose answer depends on facts or on time zones."""
+
+    enrollment_id: str
+    contact_id: str
+    question: JsonObject  #: a `Question`, by `sekvens.flows.codec.to_json`
+    now: datetime  #: shop time
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerResult:
+    """The answer: the branch's index (None: otherwise) or the instant asked for."""
+
+    branch: int | None = None
+    instant: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordInput:
+    """Record the fact behind a signal that a backend sent directly, so that the gate sees it too."""
+
+    contact_id: str
+    event_id: str
+    event_name: str
+    order_id: str | None
+    occurred_at: datetime  #: shop time
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishInput:
+    """Close the enrollment's row."""
+
+    enrollment_id: str
+    reason: str
+    step_id: str | None
+    now: datetime  #: shop time
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalLine:
+    """One line of the readable view."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrollmentView:
+    """What the `view` query answers: readable without decoding anything."""
+
+    flow: str
+    version: int
+    contact_id: str
+    enrollment_id: str
+    status: Literal["under way", "parked", "ended"]
+    step_id: str | None
+    doing: str  #: one sentence: what it waits for, and until when
+    exit_reason: str | None
+    journal: tuple[JournalLine, ...]

@@ -1,0 +1,66 @@
+"""Failures, as opposed to outcomes. The docstring of each class is the operator's message.
+
+SekvensError
+├── SettingsError
+├── UnknownFlow
+├── FlowConflict
+├── TemplateError
+├── NotSent
+│   ├── SesThrottled
+│   ├── SesPaused
+│   ├── SesRejected
+│   └── DispatchTooLate
+├── OutcomeUnknown
+└── LockTimeout
+"""
+
+
+class SekvensError(Exception):
+    """Sekvens could not do what was asked."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class SettingsError(SekvensError):
+    """The settings cannot be used."""
+
+
+class UnknownFlow(SekvensError):
+    """No flow of this name is published. `starter.py flows list` shows those that are."""
+
+
+class FlowConflict(SekvensError):
+    """A published flow version is immutable: raise the version number to publish another definition."""
+
+
+class TemplateError(SekvensError):
+    """An e-mail cannot be made from its template for this contact; the enrollment is parked."""
+
+
+class NotSent(SekvensError):
+    """SES certainly did not take the message; it may be tried again."""
+
+
+class SesThrottled(NotSent):
+    """SES asks for fewer messages a second, or the day's quota is used up."""
+
+
+class SesPaused(NotSent):
+    """SES takes no mail from this account or identity until a person mends it."""
+
+
+class SesRejected(NotSent):
+    """SES refuses this one message, and always will."""
+
+
+class DispatchTooLate(NotSent):
+    """Too much time passed between the claim and the call: the worker was frozen. Nothing was sent."""
+
+
+class OutcomeUnknown(SekvensError):
+    """The answer of SES was lost: it may have the message, and it may not."""
+
+
+class LockTimeout(SekvensError):
+    """Another process held the contact's lock for too long."""

@@ -1,0 +1,1 @@
+"""Events: what contacts do, as the shop's backend posts it."""

@@ -1,0 +1,97 @@
+"""Events as they came, what is folded from them, and the outbox that the relay works off."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+
+#: SQLite increments only a column of type INTEGER.
+AutoId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class ContactEvent(Base):
+    """Something a contact, or a visitor not yet known, did. `message_id` makes it happen once."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_contact_id_name_occurred_at", "contact_id", "name", "occurred_at"),
+        Index("ix_events_anonymous_id", "anonymous_id"),
+    )
+
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
+    message_id: Mapped[str] = mapped_column(unique=True)
+    type: Mapped[str]  #: track, identify, page, alias
+    name: Mapped[str]  #: our spelling of the event's name; for other types, the type
+    contact_id: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"))
+    anonymous_id: Mapped[str | None]
+    properties: Mapped[dict[str, Any]]
+    occurred_at: Mapped[datetime]  #: shop time
+    received_at: Mapped[datetime]  #: wall time
+
+
+class RejectedEvent(Base):
+    """An event that could not be used, kept as it came, with the reason."""
+
+    __tablename__ = "rejected_events"
+
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
+    reason: Mapped[str]
+    raw: Mapped[str]
+    received_at: Mapped[datetime]
+
+
+class OutboxEntry(Base):
+    """A committed event that the relay has not yet turned into deliveries."""
+
+    __tablename__ = "outbox"
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("events.id"), primary_key=True, autoincrement=False
+    )
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+
+
+class Cart(Base):
+    """A contact's cart, folded from product and cart events."""
+
+    __tablename__ = "carts"
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    cart_id: Mapped[str] = mapped_column(primary_key=True)
+    lines: Mapped[list[Any]]  #: [{product_id, name, price, quantity, url, image_url, …}] as posted
+    currency: Mapped[str | None]
+    ordered: Mapped[bool] = mapped_column(default=False)
+    updated_at: Mapped[datetime]  #: shop time
+
+
+class Order(Base):
+    """A contact's order; money is kept as the shop wrote it, in minor-unit-safe text."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index("ix_orders_contact_id_ordered_at", "contact_id", "ordered_at"),)
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    total: Mapped[str | None]  #: a decimal number as text
+    currency: Mapped[str | None]
+    products: Mapped[list[Any]]
+    state: Mapped[str]  #: completed, refunded, cancelled
+    ordered_at: Mapped[datetime]  #: shop time
+
+
+class Visit(Base):
+    """A page that a contact looked at."""
+
+    __tablename__ = "visits"
+    __table_args__ = (Index("ix_visits_contact_id_at", "contact_id", "at"),)
+
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey("events.id"), primary_key=True, autoincrement=False
+    )
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    url: Mapped[str | None]
+    title: Mapped[str | None]
+    at: Mapped[datetime]  #: shop time

@@ -1,0 +1,99 @@
+"""A flow's steps by id, each with the step that follows: the map the interpreter walks on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sekvens.flows.conditions import EventPattern
+from sekvens.flows.definition import ExitRule, Flow
+from sekvens.flows.steps import ExitReason, Purpose, Send, Split, Step, Wait, WaitFor
+
+#: What an unsubscribe does to a flow that is marketing only, without the flow having to say so.
+UNSUBSCRIBE_RULES = (
+    ExitRule(pattern=EventPattern(name="Unsubscribed"), reason=ExitReason.UNSUBSCRIBED),
+    ExitRule(pattern=EventPattern(name="Contact Suppressed"), reason=ExitReason.SUPPRESSED),
+)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A flow with its steps indexed by id; `following[id]` is the next step's id, None at the end."""
+
+    flow: Flow
+    steps: dict[str, Step]
+    following: dict[str, str | None]
+
+    @property
+    def first(self) -> str | None:
+        """The id of the first step."""
+        return self.flow.steps[0].id if self.flow.steps else None
+
+    def enter(self, steps: tuple[Step, ...], after: str) -> str | None:
+        """Name the first step of a branch, or what follows `after` when the branch is empty."""
+        return steps[0].id if steps else self.following[after]
+
+    def is_marketing_only(self) -> bool:
+        """Tell whether every send of the flow is marketing, so that an unsubscribe ends it."""
+        return all(
+            self.flow.purpose_of(step) is Purpose.MARKETING
+            for step in self.steps.values()
+            if isinstance(step, Send)
+        )
+
+    def exit_rules(self) -> tuple[ExitRule, ...]:
+        """List the flow's exit rules, those that the law adds included; the first match wins."""
+        added = UNSUBSCRIBE_RULES if self.is_marketing_only() else ()
+        return self.flow.exit_when + added
+
+    def listens(self) -> tuple[EventPattern, ...]:
+        """List every event the flow cares about: only these are ever signalled to an enrollment."""
+        patterns = [rule.pattern for rule in self.exit_rules()]
+        for step in self.steps.values():
+            if isinstance(step, Wait):
+                patterns.extend(step.restart_on)
+            elif isinstance(step, WaitFor):
+                patterns.append(step.pattern)
+        return tuple({pattern.key: pattern for pattern in patterns}.values())
+
+    def duration_max(self) -> timedelta:
+        """Tell the longest time the flow's waits can add up to, restarts and local times aside."""
+        return _longest(self.flow.steps)
+
+
+def compile_flow(flow: Flow) -> Graph:
+    """Index a flow's steps. A duplicate id keeps its first step; `validate` reports it."""
+    steps: dict[str, Step] = {}
+    following: dict[str, str | None] = {}
+    for step, next_id in _walk(flow.steps, None):
+        if step.id not in steps:
+            steps[step.id] = step
+            following[step.id] = next_id
+    return Graph(flow, steps, following)
+
+
+def branches(step: Step) -> tuple[tuple[Step, ...], ...]:
+    """List a step's branches, in the order they are written; empty for a step that has none."""
+    if isinstance(step, WaitFor):
+        return (step.then, step.otherwise)
+    if isinstance(step, Split):
+        return (*(case.steps for case in step.cases), step.otherwise)
+    return ()
+
+
+def _walk(steps: tuple[Step, ...], after: str | None) -> Iterator[tuple[Step, str | None]]:
+    for index, step in enumerate(steps):
+        next_id = steps[index + 1].id if index + 1 < len(steps) else after
+        yield step, next_id
+        for branch in branches(step):
+            yield from _walk(branch, next_id)
+
+
+def _longest(steps: tuple[Step, ...]) -> timedelta:
+    total = timedelta(0)
+    for step in steps:
+        if isinstance(step, Wait):
+            total += step.duration
+        elif isinstance(step, WaitFor):
+            total += step.timeout
+        total += max((_longest(branch) for branch in branches(step)), default=timedelta(0))
+    return total

@@ -1,0 +1,35 @@
+"""Shop time: the clock that waits, caps, quiet hours and lateness go by.
+
+It equals wall time except in a demo, where days pass quickly. Wall time (ledger, locks, grace,
+signatures) is never scaled.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopTime:
+    """Shop time runs `speed` times as fast as wall time since `origin`, when the two were equal."""
+
+    origin: datetime | None = None
+    speed: float = 1.0
+    kind: Literal["shop_time"] = "shop_time"
+
+    def at(self, wall: datetime) -> datetime:
+        """Tell the shop time at a wall time."""
+        return wall if self.origin is None else self.origin + (wall - self.origin) * self.speed
+
+    def wall_delay(self, shop_delay: timedelta) -> timedelta:
+        """Tell how long a stretch of shop time takes on the wall clock."""
+        return shop_delay / self.speed
+
+
+def shop_time(day_lasts: timedelta, origin: datetime) -> ShopTime:
+    """Make the shop time in which a day passes in `day_lasts` of wall time; 24 h is real time."""
+    if day_lasts == DAY:
+        return ShopTime()
+    return ShopTime(origin=origin, speed=DAY / day_lasts)

@@ -1,0 +1,1 @@
+"""Messages: the ledger, the gate, and how an e-mail is made."""

@@ -1,0 +1,64 @@
+"""The ledger of messages, and templates by their digest."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+
+
+class MessageState(StrEnum):
+    """Where a message stands. The transitions and their stories are in docs/message-lifecycle.md."""
+
+    PENDING = "pending"  #: claimed; SES certainly does not have it
+    DISPATCHING = "dispatching"  #: SES is being called, or was, and nobody heard the answer
+    ACCEPTED = "accepted"  #: SES took it
+    SKIPPED = "skipped"  #: not sent, on purpose: see `skip_reason`
+
+
+class Message(Base):
+    """One e-mail to one contact: exactly one row per enrollment and step, written before SES is called."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("enrollment_id", "step_id"),
+        Index("ix_messages_contact_id_state", "contact_id", "state"),
+        Index("ix_messages_accepted_at", "accepted_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)  #: SES's `message_id` tag
+    enrollment_id: Mapped[str] = mapped_column(ForeignKey("enrollments.id"))
+    step_id: Mapped[str]
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    flow: Mapped[str]
+    flow_version: Mapped[int]
+    template: Mapped[str]
+    template_digest: Mapped[str]
+    purpose: Mapped[str]
+    state: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)  #: how often SES was, or may have been, called
+    skip_reason: Mapped[str | None]
+    resent_in_doubt: Mapped[bool] = mapped_column(
+        default=False
+    )  #: an earlier attempt may have arrived
+    ses_message_id: Mapped[str | None] = mapped_column(index=True)
+    note: Mapped[str | None]  #: the last refusal in SES's words; no address
+    claimed_at: Mapped[datetime]  #: wall time
+    dispatched_at: Mapped[datetime | None]  #: wall time
+    accepted_at: Mapped[datetime | None]  #: wall time
+    sent_on: Mapped[datetime | None]  #: shop time at which SES took it
+
+
+class Template(Base):
+    """An e-mail's source in every locale with the layout it was published with, by content."""
+
+    __tablename__ = "templates"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(index=True)
+    sources: Mapped[dict[str, Any]]  #: locale -> Markdown source, front matter included
+    layout: Mapped[dict[str, Any]]  #: file name -> source: layout and blocks
+    published_at: Mapped[datetime]  #: wall time

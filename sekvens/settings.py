@@ -1,0 +1,157 @@
+"""Settings: one TOML file, overridden by the environment; without either, the sample shop on this machine.
+
+`SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
+`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. Temporal's
+connection is not here: it is Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sekvens.errors import SettingsError
+from sekvens.flows.shop_time import DAY, ShopTime, shop_time
+from sekvens.shop import Shop
+
+SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the facts are kept."""
+
+    #: SQLAlchemy URL: `sqlite:///file` or `postgresql+psycopg://…`
+    url: str = "sqlite:///var/sekvens.db"
+
+
+class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The HTTP API that the shop's backend posts to."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    #: how the outside reaches it: the base of unsubscribe links
+    public_url: str = "http://127.0.0.1:8080"
+    #: write keys, as in Segment; better given by SEKVENS_API__WRITE_KEYS (comma-separated)
+    write_keys: tuple[str, ...] = ()
+    #: signs the links in e-mails; at least 32 characters; better given by the environment
+    link_secret: str = ""
+
+
+class SesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Amazon SES, or the local SES."""
+
+    #: empty: Amazon's own endpoint for the region
+    endpoint_url: str = ""
+    region: str = "eu-north-1"
+    configuration_set: str = ""
+    #: threads that send at once in one worker
+    concurrency: int = 20
+
+
+class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Safety rails."""
+
+    #: false: only addresses on the allow-list are mailed
+    production: bool = False
+    #: addresses (`me@shop.se`) and domains (`@shop.se`)
+    allow_list: tuple[str, ...] = ()
+    #: a new identity's daily limits, by day since `warm_up_from`; after the last, no limit
+    warm_up: tuple[int, ...] = ()
+    warm_up_from: date | None = None
+    #: an unknown outcome is settled after this long without evidence (wall time)
+    grace_seconds: int = 1800
+    #: … and a transactional message is sent again after this long
+    resend_seconds: int = 7200
+
+
+class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Shop time."""
+
+    #: how many seconds a day of shop time lasts; anything but 86400 is for demos only
+    day_seconds: float = 86400.0
+    #: the instant at which shop time and wall time were equal (demos)
+    origin: datetime | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set."""
+
+    shop: Shop
+    database: DatabaseSettings = DatabaseSettings()
+    api: ApiSettings = ApiSettings()
+    ses: SesSettings = SesSettings()
+    sending: SendingSettings = SendingSettings()
+    clock: ClockSettings = ClockSettings()
+
+    def shop_time(self) -> ShopTime:
+        """Tell how shop time runs.
+
+        Raises:
+            SettingsError: days pass quickly and SES is not local, or no origin is set.
+        """
+        day_lasts = timedelta(seconds=self.clock.day_seconds)
+        if day_lasts == DAY:
+            return ShopTime()
+        if not is_local(self.ses.endpoint_url):
+            raise SettingsError(
+                f"clock.day_seconds is {self.clock.day_seconds:g}, but ses.endpoint_url is "
+                f"{self.ses.endpoint_url or 'Amazon SES'}: days may pass quickly only with a local SES, "
+                "or a year of e-mails would reach real people in minutes. Set day_seconds to 86400."
+            )
+        if (
+            self.clock.origin is None
+            or self.clock.origin.tzinfo is None
+            or day_lasts <= timedelta(0)
+        ):
+            raise SettingsError(
+                "clock.day_seconds other than 86400 needs to be positive, and clock.origin: "
+                "an instant with a zone, such as 2026-11-21T12:00:00Z, the same for every process"
+            )
+        return shop_time(day_lasts, self.clock.origin)
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings file and the environment.
+
+    Raises:
+        SettingsError: a value is missing, unknown or of the wrong kind; the message names it.
+    """
+    given = environ.get("SEKVENS_SETTINGS")
+    path = Path(given or "sekvens.toml")
+    if given and not path.exists():
+        raise SettingsError(f"SEKVENS_SETTINGS names {path}, which does not exist")
+    if not path.exists():
+        path = SAMPLE_SHOP
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    try:
+        return msgspec.convert(_overridden(data, environ), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path} (with SEKVENS_* from the environment): {error}") from error
+
+
+def is_local(endpoint_url: str) -> bool:
+    """Tell whether a URL points at this machine."""
+    host = urlsplit(endpoint_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    for name, value in environ.items():
+        section, found, key = name.removeprefix("SEKVENS_").lower().partition("__")
+        if not name.startswith("SEKVENS_") or not found:
+            continue
+        is_list = key in ("write_keys", "allow_list")
+        data.setdefault(section, {})[key] = value.split(",") if is_list else value
+    return data

