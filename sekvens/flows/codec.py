@@ -34,13 +34,7 @@ def to_json(value: Any) -> Any:
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
         return {key: to_json(item) for key, item in value.items()}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, datetime | time):
-        return value.isoformat()
-    return value
+    return _write_plain(value)
 
 
 def from_json(kind: type[T], data: Any) -> T:
@@ -52,54 +46,97 @@ def from_json(kind: type[T], data: Any) -> T:
     return typing.cast("T", _read(kind, data))
 
 
+def _write_plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime | time):
+        return value.isoformat()
+    return value
+
+
 def _read(hint: Any, data: Any) -> Any:
     origin = typing.get_origin(hint)
-    if origin is typing.Union or isinstance(hint, UnionType):
+    if origin is typing.Union or origin is UnionType:
         return _read_union(typing.get_args(hint), data)
     if origin is tuple:
-        items = typing.get_args(hint)
-        if len(items) == 2 and items[1] is Ellipsis:
-            return tuple(_read(items[0], item) for item in data)
-        return tuple(_read(item_hint, item) for item_hint, item in zip(items, data, strict=True))
+        return _read_tuple(typing.get_args(hint), data)
     if origin in (dict, Mapping):
         return {key: _read(typing.get_args(hint)[1], item) for key, item in data.items()}
     if dataclasses.is_dataclass(hint):
-        return _read_dataclass(typing.cast("type[Any]", hint), data)
+        return _read_dataclass(hint, data)
+    return _read_plain(hint, data)
+
+
+def _read_plain(hint: Any, data: Any) -> Any:
     if hint is timedelta:
         return timedelta(seconds=data)
-    if isinstance(hint, type) and issubclass(hint, datetime | time):
+    if hint in (datetime, time):
         return hint.fromisoformat(data)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(data)
+    if typing.get_origin(hint) is typing.Literal:
+        fits = data in typing.get_args(hint)
+    elif hint is float:
+        fits = isinstance(data, float | int)
+    else:
+        fits = hint is Any or isinstance(data, hint)
+    if not fits:
+        raise TypeError
     return data
 
 
+def _read_tuple(items: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+    if not isinstance(data, list | tuple):
+        raise TypeError
+    if len(items) == 2 and items[1] is Ellipsis:
+        return tuple(_read(items[0], item) for item in data)
+    return tuple(_read(hint, item) for hint, item in zip(items, data, strict=True))
+
+
 def _read_union(options: tuple[Any, ...], data: Any) -> Any:
-    if data is None:
+    if data is None and type(None) in options:
         return None
     if isinstance(data, dict):
         for option in options:
             if dataclasses.is_dataclass(option) and _kind_of(option) == data.get("kind"):
-                return _read_dataclass(typing.cast("type[Any]", option), data)
+                return _read_dataclass(option, data)
         raise CodecError(f"unknown kind {data.get('kind')!r}: written by a newer version?")
     return _read(next(option for option in options if option is not type(None)), data)
 
 
-def _read_dataclass(kind: type[Any], data: Any) -> Any:
+def _read_dataclass(kind: Any, data: Any) -> Any:
+    if not isinstance(data, dict):
+        raise CodecError(f"{kind.__name__} is stored as something that is no object")
     hints = _hints(kind)
     unknown = sorted(set(data) - set(hints))
     if unknown:
         raise CodecError(f"{kind.__name__} has no field {', '.join(unknown)}: a newer version?")
+    values = {name: _read_field(kind, name, item) for name, item in data.items()}
     try:
-        return kind(**{name: _read(hints[name], item) for name, item in data.items()})
+        return kind(**values)
     except TypeError as error:
         raise CodecError(f"{kind.__name__}: {error}") from error
 
 
+def _read_field(kind: Any, name: str, data: Any) -> Any:
+    try:
+        return _read(_hints(kind)[name], data)
+    except CodecError:
+        raise
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        # The value stays out of the message: it may have come from anywhere.
+        raise CodecError(f"{kind.__name__}.{name} is stored in a shape it cannot have") from error
+
+
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
 def _kind_of(kind: Any) -> str | None:
-    return next((f.default for f in dataclasses.fields(kind) if f.name == "kind"), None)
+    default = next(
+        (field.default for field in dataclasses.fields(kind) if field.name == "kind"), None
+    )
+    return default if isinstance(default, str) else None

@@ -1,0 +1,90 @@
+"""When each step of a flow may be reached, counted from the start of an enrollment.
+
+Waits until a time of day depend on the hour and the weekday of the start, so every hour of a week
+is tried. Left out, because a flow cannot know them: restarts, changes of daylight saving, and
+whatever holds a message up.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sekvens.flows.definition import Flow
+from sekvens.flows.graph import branches
+from sekvens.flows.steps import ExitFlow, LocalTime, Split, Step, Wait, WaitFor
+
+DAY = timedelta(days=1)
+WEEK_HOURS = 7 * 24
+
+
+@dataclass(frozen=True)
+class Span:
+    """The earliest and the latest time after the start at which something may be."""
+
+    earliest: timedelta
+    latest: timedelta
+
+    def later(self, earliest: timedelta, latest: timedelta) -> "Span":
+        """Move both ends."""
+        return Span(self.earliest + earliest, self.latest + latest)
+
+    def hull(self, other: "Span | None") -> "Span":
+        """Cover this and another span."""
+        if other is None:
+            return self
+        return Span(min(self.earliest, other.earliest), max(self.latest, other.latest))
+
+
+def timetable(flow: Flow) -> dict[str, Span]:
+    """Tell when each step that can be reached may be reached; the others are left out."""
+    times: dict[str, Span] = {}
+    for hour in range(WEEK_HOURS):
+        start = timedelta(hours=hour)
+        _walk(flow.steps, Span(timedelta(0), timedelta(0)), start, times)
+    return times
+
+
+def _walk(
+    steps: tuple[Step, ...], at: Span, start: timedelta, times: dict[str, Span]
+) -> Span | None:
+    """Note when each of `steps` is reached; return when they are over, None if they never are."""
+    for step in steps:
+        times[step.id] = at.hull(times.get(step.id))
+        after = _after(step, at, start, times)
+        if after is None:
+            return None
+        at = after
+    return at
+
+
+def _after(step: Step, at: Span, start: timedelta, times: dict[str, Span]) -> Span | None:
+    if isinstance(step, Wait):
+        at = at.later(step.duration, step.duration)
+        if step.until is None:
+            return at
+        return Span(_until(step.until, at.earliest, start), _until(step.until, at.latest, start))
+    if isinstance(step, ExitFlow):
+        return None
+    entries = [at] * len(branches(step))
+    if isinstance(step, WaitFor):
+        entries = [at.later(timedelta(0), step.timeout), at.later(step.timeout, step.timeout)]
+    elif not isinstance(step, Split):
+        return at
+    over: Span | None = None
+    for branch, entry in zip(branches(step), entries, strict=True):
+        end = _walk(branch, entry, start, times)
+        over = over if end is None else end.hull(over)
+    return over
+
+
+def _until(local_time: LocalTime, elapsed: timedelta, start: timedelta) -> timedelta:
+    """Move an elapsed time to the next local time, in a week that began at `-start`."""
+    at = timedelta(
+        hours=local_time.at.hour, minutes=local_time.at.minute, seconds=local_time.at.second
+    )
+    now = start + elapsed
+    first_day = now // DAY
+    for day in range(first_day, first_day + 8):
+        instant = day * DAY + at
+        if instant >= now and day % 7 in local_time.weekdays:
+            return instant - start
+    return elapsed

@@ -1,0 +1,1 @@
+"""When an e-mail should arrive, on the contact's own clock."""
