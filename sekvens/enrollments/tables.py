@@ -40,6 +40,7 @@ class Enrollment(Base):
         Index("ix_enrollments_contact_id_state", "contact_id", "state"),
         Index("ix_enrollments_flow_contact_id_started_at", "flow", "contact_id", "started_at"),
         Index("ix_enrollments_flow_step_id", "flow", "step_id"),
+        Index("ix_enrollments_due_at", "due_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -56,6 +57,8 @@ class Enrollment(Base):
     started_at: Mapped[datetime]  #: shop time
     ended_at: Mapped[datetime | None]  #: shop time
     last_seq: Mapped[int] = mapped_column(default=0)  #: the newest delivery's number
+    delivered_seq: Mapped[int] = mapped_column(default=-1)  #: Temporal has all deliveries up to here
+    due_at: Mapped[datetime | None]  #: wall time of the relay's next look; None: nothing is owed
     signalled_at: Mapped[datetime | None]  #: wall time of the relay's last signal: the bounded pace
     leased_until: Mapped[datetime | None]  #: wall time until which one relay owns the deliveries
 
