@@ -11,7 +11,10 @@ SekvensError
 │   ├── SesRejected
 │   └── DispatchTooLate
 ├── OutcomeUnknown
-└── LockTimeout
+├── LockTimeout
+└── NotDelivered
+    ├── TemporalUnavailable
+    └── TemporalRefused
 """
 
 
@@ -31,7 +34,7 @@ class UnknownFlow(SekvensError):
 
 
 class FlowConflict(SekvensError):
-    """A published flow version is immutable: raise the version number to publish another definition."""
+    """A published flow version is immutable: publish another definition as a new version."""
 
 
 class TemplateError(SekvensError):
@@ -55,7 +58,7 @@ class SesRejected(NotSent):
 
 
 class DispatchTooLate(NotSent):
-    """Too much time passed between the claim and the call: the worker was frozen. Nothing was sent."""
+    """Too much time passed between claim and call: the worker was frozen. Nothing was sent."""
 
 
 class OutcomeUnknown(SekvensError):
@@ -64,3 +67,15 @@ class OutcomeUnknown(SekvensError):
 
 class LockTimeout(SekvensError):
     """Another process held the contact's lock for too long."""
+
+
+class NotDelivered(SekvensError):
+    """Temporal did not confirm a start or a signal; the relay keeps it and tries again."""
+
+
+class TemporalUnavailable(NotDelivered):
+    """Temporal cannot be reached, or is too busy to answer."""
+
+
+class TemporalRefused(NotDelivered):
+    """Temporal refuses this start or signal as it is: a setting or a registration is missing."""

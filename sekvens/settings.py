@@ -1,8 +1,8 @@
-"""Settings: one TOML file, overridden by the environment; without either, the sample shop on this machine.
+"""Settings: one TOML file and the environment; without either, the sample shop on this machine.
 
 `SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
-`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. Temporal's
-connection is not here: it is Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. How to reach
+Temporal is not here: it is Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
 """
 
 import ipaddress

@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored in UTC; SQLite has no zones, so it is naive there and only there."""
+    """An aware datetime, stored in UTC; naive in SQLite, which has no zones, and only there."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

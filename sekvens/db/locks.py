@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from sekvens.errors import LockTimeout
 
-#: A lock file serves every contact whose hash falls on it: enough of them that strangers seldom meet.
+#: A lock file serves all contacts whose hash falls on it: enough that strangers seldom meet.
 STRIPES = 256
 #: How often a waiter on a lock file looks again.
 POLL_INTERVAL = timedelta(milliseconds=2)
@@ -51,7 +51,7 @@ class FileLocks:
     def hold(self, contact_id: str, *, timeout: timedelta) -> Iterator[None]:
         """Hold the contact's stripe."""
         stripe = zlib.crc32(contact_id.encode()) % STRIPES
-        # A fresh descriptor each time: flock excludes descriptors, so threads exclude one another too.
+        # A fresh descriptor each time: flock excludes descriptors, so threads are excluded too.
         descriptor = os.open(self._folder / f"{stripe:02x}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             _flock(descriptor, contact_id, timeout)

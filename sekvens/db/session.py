@@ -67,7 +67,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=FULL",  # what the API has acknowledged survives a power cut
+        "synchronous=FULL",  # what the API acknowledged survives a power cut
         "foreign_keys=ON",
         f"busy_timeout={SQLITE_BUSY_MILLISECONDS}",
     ):

@@ -22,10 +22,10 @@ class EnrollmentInput:
     templates: dict[str, str] = field(default_factory=dict)  #: template name -> digest
     shop_time: JsonObject = field(default_factory=lambda: {"kind": "shop_time"})
     started_at: datetime | None = (
-        None  #: shop time of the trigger's admission; None: the first task's
+        None  #: shop time; None: when the first task runs
     )
     state: JsonObject | None = None  #: carried over a continue-as-new
-    history_events_max: int | None = None  #: continue-as-new earlier than Temporal suggests (tests)
+    history_events_max: int | None = None  #: continue-as-new sooner than suggested (tests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class EnrollmentResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EnrollmentEvent:
-    """One event as an enrollment sees it: which of its patterns it fits, and nothing of its content."""
+    """One event as an enrollment sees it: which of its patterns it fits, none of its content."""
 
-    seq: int  #: position in this enrollment's own sequence, from 1; the high-water mark drops repeats
+    seq: int  #: position in the enrollment's own sequence, from 1; repeats are dropped by it
     event_id: str  #: the event's `messageId`
     matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
 
@@ -50,6 +50,8 @@ class EventsSignal:
     """The relay's signal: new events, in order."""
 
     events: tuple[EnrollmentEvent, ...]
+    #: whom they are for: the next entry under the same workflow id must not take them for its own
+    enrollment_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class SendInput:
     next_step: str | None = None  #: the position once this step is over
     resume: JsonObject | None = None  #: the `NextLocalTime` question of the wait that follows
     shop_speed: float = 1.0  #: turns a wall-clock grace into shop time
+    skip: bool = False  #: a person decided that it is not sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,7 @@ class AnswerResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordInput:
-    """Record the fact behind a signal that a backend sent directly, so that the gate sees it too."""
+    """Record the fact behind a signal that a backend sent directly: the gate must see it."""
 
     contact_id: str
     event_id: str

@@ -19,7 +19,7 @@ class EventPattern:
 
     @property
     def key(self) -> str:
-        """The pattern's stable identity: what the relay names when it says which patterns matched."""
+        """The pattern's stable identity, by which the relay says which patterns matched."""
         return "&".join([self.name, *(f"{name}={value}" for name, value in sorted(self.where))])
 
     def matches(self, name: str, properties: dict[str, object]) -> bool:

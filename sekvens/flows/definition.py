@@ -37,7 +37,7 @@ TRANSACTIONAL = Purpose.TRANSACTIONAL
 
 WORKDAYS = (0, 1, 2, 3, 4)
 
-#: A trigger older than this enrolls nobody, or the import of an old shop's events would mail everyone.
+#: A trigger older than this enrolls nobody, or importing a shop's past would mail everyone.
 TRIGGER_AGE_MAX = timedelta(days=1)
 
 #: Marketing that could not leave for this long (an outage, a hold) has lost its moment.
@@ -64,7 +64,7 @@ class Goal:
 
 @dataclass(frozen=True, kw_only=True)
 class Reentry:
-    """When a contact may enter the same flow again: `once`, `after` a gap since the last start, `always`."""
+    """When a contact may enter again: `once`, `after` a gap since the last start, `always`."""
 
     rule: Literal["once", "after", "always"]
     gap: timedelta = timedelta(0)
@@ -260,12 +260,12 @@ def after(gap: timedelta) -> Reentry:
 
 
 def always() -> Reentry:
-    """A contact may enter again whenever the trigger fires, also while an earlier entry is under way."""
+    """A contact may enter at every trigger, also while an earlier entry is under way."""
     return Reentry(rule="always")
 
 
 def local_time(at: str, weekdays: Sequence[int] = (0, 1, 2, 3, 4, 5, 6)) -> LocalTime:
-    """The next time the contact's own clock shows `at` ("09:30") on one of the weekdays (Monday is 0)."""
+    """The next time the contact's clock shows `at` ("09:30") on a weekday (Monday is 0)."""
     return LocalTime(at=time.fromisoformat(at), weekdays=tuple(sorted(weekdays)))
 
 

@@ -17,7 +17,7 @@ UNSUBSCRIBE_RULES = (
 
 @dataclass(frozen=True)
 class Graph:
-    """A flow with its steps indexed by id; `following[id]` is the next step's id, None at the end."""
+    """A flow with its steps by id; `following[id]` is the next step's id, None at the end."""
 
     flow: Flow
     steps: dict[str, Step]

@@ -12,7 +12,7 @@ from sekvens.flows.steps import ExitReason
 
 
 class SkipReason(StrEnum):
-    """Why a message was not sent, on purpose. Persisted in the ledger: members are never renamed."""
+    """Why a message was not sent, on purpose. Persisted: members are never renamed."""
 
     NO_CONSENT = "no_consent"  #: the contact has not agreed to marketing, or took it back
     SUPPRESSED = "suppressed"  #: the address bounced, complained or was blocked by hand

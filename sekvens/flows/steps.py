@@ -90,7 +90,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Take the first branch whose condition holds, else `otherwise` (always written, may be empty)."""
+    """Take the first branch whose condition holds, else `otherwise` (always written)."""
 
     id: str
     cases: tuple[Case, ...]

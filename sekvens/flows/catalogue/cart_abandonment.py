@@ -67,7 +67,11 @@ CART_ABANDONMENT: Flow = flow(
             otherwise=[
                 split(
                     "never-ordered",
-                    case(not_(happened("Order Completed")), send("a-small-nudge", offer="nudge")),
+                    case(
+                        not_(happened("Order Completed")),
+                        # Later than this, little would be left of the seven days it holds.
+                        send("a-small-nudge", offer="nudge", lateness_max=days(1)),
+                    ),
                     otherwise=[],
                 ),
             ],

@@ -1,0 +1,79 @@
+"""Where an enrollment stands: all that the interpreter remembers, as one value for JSON.
+
+A step id is the position. State survives a continue-as-new and a deploy, so its fields are only
+ever added, with defaults, and `format` says which shape it has.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sekvens.flows.steps import ExitReason
+
+FORMAT = 1
+
+#: The readable view keeps this many lines: a year of e-mails fits, a flood of events does not.
+JOURNAL_MAX = 60
+#: Direct signals remembered by id, so that the relay's delivery of the same fact is no second one.
+RECORDED_MAX = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalEntry:
+    """One thing that happened, at a shop time, in words for a person."""
+
+    at: datetime
+    text: str
+    kind: Literal["entry"] = "entry"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """An enrollment's position and memory."""
+
+    format: int = FORMAT
+    step: str | None
+    entered_at: datetime  #: shop time at which the step was reached
+    due_at: datetime | None = None  #: when a wait ends or a send may be tried; None: not known yet
+    seq: int = 0  #: the relay's high-water mark
+    recorded: tuple[str, ...] = ()  #: event ids of the newest direct signals
+    skip: bool = False  #: a person asked to skip the send it is parked at
+    parked: str | None = None  #: why it is held until a person looks
+    exit: ExitReason | None = None
+    journal: tuple[JournalEntry, ...] = ()
+    kind: Literal["state"] = "state"
+
+    def note(self, now: datetime, text: str) -> "State":
+        """Add a line to the journal; the oldest goes when it is full."""
+        entry = JournalEntry(at=now, text=text)
+        return replace(self, journal=(*self.journal, entry)[-JOURNAL_MAX:])
+
+    def move(self, step: str | None, now: datetime) -> "State":
+        """Stand at another step, from now."""
+        return replace(self, step=step, entered_at=now, due_at=None, skip=False)
+
+    def leave(self, reason: ExitReason, now: datetime) -> "State":
+        """End, with the first reason that was given."""
+        if self.exit is not None:
+            return self
+        return replace(self, exit=reason, parked=None).note(now, f"left: {reason}")
+
+    def remember(self, event_id: str) -> "State":
+        """Remember a direct signal by its event's id."""
+        return replace(self, recorded=(*self.recorded, event_id)[-RECORDED_MAX:])
+
+
+def clock_text(instant: datetime) -> str:
+    """Write an instant the one way that views and traces do: to the minute, in UTC."""
+    return f"{instant:%Y-%m-%d %H:%M}"
+
+
+def span_text(span: timedelta) -> str:
+    """Write a span briefly: `4h`, `2d`, `2d 20h`, `90s`."""
+    seconds = round(span.total_seconds())
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"

@@ -1,0 +1,326 @@
+"""Every fault of a flow at once, each with its step, its file and what to do about it.
+
+It is pure: what exists outside the flow (events, templates, offers) is handed in as `Known`.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
+from sekvens.flows.definition import Flow
+from sekvens.flows.durations import in_words
+from sekvens.flows.graph import branches, compile_flow
+from sekvens.flows.steps import ExitReason, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.timetable import timetable
+
+#: The event that ends every flow that sells.
+PURCHASE = EventPattern(name="Order Completed")
+
+#: Who does this is shopping: a flow that starts here sells, whatever it says of itself.
+SHOPPING = frozenset(
+    {
+        "Products Searched",
+        "Product List Viewed",
+        "Product Viewed",
+        "Product Added",
+        "Cart Viewed",
+        "Cart Updated",
+        "Checkout Started",
+    }
+)
+
+#: These events are about one cart, and the e-mails link back to it.
+ABOUT_A_CART = frozenset({"Product Added", "Cart Viewed", "Cart Updated", "Checkout Started"})
+
+#: A flow that takes longer than a year and a bit is a mistake in a unit.
+FLOW_LENGTH_MAX = timedelta(days=400)
+
+_KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+#: The step (None: the flow itself), the problem, the remedy.
+Finding: TypeAlias = tuple[str | None, str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What exists outside the flows."""
+
+    events: frozenset[str]  #: names of events, those of the shop's own included
+    templates: Mapping[str, frozenset[str]]  #: locale to the names of its templates
+    offers: Mapping[str, timedelta]  #: name to how long after the start it ends
+    locales: tuple[str, ...]  #: the locales that the shop writes in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing wrong with a flow; as text, a sentence for the person who mends it."""
+
+    flow: str
+    step: str | None  #: None: the flow itself
+    problem: str
+    remedy: str
+    file: str
+
+    def __str__(self) -> str:
+        """Say where, what and what to do."""
+        place = f"flow {self.flow}" if self.step is None else f"step {self.step} of {self.flow}"
+        return f"{self.file}: {place}: {self.problem}. {self.remedy}."
+
+
+def validate(flow: Flow, known: Known, *, file: str | None = None) -> list[Fault]:
+    """List everything that is wrong with a flow, in the order of the checks; empty when it may go live.
+
+    Args:
+        flow: the flow, as `sekvens.flows.definition` builds it.
+        known: what exists outside it.
+        file: where it is written; by default the catalogue's file of its name.
+    """
+    file = file or f"sekvens/flows/catalogue/{flow.name.replace('-', '_')}.py"
+    return [
+        Fault(flow=flow.name, step=step, problem=problem, remedy=remedy, file=file)
+        for check in CHECKS
+        for step, problem, remedy in check(flow, known)
+    ]
+
+
+def validate_all(flows: Sequence[Flow], known: Known) -> list[Fault]:
+    """List everything that is wrong with these flows, names that two of them share included."""
+    faults = [fault for flow in flows for fault in validate(flow, known)]
+    names = [flow.name for flow in flows]
+    for flow in flows[:0:-1]:
+        names.pop()
+        if flow.name in names:
+            problem = "another flow in the catalogue has the same name"
+            remedy = "Give one of the two another name"
+            file = f"sekvens/flows/catalogue/{flow.name.replace('-', '_')}.py"
+            faults.append(
+                Fault(flow=flow.name, step=None, problem=problem, remedy=remedy, file=file)
+            )
+    return faults
+
+
+def sells(flow: Flow) -> bool:
+    """Tell whether a flow sells: it makes an offer, hopes for a purchase, or starts from shopping."""
+    return (
+        flow.trigger.name in SHOPPING
+        or (flow.goal is not None and flow.goal.pattern.name == PURCHASE.name)
+        or any(isinstance(step, Send) and step.offer for step in every_step(flow.steps))
+    )
+
+
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Go through steps and those in their branches, repeated ids included."""
+    for step in steps:
+        yield step
+        for branch in branches(step):
+            yield from every_step(branch)
+
+
+def _names(flow: Flow, _: Known) -> Iterator[Finding]:
+    rule = "Use small letters, digits and single hyphens, such as `a-code-for-you`"
+    if not _KEBAB.fullmatch(flow.name):
+        yield None, f"{flow.name!r} is no name for a flow", rule
+    if flow.version < 1:
+        yield None, f"version {flow.version} is no version", "Count versions from 1"
+    if not flow.steps:
+        yield None, "it has no steps", "Write at least one, or take the flow out of the catalogue"
+    seen: set[str] = set()
+    for step in every_step(flow.steps):
+        if not _KEBAB.fullmatch(step.id):
+            yield step.id, f"{step.id!r} is no step id", rule
+        if step.id in seen:
+            problem = "two steps have this id, and a step id is a permanent identity"
+            yield step.id, problem, "Give the newer of the two another id"
+        seen.add(step.id)
+
+
+def _events(flow: Flow, known: Known) -> Iterator[Finding]:
+    for step_id, pattern in _patterns(flow):
+        if pattern.name in known.events:
+            continue
+        near = difflib.get_close_matches(pattern.name, sorted(known.events), n=1)
+        remedy = f"Did you mean {near[0]!r}? " if near else ""
+        remedy += "A new event of the shop's own is declared first"
+        yield step_id, f"no event is called {pattern.name!r}", remedy
+
+
+def _templates(flow: Flow, known: Known) -> Iterator[Finding]:
+    for step in _sends(flow):
+        name = flow.template_of(step)
+        missing = [
+            locale
+            for locale in known.locales
+            if name not in known.templates.get(locale, frozenset())
+        ]
+        if missing:
+            files = ", ".join(f"sekvens/messages/content/{name}.{locale}.md" for locale in missing)
+            problem = f"its template {name} is missing in {', '.join(missing)}"
+            yield step.id, problem, f"Write {files}"
+
+
+def _offers(flow: Flow, known: Known) -> Iterator[Finding]:
+    times = timetable(flow)
+    for step in _sends(flow):
+        if step.offer is None:
+            continue
+        if step.offer not in known.offers:
+            offered = ", ".join(sorted(known.offers)) or "none"
+            problem = f"the shop has no offer {step.offer!r}"
+            yield step.id, problem, f"Add it to the settings, or name one of: {offered}"
+        elif step.id in times:
+            left_last = times[step.id].latest + (flow.lateness_max_of(step) or timedelta(0))
+            if left_last >= known.offers[step.offer]:
+                ends = in_words(known.offers[step.offer])
+                problem = (
+                    f"the offer {step.offer!r} ends {ends} after the start, "
+                    f"and the e-mail may leave after {in_words(left_last)}"
+                )
+                yield step.id, problem, "Send it earlier, shorten lateness_max, or let it last"
+
+
+def _purpose(flow: Flow, _: Known) -> Iterator[Finding]:
+    may_advertise = flow.purpose is Purpose.MARKETING or sells(flow)
+    for step in _sends(flow):
+        if flow.purpose_of(step) is Purpose.MARKETING:
+            continue
+        if step.offer:
+            problem = "it makes an offer without a way to unsubscribe, because it is transactional"
+            yield step.id, problem, "Make it marketing, or leave the offer out"
+        elif may_advertise and not (step.because or "").strip():
+            problem = "it is transactional in a flow that sells, so it carries no unsubscribe link"
+            yield step.id, problem, "Make it marketing, or write why it is not: because=…"
+
+
+def _exits(flow: Flow, _: Known) -> Iterator[Finding]:
+    if sells(flow) and not any(_covers(rule.pattern, PURCHASE) for rule in flow.exit_when):
+        remedy = f"Add exit_on({PURCHASE.name!r}, ExitReason.CONVERTED) to exit_when"
+        yield None, "it sells, and goes on selling to who has just ordered", remedy
+    for index, rule in enumerate(flow.exit_when):
+        if any(_covers(earlier.pattern, rule.pattern) for earlier in flow.exit_when[:index]):
+            problem = f"an exit rule on {rule.pattern.key!r} comes after one that always wins"
+            yield None, problem, "Take one of the two away"
+    if flow.goal is None:
+        return
+    reasons = [rule.reason for rule in flow.exit_when if _covers(rule.pattern, flow.goal.pattern)]
+    if reasons[:1] != [ExitReason.CONVERTED]:
+        problem = f"its goal {flow.goal.pattern.key!r} is no exit rule with the reason CONVERTED"
+        remedy = f"Add exit_on({flow.goal.pattern.name!r}, ExitReason.CONVERTED) to exit_when"
+        yield None, problem, remedy
+
+
+def _entry(flow: Flow, _: Known) -> Iterator[Finding]:
+    if flow.trigger.name in ABOUT_A_CART and flow.entry_key is None:
+        problem = f"{flow.trigger.name!r} is about one cart, and no entry_key says which"
+        yield None, problem, 'Write entry_key="cart_id", or the e-mails cannot link back to it'
+
+
+def _reach(flow: Flow, _: Known) -> Iterator[Finding]:
+    reached = timetable(flow)
+    for step in every_step(flow.steps):
+        if step.id not in reached:
+            problem = "nobody ever gets here: every way before it leaves the flow"
+            yield step.id, problem, "Take it away, or move it up"
+        if isinstance(step, Split):
+            conditions = [case.condition for case in step.cases]
+            if len(set(conditions)) < len(conditions) or AllOf(conditions=()) in conditions[:-1]:
+                problem = "one of its cases is never taken, because an earlier one always is"
+                yield step.id, problem, "Take the later case away, or give it another condition"
+    rules = compile_flow(flow).exit_rules()
+    for step_id, pattern in _heard(flow):
+        if any(_covers(rule.pattern, pattern) for rule in rules):
+            problem = f"it listens for {pattern.key!r}, but an exit rule ends the flow on that"
+            yield step_id, problem, "Take away the exit rule, or listen for something else"
+
+
+def _durations(flow: Flow, _: Known) -> Iterator[Finding]:
+    for step_id, name, duration in _stretches(flow):
+        if duration <= timedelta(0):
+            yield step_id, f"{name} is not positive", "Write how long, such as days(2)"
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait) and step.until is not None:
+            weekdays = step.until.weekdays
+            if not weekdays or not set(weekdays) <= set(range(7)):
+                problem = f"it waits for a weekday in {weekdays}"
+                yield step.id, problem, "Name at least one day; 0 is Monday, 6 is Sunday"
+    length = compile_flow(flow).duration_max()
+    if length > FLOW_LENGTH_MAX:
+        problem = f"its longest way takes {in_words(length)}"
+        yield None, problem, f"Look for a mistaken unit, or stay within {FLOW_LENGTH_MAX.days} days"
+
+
+CHECKS: tuple[Callable[[Flow, Known], Iterator[Finding]], ...] = (
+    _names,
+    _events,
+    _templates,
+    _offers,
+    _purpose,
+    _exits,
+    _entry,
+    _reach,
+    _durations,
+)
+
+
+def _sends(flow: Flow) -> Iterator[Send]:
+    return (step for step in every_step(flow.steps) if isinstance(step, Send))
+
+
+def _covers(wider: EventPattern, narrower: EventPattern) -> bool:
+    """Tell whether every event that fits `narrower` also fits `wider`."""
+    return wider.name == narrower.name and set(wider.where) <= set(narrower.where)
+
+
+def _heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
+    """Go through the events that steps listen for."""
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait):
+            yield from ((step.id, pattern) for pattern in step.restart_on)
+        elif isinstance(step, WaitFor):
+            yield step.id, step.pattern
+
+
+def _asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
+    """Go through what the entry conditions and the splits ask about events."""
+    asked: list[tuple[str | None, Condition]] = [(None, condition) for condition in flow.entry]
+    for step in every_step(flow.steps):
+        if isinstance(step, Split):
+            asked.extend((step.id, case.condition) for case in step.cases)
+    while asked:
+        step_id, condition = asked.pop(0)
+        if isinstance(condition, Happened):
+            yield step_id, condition
+        elif isinstance(condition, Not):
+            asked.append((step_id, condition.condition))
+        elif isinstance(condition, AllOf | AnyOf):
+            asked.extend((step_id, inner) for inner in condition.conditions)
+
+
+def _patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
+    yield None, flow.trigger
+    yield from ((None, rule.pattern) for rule in flow.exit_when)
+    if flow.goal is not None:
+        yield None, flow.goal.pattern
+    yield from _heard(flow)
+    yield from ((step_id, condition.pattern) for step_id, condition in _asked(flow))
+
+
+def _stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
+    yield None, "trigger_age_max", flow.trigger_age_max
+    if flow.goal is not None:
+        yield None, "the time within which the goal counts", flow.goal.within
+    if flow.reentry.rule == "after":
+        yield None, "the gap before re-entry", flow.reentry.gap
+    for step_id, condition in _asked(flow):
+        if condition.within is not None:
+            yield step_id, "the time that a condition looks back", condition.within
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait) and (step.until is None or step.duration < timedelta(0)):
+            yield step.id, "its duration", step.duration
+        elif isinstance(step, WaitFor):
+            yield step.id, "its timeout", step.timeout
+        elif isinstance(step, Send) and step.lateness_max is not None:
+            yield step.id, "lateness_max", step.lateness_max

@@ -1,0 +1,31 @@
+"""One plugin carries the data converter and the registrations to client, worker and replayer alike.
+
+So that they cannot drift apart: what a worker runs is what a replay test replays.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.plugin import SimplePlugin
+
+
+def sekvens_plugin(
+    *, workflows: Sequence[type] = (), activities: Sequence[Callable[..., Any]] = ()
+) -> SimplePlugin:
+    """Make the plugin; a client needs neither workflows nor activities."""
+    return SimplePlugin(
+        "sekvens",
+        data_converter=pydantic_data_converter,
+        workflows=list(workflows) or None,
+        activities=list(activities) or None,
+    )
+
+
+async def connect(plugin: SimplePlugin | None = None) -> Client:
+    """Connect as Temporal's environment configuration says (`temporal.toml`, `TEMPORAL_*`)."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "127.0.0.1:7233")
+    return await Client.connect(**config, plugins=[plugin or sekvens_plugin()])

@@ -1,0 +1,200 @@
+"""The enrollment: one contact in one flow, as one durable workflow.
+
+It does what the interpreter says, reports back, and decides nothing by itself. It is dynamic and
+started under the flow's own name, so that Temporal's UI and metrics show the flow. Determinism: it
+reads no clock but `workflow.now()`, and every fact comes from an activity's result or a signal.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
+
+# Passed through the sandbox: these modules are pure (a test proves it), and costly to import anew.
+with workflow.unsafe.imports_passed_through():
+    from sekvens.enrollments import names
+    from sekvens.enrollments.wire import (
+        AnswerResult,
+        DirectSignal,
+        EnrollmentInput,
+        EnrollmentResult,
+        EnrollmentView,
+        EventsSignal,
+        RecordInput,
+        SendResult,
+    )
+    from sekvens.flows import interpreter
+    from sekvens.flows.codec import from_json, to_json
+    from sekvens.flows.definition import Flow
+    from sekvens.flows.graph import compile_flow
+    from sekvens.flows.interpreter import Ask, Finish, SendMessage, SleepUntil
+    from sekvens.flows.shop_time import ShopTime
+    from sekvens.flows.state import clock_text
+    from workflows import orders
+
+#: An outage delays and never drops: what an activity raises is a fault of the infrastructure and is
+#: retried without end. What became of a message is an outcome, and no exception.
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
+#: Longer than a lock's wait plus SES's time-outs: no attempt still sends when the next begins.
+SEND_TIMEOUT = timedelta(seconds=60)
+QUICK_TIMEOUT = timedelta(seconds=30)
+
+EXIT_REASON = SearchAttributeKey.for_keyword(names.EXIT_REASON)
+PARKED_REASON = SearchAttributeKey.for_keyword(names.PARKED_REASON)
+
+
+@workflow.defn(dynamic=True)
+class EnrollmentWorkflow:
+    """Drives one enrollment from its first step to its exit."""
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        pinned = workflow.payload_converter().from_payload(args[0].payload, EnrollmentInput)
+        self._shop_time = from_json(ShopTime, pinned.shop_time)
+        self._pinned = replace(pinned, started_at=pinned.started_at or self._now())
+        self._graph = compile_flow(from_json(Flow, pinned.flow))
+        self._state = orders.first_state(self._pinned, self._graph, now=self._now())
+        self._inbox: list[EventsSignal | RecordInput | str] = []
+
+    @workflow.query(name=names.VIEW_QUERY)
+    def view(self) -> EnrollmentView:
+        """Show where it stands, readable without decoding anything."""
+        return orders.view_of(self._pinned, self._graph, self._state, now=self._now())
+
+    @workflow.signal(name=names.EVENTS_SIGNAL)
+    def events(self, signal: EventsSignal) -> None:
+        """Take events from the relay."""
+        self._inbox.append(signal)
+
+    @workflow.signal(name=names.PURCHASE_SIGNAL)
+    def purchase(self, signal: DirectSignal) -> None:
+        """Take a purchase from a backend that signals by itself."""
+        self._take_direct("Order Completed", signal)
+
+    @workflow.signal(name=names.UNSUBSCRIBE_SIGNAL)
+    def unsubscribe(self, signal: DirectSignal) -> None:
+        """Take an unsubscribe from a backend that signals by itself."""
+        self._take_direct("Unsubscribed", signal)
+
+    @workflow.signal(dynamic=True)
+    def by_name(self, name: str, args: Sequence[RawValue]) -> None:
+        """Take a person's word (`retry`, `skip`, `exit`), or any other event by its name."""
+        if name in (names.RETRY_SIGNAL, names.SKIP_SIGNAL, names.EXIT_SIGNAL):
+            self._inbox.append(name)
+            return
+        raw = workflow.payload_converter().from_payload(args[0].payload) if args else None
+        self._take_direct(name, orders.direct_signal(raw))
+
+    @workflow.run
+    async def run(self, _args: Sequence[RawValue]) -> EnrollmentResult:
+        """Do what the interpreter says until it says that it is over."""
+        while True:
+            await self._work_off_inbox()
+            self._state, command = interpreter.decide(self._graph, self._state, self._now())
+            self._show()
+            match command:
+                case Finish():
+                    return await self._finish(command)
+                case SleepUntil():
+                    await self._sleep(command)
+                case SendMessage():
+                    await self._send(command)
+                case Ask():
+                    await self._ask(command)
+                case _:
+                    assert_never(command)
+
+    def _take_direct(self, event_name: str, signal: DirectSignal) -> None:
+        event_id = signal.event_id or f"signal-{workflow.uuid4()}"
+        self._inbox.append(
+            orders.record_order(self._pinned, event_name, event_id, signal, now=self._now())
+        )
+
+    async def _work_off_inbox(self) -> None:
+        while self._inbox:
+            item = self._inbox.pop(0)
+            if isinstance(item, EventsSignal):
+                for event in item.events:
+                    self._see(event.event_id, event.matched, event.seq)
+            elif isinstance(item, RecordInput):
+                # The fact first: the gates of the contact's other enrollments must see it, too.
+                summary = f"record {item.event_name}"
+                await self._do(names.RECORD_ACTIVITY, item, None, summary=summary)
+                self._see(item.event_id, (item.event_name,), None)
+            else:
+                self._state = interpreter.operate(self._state, item, self._now())
+
+    def _see(self, event_id: str, matched: tuple[str, ...], seq: int | None) -> None:
+        now = self._now()
+        self._state = interpreter.see(self._graph, self._state, event_id, matched, seq=seq, now=now)
+
+    async def _sleep(self, command: SleepUntil) -> None:
+        if self._is_long():
+            workflow.continue_as_new(replace(self._pinned, state=to_json(self._state)))
+        timeout, until = None, "a person looks"
+        if command.until is not None:
+            timeout = self._shop_time.wall_delay(command.until - self._now())
+            until = clock_text(command.until)
+        summary = f"{command.step_id}: until {until}"
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: bool(self._inbox), timeout=timeout, timeout_summary=summary
+            )
+
+    async def _send(self, command: SendMessage) -> None:
+        order = orders.send_order(
+            self._pinned, self._graph, command, now=self._now(), speed=self._shop_time.speed
+        )
+        result = await self._do(names.SEND_ACTIVITY, order, SendResult, summary=command.step.id)
+        self._state = interpreter.settle(self._graph, self._state, result.outcome, self._now())
+
+    async def _ask(self, command: Ask) -> None:
+        order = orders.answer_order(self._pinned, command, now=self._now())
+        result = await self._do(names.ANSWER_ACTIVITY, order, AnswerResult, summary=command.step_id)
+        self._state = interpreter.answer(
+            self._graph, self._state, result.branch, result.instant, now=self._now()
+        )
+
+    async def _finish(self, command: Finish) -> EnrollmentResult:
+        step_id, reason = self._state.step, command.reason
+        order = orders.finish_order(self._pinned, command, step_id=step_id, now=self._now())
+        workflow.upsert_search_attributes([EXIT_REASON.value_set(reason)])
+        await self._do(names.FINISH_ACTIVITY, order, None, summary=f"left: {reason}")
+        return EnrollmentResult(exit_reason=reason, step_id=step_id)
+
+    async def _do(
+        self, activity: str, order: object, result_type: type | None, *, summary: str
+    ) -> Any:
+        """Run an activity until it succeeds: sends on SES's queue, all else beside the workflow."""
+        sends = activity == names.SEND_ACTIVITY
+        return await workflow.execute_activity(
+            activity,
+            order,
+            result_type=result_type,
+            task_queue=names.SES_QUEUE if sends else None,
+            start_to_close_timeout=SEND_TIMEOUT if sends else QUICK_TIMEOUT,
+            retry_policy=PATIENT,
+            summary=summary,
+        )
+
+    def _show(self) -> None:
+        """Say in the Temporal UI what it is at."""
+        workflow.set_current_details(interpreter.doing(self._graph, self._state, self._now()))
+        parked = self._state.parked
+        if parked != workflow.info().typed_search_attributes.get(PARKED_REASON):
+            workflow.upsert_search_attributes(
+                [PARKED_REASON.value_set(parked) if parked else PARKED_REASON.value_unset()]
+            )
+
+    def _is_long(self) -> bool:
+        info, most = workflow.info(), self._pinned.history_events_max
+        reached = most is not None and info.get_current_history_length() >= most
+        return reached or info.is_continue_as_new_suggested()
+
+    def _now(self) -> datetime:
+        """Tell the shop time."""
+        return self._shop_time.at(workflow.now())

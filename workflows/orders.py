@@ -1,0 +1,116 @@
+"""What crosses between the interpreter's values and the wire; pure."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from sekvens.enrollments.wire import (
+        AnswerInput,
+        DirectSignal,
+        EnrollmentInput,
+        EnrollmentView,
+        FinishInput,
+        JournalLine,
+        RecordInput,
+        SendInput,
+    )
+    from sekvens.flows import interpreter
+    from sekvens.flows.codec import from_json, to_json
+    from sekvens.flows.graph import Graph
+    from sekvens.flows.interpreter import Ask, Finish, SendMessage
+    from sekvens.flows.state import State
+
+
+def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> State:
+    """Start at the first step, or where a continue-as-new left off."""
+    if pinned.state is None:
+        return interpreter.start(graph, now)
+    return from_json(State, pinned.state)
+
+
+def send_order(
+    pinned: EnrollmentInput, graph: Graph, command: SendMessage, *, now: datetime, speed: float
+) -> SendInput:
+    """Order the message of one step."""
+    flow, step = graph.flow, command.step
+    template = flow.template_of(step)
+    lateness_max = flow.lateness_max_of(step)
+    return SendInput(
+        enrollment_id=pinned.enrollment_id,
+        contact_id=pinned.contact_id,
+        flow=flow.name,
+        flow_version=flow.version,
+        step_id=step.id,
+        template=template,
+        template_digest=pinned.templates.get(template, ""),
+        purpose=flow.purpose_of(step),
+        now=now,
+        due_at=command.due_at,
+        started_at=pinned.started_at or now,
+        lateness_seconds_max=lateness_max.total_seconds() if lateness_max else None,
+        offer=step.offer,
+        next_step=command.next_step,
+        resume=to_json(command.resume),
+        shop_speed=speed,
+        skip=command.skip,
+    )
+
+
+def direct_signal(raw: object) -> DirectSignal:
+    """Read what a backend sent with a signal by name; what is no id of ours is not looked at."""
+    given = raw if isinstance(raw, dict) else {}
+    event_id, order_id = given.get("event_id"), given.get("order_id")
+    return DirectSignal(
+        event_id=event_id if isinstance(event_id, str) else None,
+        order_id=order_id if isinstance(order_id, str) else None,
+    )
+
+
+def record_order(
+    pinned: EnrollmentInput, event_name: str, event_id: str, signal: DirectSignal, *, now: datetime
+) -> RecordInput:
+    """Order the fact behind a direct signal to be recorded."""
+    return RecordInput(
+        contact_id=pinned.contact_id,
+        event_id=event_id,
+        event_name=event_name,
+        order_id=signal.order_id,
+        occurred_at=now,
+    )
+
+
+def answer_order(pinned: EnrollmentInput, command: Ask, *, now: datetime) -> AnswerInput:
+    """Order the answer to a question."""
+    return AnswerInput(
+        enrollment_id=pinned.enrollment_id,
+        contact_id=pinned.contact_id,
+        question=to_json(command.question),
+        now=now,
+    )
+
+
+def finish_order(
+    pinned: EnrollmentInput, command: Finish, *, step_id: str | None, now: datetime
+) -> FinishInput:
+    """Order the enrollment's row to be closed."""
+    return FinishInput(
+        enrollment_id=pinned.enrollment_id, reason=command.reason, step_id=step_id, now=now
+    )
+
+
+def view_of(
+    pinned: EnrollmentInput, graph: Graph, state: State, *, now: datetime
+) -> EnrollmentView:
+    """Make the readable view of an enrollment."""
+    return EnrollmentView(
+        flow=graph.flow.name,
+        version=graph.flow.version,
+        contact_id=pinned.contact_id,
+        enrollment_id=pinned.enrollment_id,
+        status="ended" if state.exit else "parked" if state.parked else "under way",
+        step_id=state.step,
+        doing=interpreter.doing(graph, state, now),
+        exit_reason=state.exit,
+        journal=tuple(JournalLine(at=entry.at, text=entry.text) for entry in state.journal),
+    )
