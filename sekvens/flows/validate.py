@@ -5,16 +5,18 @@ It is pure: what exists outside the flow (events, templates, offers) is handed i
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
+from sekvens.flows.conditions import AllOf, EventPattern
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import in_words
-from sekvens.flows.graph import branches, compile_flow
-from sekvens.flows.steps import ExitReason, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.graph import compile_flow
+from sekvens.flows.steps import ExitReason, Purpose, Send, Split, Wait
+from sekvens.flows.survey import every_step, heard, patterns, sends, stretches
 from sekvens.flows.timetable import timetable
 
 #: The event that ends every flow that sells.
@@ -72,14 +74,14 @@ class Fault:
 
 
 def validate(flow: Flow, known: Known, *, file: str | None = None) -> list[Fault]:
-    """List everything that is wrong with a flow, in the order of the checks; empty when it may go live.
+    """List everything that is wrong with a flow, check by check; empty when it may go live.
 
     Args:
         flow: the flow, as `sekvens.flows.definition` builds it.
         known: what exists outside it.
         file: where it is written; by default the catalogue's file of its name.
     """
-    file = file or f"sekvens/flows/catalogue/{flow.name.replace('-', '_')}.py"
+    file = file or file_of(flow.name)
     return [
         Fault(flow=flow.name, step=step, problem=problem, remedy=remedy, file=file)
         for check in CHECKS
@@ -90,34 +92,28 @@ def validate(flow: Flow, known: Known, *, file: str | None = None) -> list[Fault
 def validate_all(flows: Sequence[Flow], known: Known) -> list[Fault]:
     """List everything that is wrong with these flows, names that two of them share included."""
     faults = [fault for flow in flows for fault in validate(flow, known)]
-    names = [flow.name for flow in flows]
-    for flow in flows[:0:-1]:
-        names.pop()
-        if flow.name in names:
-            problem = "another flow in the catalogue has the same name"
-            remedy = "Give one of the two another name"
-            file = f"sekvens/flows/catalogue/{flow.name.replace('-', '_')}.py"
+    for name, count in Counter(flow.name for flow in flows).items():
+        if count > 1:
+            problem = f"{count} flows have this name"
+            remedy = "Give each its own: a flow's name is the type of its workflows"
             faults.append(
-                Fault(flow=flow.name, step=None, problem=problem, remedy=remedy, file=file)
+                Fault(flow=name, step=None, problem=problem, remedy=remedy, file=file_of(name))
             )
     return faults
 
 
+def file_of(flow_name: str) -> str:
+    """Name the file in which the catalogue keeps a flow."""
+    return f"sekvens/flows/catalogue/{flow_name.replace('-', '_')}.py"
+
+
 def sells(flow: Flow) -> bool:
-    """Tell whether a flow sells: it makes an offer, hopes for a purchase, or starts from shopping."""
+    """Tell whether a flow makes an offer, hopes for a purchase, or starts from shopping."""
     return (
         flow.trigger.name in SHOPPING
         or (flow.goal is not None and flow.goal.pattern.name == PURCHASE.name)
         or any(isinstance(step, Send) and step.offer for step in every_step(flow.steps))
     )
-
-
-def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """Go through steps and those in their branches, repeated ids included."""
-    for step in steps:
-        yield step
-        for branch in branches(step):
-            yield from every_step(branch)
 
 
 def _names(flow: Flow, _: Known) -> Iterator[Finding]:
@@ -139,7 +135,7 @@ def _names(flow: Flow, _: Known) -> Iterator[Finding]:
 
 
 def _events(flow: Flow, known: Known) -> Iterator[Finding]:
-    for step_id, pattern in _patterns(flow):
+    for step_id, pattern in patterns(flow):
         if pattern.name in known.events:
             continue
         near = difflib.get_close_matches(pattern.name, sorted(known.events), n=1)
@@ -149,7 +145,7 @@ def _events(flow: Flow, known: Known) -> Iterator[Finding]:
 
 
 def _templates(flow: Flow, known: Known) -> Iterator[Finding]:
-    for step in _sends(flow):
+    for step in sends(flow):
         name = flow.template_of(step)
         missing = [
             locale
@@ -164,7 +160,7 @@ def _templates(flow: Flow, known: Known) -> Iterator[Finding]:
 
 def _offers(flow: Flow, known: Known) -> Iterator[Finding]:
     times = timetable(flow)
-    for step in _sends(flow):
+    for step in sends(flow):
         if step.offer is None:
             continue
         if step.offer not in known.offers:
@@ -184,7 +180,7 @@ def _offers(flow: Flow, known: Known) -> Iterator[Finding]:
 
 def _purpose(flow: Flow, _: Known) -> Iterator[Finding]:
     may_advertise = flow.purpose is Purpose.MARKETING or sells(flow)
-    for step in _sends(flow):
+    for step in sends(flow):
         if flow.purpose_of(step) is Purpose.MARKETING:
             continue
         if step.offer:
@@ -226,18 +222,20 @@ def _reach(flow: Flow, _: Known) -> Iterator[Finding]:
             yield step.id, problem, "Take it away, or move it up"
         if isinstance(step, Split):
             conditions = [case.condition for case in step.cases]
+            if not conditions:
+                yield step.id, "it has no case, so it decides nothing", "Write a case, or remove it"
             if len(set(conditions)) < len(conditions) or AllOf(conditions=()) in conditions[:-1]:
                 problem = "one of its cases is never taken, because an earlier one always is"
                 yield step.id, problem, "Take the later case away, or give it another condition"
     rules = compile_flow(flow).exit_rules()
-    for step_id, pattern in _heard(flow):
+    for step_id, pattern in heard(flow):
         if any(_covers(rule.pattern, pattern) for rule in rules):
             problem = f"it listens for {pattern.key!r}, but an exit rule ends the flow on that"
             yield step_id, problem, "Take away the exit rule, or listen for something else"
 
 
 def _durations(flow: Flow, _: Known) -> Iterator[Finding]:
-    for step_id, name, duration in _stretches(flow):
+    for step_id, name, duration in stretches(flow):
         if duration <= timedelta(0):
             yield step_id, f"{name} is not positive", "Write how long, such as days(2)"
     for step in every_step(flow.steps):
@@ -265,62 +263,6 @@ CHECKS: tuple[Callable[[Flow, Known], Iterator[Finding]], ...] = (
 )
 
 
-def _sends(flow: Flow) -> Iterator[Send]:
-    return (step for step in every_step(flow.steps) if isinstance(step, Send))
-
-
 def _covers(wider: EventPattern, narrower: EventPattern) -> bool:
     """Tell whether every event that fits `narrower` also fits `wider`."""
     return wider.name == narrower.name and set(wider.where) <= set(narrower.where)
-
-
-def _heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
-    """Go through the events that steps listen for."""
-    for step in every_step(flow.steps):
-        if isinstance(step, Wait):
-            yield from ((step.id, pattern) for pattern in step.restart_on)
-        elif isinstance(step, WaitFor):
-            yield step.id, step.pattern
-
-
-def _asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
-    """Go through what the entry conditions and the splits ask about events."""
-    asked: list[tuple[str | None, Condition]] = [(None, condition) for condition in flow.entry]
-    for step in every_step(flow.steps):
-        if isinstance(step, Split):
-            asked.extend((step.id, case.condition) for case in step.cases)
-    while asked:
-        step_id, condition = asked.pop(0)
-        if isinstance(condition, Happened):
-            yield step_id, condition
-        elif isinstance(condition, Not):
-            asked.append((step_id, condition.condition))
-        elif isinstance(condition, AllOf | AnyOf):
-            asked.extend((step_id, inner) for inner in condition.conditions)
-
-
-def _patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
-    yield None, flow.trigger
-    yield from ((None, rule.pattern) for rule in flow.exit_when)
-    if flow.goal is not None:
-        yield None, flow.goal.pattern
-    yield from _heard(flow)
-    yield from ((step_id, condition.pattern) for step_id, condition in _asked(flow))
-
-
-def _stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
-    yield None, "trigger_age_max", flow.trigger_age_max
-    if flow.goal is not None:
-        yield None, "the time within which the goal counts", flow.goal.within
-    if flow.reentry.rule == "after":
-        yield None, "the gap before re-entry", flow.reentry.gap
-    for step_id, condition in _asked(flow):
-        if condition.within is not None:
-            yield step_id, "the time that a condition looks back", condition.within
-    for step in every_step(flow.steps):
-        if isinstance(step, Wait) and (step.until is None or step.duration < timedelta(0)):
-            yield step.id, "its duration", step.duration
-        elif isinstance(step, WaitFor):
-            yield step.id, "its timeout", step.timeout
-        elif isinstance(step, Send) and step.lateness_max is not None:
-            yield step.id, "lateness_max", step.lateness_max

@@ -1,0 +1,76 @@
+"""Ways to go through a flow: every step, every event it names, every stretch of time in it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
+from sekvens.flows.definition import Flow
+from sekvens.flows.graph import branches
+from sekvens.flows.steps import Send, Split, Step, Wait, WaitFor
+
+
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Go through steps and those in their branches, repeated ids included."""
+    for step in steps:
+        yield step
+        for branch in branches(step):
+            yield from every_step(branch)
+
+
+def sends(flow: Flow) -> Iterator[Send]:
+    """Go through the sends."""
+    return (step for step in every_step(flow.steps) if isinstance(step, Send))
+
+
+def heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
+    """Go through the events that steps listen for."""
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait):
+            yield from ((step.id, pattern) for pattern in step.restart_on)
+        elif isinstance(step, WaitFor):
+            yield step.id, step.pattern
+
+
+def asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
+    """Go through what the entry conditions and the splits ask about events."""
+    left: list[tuple[str | None, Condition]] = [(None, condition) for condition in flow.entry]
+    for step in every_step(flow.steps):
+        if isinstance(step, Split):
+            left.extend((step.id, case.condition) for case in step.cases)
+    while left:
+        step_id, condition = left.pop(0)
+        if isinstance(condition, Happened):
+            yield step_id, condition
+        elif isinstance(condition, Not):
+            left.append((step_id, condition.condition))
+        elif isinstance(condition, AllOf | AnyOf):
+            left.extend((step_id, inner) for inner in condition.conditions)
+
+
+def patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
+    """Go through every event that the flow names, with the step that does."""
+    yield None, flow.trigger
+    yield from ((None, rule.pattern) for rule in flow.exit_when)
+    if flow.goal is not None:
+        yield None, flow.goal.pattern
+    yield from heard(flow)
+    yield from ((step_id, condition.pattern) for step_id, condition in asked(flow))
+
+
+def stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
+    """Go through every stretch of time that has to be positive, with its name."""
+    yield None, "trigger_age_max", flow.trigger_age_max
+    if flow.goal is not None:
+        yield None, "the time within which the goal counts", flow.goal.within
+    if flow.reentry.rule == "after":
+        yield None, "the gap before re-entry", flow.reentry.gap
+    for step_id, condition in asked(flow):
+        if condition.within is not None:
+            yield step_id, "the time that a condition looks back", condition.within
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait) and (step.until is None or step.duration < timedelta(0)):
+            yield step.id, "its duration", step.duration
+        elif isinstance(step, WaitFor):
+            yield step.id, "its timeout", step.timeout
+        elif isinstance(step, Send) and step.lateness_max is not None:
+            yield step.id, "lateness_max", step.lateness_max

@@ -1,0 +1,345 @@
+"""Each way in which a flow can be wrong is found, with its step, its file and a remedy."""
+
+from dataclasses import replace
+from datetime import time, timedelta
+
+import pytest
+
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.definition import (
+    MARKETING,
+    TRANSACTIONAL,
+    ExitRule,
+    Flow,
+    after,
+    all_of,
+    any_of,
+    case,
+    days,
+    event,
+    exit_flow,
+    exit_on,
+    flow,
+    goal,
+    happened,
+    hours,
+    local_time,
+    not_,
+    send,
+    split,
+    subscribed,
+    wait,
+    wait_for,
+)
+from sekvens.flows.steps import ExitReason, LocalTime, Step
+from sekvens.flows.validate import Known, sells, validate, validate_all
+
+STEPS = frozenset(
+    {
+        *(f"welcome/{step.id}" for step in WELCOME.steps),
+        *(f"cart-abandonment/{step.id}" for step in CART_ABANDONMENT.steps),
+        "cart-abandonment/a-small-nudge",
+        "plain/hello",
+        "plain/again",
+    }
+)
+KNOWN = Known(
+    events=frozenset(
+        {
+            "Email Subscribed",
+            "Product Added",
+            "Product Viewed",
+            "Cart Viewed",
+            "Cart Emptied",
+            "Checkout Started",
+            "Order Completed",
+            "Order Shipped",
+            "Unsubscribed",
+        }
+    ),
+    templates={"sv": STEPS, "en": STEPS},
+    offers={"welcome": days(14), "nudge": days(7)},
+    locales=("sv", "en"),
+)
+
+PLAIN = flow(
+    "plain",
+    version=1,
+    purpose=MARKETING,
+    trigger=event("Email Subscribed"),
+    steps=[send("hello"), wait("a-day", days(1)), send("again")],
+)
+
+SOME_ORDERS = ExitRule(pattern=event("Order Completed", channel="web"), reason=ExitReason.CONVERTED)
+
+
+def of(*steps: Step) -> Flow:
+    return replace(PLAIN, steps=steps)
+
+
+@pytest.mark.parametrize("shipped", CATALOGUE, ids=lambda shipped: shipped.name)
+def test_a_flow_that_ships_has_no_fault(shipped: Flow) -> None:
+    faults = validate(shipped, KNOWN)
+
+    assert faults == []
+
+
+def test_the_flow_that_the_broken_copies_are_made_from_has_no_fault() -> None:
+    faults = validate(PLAIN, KNOWN)
+
+    assert faults == []
+
+
+PLANTED = {
+    # names
+    "a name with capitals": (replace(WELCOME, name="Welcome"), None, "no name for a flow"),
+    "a version of nought": (replace(PLAIN, version=0), None, "version 0"),
+    "no steps": (of(), None, "no steps"),
+    "an id with a space": (of(send("hello"), exit_flow("the end")), "the end", "no step id"),
+    "an id used twice": (
+        of(wait("a-day", days(1)), split("which", otherwise=[exit_flow("a-day")])),
+        "a-day",
+        "two steps have this id",
+    ),
+    # events
+    "an unknown trigger": (
+        replace(PLAIN, trigger=event("Newsletter")),
+        None,
+        "no event is called 'Newsletter'",
+    ),
+    "an unknown exit event": (
+        replace(PLAIN, exit_when=(exit_on("Order Complete", ExitReason.CONVERTED),)),
+        None,
+        "Did you mean 'Order Completed'?",
+    ),
+    "an unknown goal": (replace(PLAIN, goal=goal("Bought", within=days(1))), None, "'Bought'"),
+    "an unknown restart": (of(wait("a-day", days(1), restart_on="Added")), "a-day", "'Added'"),
+    "an unknown event waited for": (
+        of(wait_for("looks", event("Looked"), timeout=days(1))),
+        "looks",
+        "'Looked'",
+    ),
+    "an unknown event in an entry condition": (
+        replace(PLAIN, entry=(any_of(subscribed(), not_(happened("Bought"))),)),
+        None,
+        "'Bought'",
+    ),
+    "an unknown event in a split": (
+        of(split("who", case(all_of(happened("Bought")), send("hello")), otherwise=[])),
+        "who",
+        "'Bought'",
+    ),
+    # templates and offers
+    "a template that nobody wrote": (of(send("letter")), "letter", "missing in sv, en"),
+    "a template under another name": (
+        of(send("hello", template="plain/hallo")),
+        "hello",
+        "plain/hallo.sv.md",
+    ),
+    "an unknown offer": (
+        replace(WELCOME, steps=(send("hello", offer="gift"),)),
+        "hello",
+        "no offer 'gift'",
+    ),
+    "an offer that ends before its e-mail": (
+        replace(WELCOME, steps=(wait("late", days(14)), send("last-day", offer="welcome"))),
+        "last-day",
+        "ends 14 days after the start",
+    ),
+    "an offer that ends while its e-mail may still be late": (
+        replace(WELCOME, steps=(wait("late", days(12)), send("last-day", offer="welcome"))),
+        "last-day",
+        "may leave after 15 days",
+    ),
+    # purpose
+    "a transactional send that does not say why": (
+        of(send("hello", purpose=TRANSACTIONAL)),
+        "hello",
+        "no unsubscribe link",
+    ),
+    "a transactional send whose reason is blank": (
+        of(send("hello", purpose=TRANSACTIONAL, because=" ")),
+        "hello",
+        "no unsubscribe link",
+    ),
+    "a transactional send that makes an offer": (
+        replace(WELCOME, steps=(send("hello", purpose=TRANSACTIONAL, because="x", offer="nudge"),)),
+        "hello",
+        "makes an offer without a way to unsubscribe",
+    ),
+    "a transactional flow that sells": (
+        replace(CART_ABANDONMENT, purpose=TRANSACTIONAL),
+        "last-word",
+        "no unsubscribe link",
+    ),
+    # exits, goal, entry
+    "no exit on purchase where an offer is made": (
+        replace(PLAIN, steps=(send("hello", offer="welcome"),)),
+        None,
+        "goes on selling",
+    ),
+    "no exit on purchase where the trigger is shopping": (
+        replace(PLAIN, trigger=event("Product Viewed")),
+        None,
+        "goes on selling",
+    ),
+    "an exit on some purchases only": (
+        replace(CART_ABANDONMENT, exit_when=(SOME_ORDERS,), goal=None),
+        None,
+        "goes on selling",
+    ),
+    "a goal that is no exit": (
+        replace(PLAIN, goal=goal("Cart Viewed", within=days(1))),
+        None,
+        "is no exit rule",
+    ),
+    "a goal that ends the flow for another reason": (
+        replace(WELCOME, exit_when=(exit_on("Order Completed", ExitReason.SUPERSEDED),)),
+        None,
+        "is no exit rule with the reason CONVERTED",
+    ),
+    "an exit rule behind one that always wins": (
+        replace(PLAIN, exit_when=(exit_on("Cart Emptied", ExitReason.CANCELLED),) * 2),
+        None,
+        "comes after one that always wins",
+    ),
+    "a cart without its id": (replace(CART_ABANDONMENT, entry_key=None), None, "no entry_key"),
+    # reach
+    "a step after the end": (of(exit_flow("end"), send("hello")), "hello", "nobody ever gets here"),
+    "a step after branches that all end": (
+        of(
+            wait_for(
+                "looks",
+                event("Cart Viewed"),
+                timeout=days(1),
+                then=[exit_flow("yes")],
+                otherwise=[exit_flow("no")],
+            ),
+            send("hello"),
+        ),
+        "hello",
+        "nobody ever gets here",
+    ),
+    "a case that an earlier one hides": (
+        of(split("who", case(subscribed()), case(subscribed(), send("hello")), otherwise=[])),
+        "who",
+        "never taken",
+    ),
+    "a case behind one that always holds": (
+        of(split("who", case(all_of()), case(subscribed(), send("hello")), otherwise=[])),
+        "who",
+        "never taken",
+    ),
+    "a split without a case": (of(split("who", otherwise=[])), "who", "decides nothing"),
+    "a wait for an event that ends the flow": (
+        of(wait_for("leaves", event("Unsubscribed"), timeout=days(1))),
+        "leaves",
+        "an exit rule ends the flow on that",
+    ),
+    # durations
+    "a wait of nothing": (of(wait("a-day", days(0))), "a-day", "its duration is not positive"),
+    "a wait that goes back, until a time": (
+        of(wait("a-day", days(-1), until=local_time("09:00"))),
+        "a-day",
+        "its duration is not positive",
+    ),
+    "a wait-for without time": (
+        of(wait_for("looks", event("Cart Viewed"), timeout=days(0))),
+        "looks",
+        "its timeout is not positive",
+    ),
+    "a wait until no weekday": (
+        of(wait("a-day", days(1), until=local_time("09:00", weekdays=()))),
+        "a-day",
+        "it waits for a weekday in ()",
+    ),
+    "a wait until an eighth weekday": (
+        of(wait("a-day", days(1), until=LocalTime(at=time(9), weekdays=(7,)))),
+        "a-day",
+        "(7,)",
+    ),
+    "no lateness at all": (of(send("hello", lateness_max=hours(0))), "hello", "lateness_max"),
+    "no trigger is young enough": (
+        replace(PLAIN, trigger_age_max=timedelta(0)),
+        None,
+        "trigger_age_max",
+    ),
+    "a re-entry after no gap": (replace(PLAIN, reentry=after(days(0))), None, "gap"),
+    "a goal within no time": (
+        replace(WELCOME, goal=goal("Order Completed", within=days(0))),
+        None,
+        "the goal counts",
+    ),
+    "a condition that looks back on nothing": (
+        replace(PLAIN, entry=(happened("Cart Viewed", within=days(0)),)),
+        None,
+        "looks back",
+    ),
+    "a flow that outlasts a year": (
+        of(send("hello"), wait("days-for-hours", days(500))),
+        None,
+        "its longest way takes 500 days",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_found(name: str) -> None:
+    broken, step, words = PLANTED[name]
+
+    faults = validate(broken, KNOWN)
+
+    assert [fault for fault in faults if fault.step == step and words in str(fault)], faults
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_fault_says_the_file_and_the_remedy(name: str) -> None:
+    faults = validate(PLANTED[name][0], KNOWN, file="shop/flows.py")
+
+    assert all(str(fault).startswith("shop/flows.py: ") for fault in faults)
+    assert all(fault.remedy[0].isupper() and str(fault).endswith(".") for fault in faults)
+
+
+def test_all_faults_are_found_at_once_and_name_the_catalogue_file() -> None:
+    broken = replace(CART_ABANDONMENT, trigger=event("Added"), exit_when=(), entry_key=None)
+
+    faults = validate(replace(broken, steps=(send("letter", offer="gift"),)), KNOWN)
+
+    assert {fault.step for fault in faults} == {None, "letter"}
+    assert len(faults) == 5
+    assert {fault.file for fault in faults} == {"sekvens/flows/catalogue/cart_abandonment.py"}
+
+
+def test_a_template_missing_in_one_locale_is_named() -> None:
+    known = replace(KNOWN, templates={"sv": STEPS, "en": STEPS - {"welcome/hello"}})
+
+    faults = validate(WELCOME, known)
+
+    assert [fault.step for fault in faults] == ["hello"]
+    assert str(faults[0]).endswith(
+        "welcome.py: step hello of welcome: its template welcome/hello is missing in en. "
+        "Write sekvens/messages/content/welcome/hello.en.md."
+    )
+
+
+def test_two_flows_of_one_name_are_found() -> None:
+    faults = validate_all([*CATALOGUE, replace(WELCOME, version=2)], KNOWN)
+
+    assert [(fault.flow, fault.problem) for fault in faults] == [
+        ("welcome", "2 flows have this name")
+    ]
+
+
+def test_a_transactional_flow_needs_no_exit_on_purchase_and_no_reason() -> None:
+    shipping = replace(PLAIN, purpose=TRANSACTIONAL, trigger=event("Order Shipped"))
+
+    assert not sells(shipping)
+    assert validate(shipping, KNOWN) == []
+
+
+def test_a_transactional_send_that_says_why_is_allowed() -> None:
+    steps = (send("hello", purpose=TRANSACTIONAL, because="confirms what they asked for"),)
+
+    assert validate(replace(PLAIN, steps=steps), KNOWN) == []
