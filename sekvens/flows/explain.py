@@ -1,0 +1,158 @@
+"""A flow as a text that a marketer reads, and as a picture in Mermaid.
+
+Both are made from the flow alone, so what they say is what will happen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sekvens.flows.conditions import AllOf
+from sekvens.flows.definition import MARKETING_LATENESS_MAX, Flow
+from sekvens.flows.durations import as_moment, in_words
+from sekvens.flows.graph import compile_flow
+from sekvens.flows.mermaid import as_mermaid
+from sekvens.flows.steps import ExitFlow, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.survey import sends
+from sekvens.flows.timetable import Span, timetable
+from sekvens.flows.wording import in_force, local_time_in_words, somebody_does, they_do
+
+__all__ = ["as_mermaid", "as_text"]
+
+INDENT = "  "
+
+
+@dataclass(frozen=True)
+class _Line:
+    text: str
+    depth: int = 0
+    moment: str = ""  #: counted from the start; sends only
+
+
+def as_text(flow: Flow) -> str:
+    """Tell a flow in sentences: what happens when, who may enter, who leaves, what it hopes for.
+
+    Days are counted from the start of an enrollment, restarts aside.
+    """
+    opening, steps = _opening(flow)
+    sections = [
+        f"{flow.name}, version {flow.version} ({flow.purpose})",
+        f"{opening}:",
+        _aligned([*_lines(steps, flow, timetable(flow), 0), _Line("ends: completed")]),
+        _section("Who may enter", _who_enters(flow)),
+        _section("Who leaves early, in the middle of a wait too", _who_leaves(flow)),
+        *_remarks(flow),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _opening(flow: Flow) -> tuple[str, tuple[Step, ...]]:
+    opening = f"When somebody {somebody_does(flow.trigger)}"
+    first = flow.steps[0] if flow.steps else None
+    if isinstance(first, Wait) and first.until is None and first.restart_on == (flow.trigger,):
+        return f"{opening} and then is quiet for {in_words(first.duration)}", flow.steps[1:]
+    return opening, flow.steps
+
+
+def _lines(
+    steps: tuple[Step, ...], flow: Flow, times: dict[str, Span], depth: int
+) -> Iterator[_Line]:
+    for step in steps:
+        match step:
+            case Send():
+                yield _Line(_send(step, flow), depth, _moment(times.get(step.id)))
+            case Wait():
+                yield _Line(_wait(step), depth)
+            case ExitFlow():
+                yield _Line(f"leaves the flow: {_plain(step.reason)}", depth)
+            case WaitFor():
+                awaited = they_do(step.pattern)
+                yield _Line(f"waits up to {in_words(step.timeout)} for them to {awaited}", depth)
+                yield from _branch("if they do", step.then, flow, times, depth + 1)
+                yield from _branch("if they do not", step.otherwise, flow, times, depth + 1)
+            case Split():
+                for case in step.cases:
+                    words = f"if {in_force(case.condition)}"
+                    yield from _branch(words, case.steps, flow, times, depth)
+                yield from _branch("otherwise", step.otherwise, flow, times, depth)
+
+
+def _branch(
+    words: str, steps: tuple[Step, ...], flow: Flow, times: dict[str, Span], depth: int
+) -> Iterator[_Line]:
+    if not steps:
+        yield _Line(f"{words}, goes on at once", depth)
+        return
+    yield _Line(f"{words}:", depth)
+    yield from _lines(steps, flow, times, depth + 1)
+
+
+def _send(step: Send, flow: Flow) -> str:
+    text = f"sends {step.id}"
+    if step.offer:
+        text += f' with the offer "{step.offer}"'
+    if step.purpose is not None and step.purpose is not flow.purpose:
+        text += f" ({step.purpose}{f': {step.because}' if step.because else ''})"
+    if step.lateness_max is not None:
+        text += f", unless it is more than {in_words(step.lateness_max)} late"
+    return text
+
+
+def _wait(step: Wait) -> str:
+    text = f"waits {in_words(step.duration)}"
+    if step.until is not None:
+        text += f", then until {local_time_in_words(step.until)}"
+    if step.restart_on:
+        again = " or ".join(they_do(pattern) for pattern in step.restart_on)
+        text += f"; anew when they {again}"
+    return text
+
+
+def _moment(span: Span | None) -> str:
+    return "never" if span is None else as_moment(span.earliest, span.latest)
+
+
+def _who_enters(flow: Flow) -> Iterator[str]:
+    if flow.entry:
+        conditions = in_force(AllOf(conditions=flow.entry))
+        yield f"only if {conditions}; asked again before each e-mail"
+    else:
+        yield "everybody"
+    match flow.reentry.rule:
+        case "once":
+            yield "once in their life"
+        case "after":
+            yield f"again {in_words(flow.reentry.gap)} after they last entered"
+        case "always":
+            yield "again whenever it happens, while an earlier entry is under way too"
+    if flow.entry_key:
+        yield f"each {flow.entry_key} is an entry of its own"
+    yield f"nobody, if it happened more than {in_words(flow.trigger_age_max)} ago"
+
+
+def _who_leaves(flow: Flow) -> Iterator[str]:
+    for rule in compile_flow(flow).exit_rules():
+        yield f"when they {they_do(rule.pattern)}: {_plain(rule.reason)}"
+
+
+def _remarks(flow: Flow) -> Iterator[str]:
+    if flow.goal is not None:
+        within = in_words(flow.goal.within)
+        yield f"It hopes that they {they_do(flow.goal.pattern)} within {within} of the start."
+    if any(flow.purpose_of(step) is Purpose.MARKETING for step in sends(flow)):
+        late = in_words(MARKETING_LATENESS_MAX)
+        yield f"Marketing that is more than {late} late, or later than said above, is not sent."
+
+
+def _section(title: str, lines: Iterator[str]) -> str:
+    return "\n".join([f"{title}:", *(f"{INDENT}- {line}" for line in lines)])
+
+
+def _aligned(lines: list[_Line]) -> str:
+    width = max(len(line.moment) for line in lines) + 2
+    return "\n".join(
+        f"{INDENT}{line.moment:<{width}}{INDENT * line.depth}{line.text}" for line in lines
+    )
+
+
+def _plain(reason: str) -> str:
+    return reason.replace("_", " ")

@@ -1,0 +1,86 @@
+"""A flow as a Mermaid flowchart: one node a step, its branches labelled, and the ways out."""
+
+import re
+from collections.abc import Iterator
+
+from sekvens.flows.definition import Flow
+from sekvens.flows.durations import in_words
+from sekvens.flows.graph import Graph, compile_flow
+from sekvens.flows.steps import ExitFlow, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.wording import in_force, local_time_in_words, somebody_does, they_do
+
+OVER = "over"
+
+
+def as_mermaid(flow: Flow) -> str:
+    """Draw a flow; GitHub and most wikis show the result as a picture."""
+    graph = compile_flow(flow)
+    lines = [
+        "flowchart TD",
+        f"trigger([{_label(f'somebody {somebody_does(flow.trigger)}')}])",
+        *(_node(step) for step in graph.steps.values()),
+        f"{OVER}([{_label('ends: completed')}])",
+        f"trigger --> {_id(graph.first)}",
+        *(edge for step in graph.steps.values() for edge in _edges(graph, step)),
+        *_ways_out(graph),
+    ]
+    return "\n    ".join(lines) + "\n"
+
+
+def _node(step: Step) -> str:
+    match step:
+        case Send():
+            offer = f'<br/>offer "{step.offer}"' if step.offer else ""
+            shape = f"[{_label(f'e-mail {step.id}{offer}')}]"
+        case Wait():
+            until = f", then until<br/>{local_time_in_words(step.until)}" if step.until else ""
+            anew = "".join(f"<br/>anew when they {they_do(event)}" for event in step.restart_on)
+            shape = f"({_label(f'wait {in_words(step.duration)}{until}{anew}')})"
+        case WaitFor():
+            label = f"wait up to {in_words(step.timeout)}<br/>for them to {they_do(step.pattern)}"
+            shape = f"{{{{{_label(label)}}}}}"
+        case Split():
+            shape = f"{{{_label(step.id)}}}"
+        case ExitFlow():
+            shape = f"([{_label(f'leaves: {_plain(step.reason)}')}])"
+    return _id(step.id) + shape
+
+
+def _edges(graph: Graph, step: Step) -> Iterator[str]:
+    here = _id(step.id)
+    match step:
+        case Send() | Wait():
+            yield f"{here} --> {_id(graph.following[step.id])}"
+        case WaitFor():
+            yield f"{here} -->|{_label('they do')}| {_id(graph.enter(step.then, step.id))}"
+            yield f"{here} -->|{_label('they do not')}| {_id(graph.enter(step.otherwise, step.id))}"
+        case Split():
+            for case in step.cases:
+                label = _label(in_force(case.condition))
+                yield f"{here} -->|{label}| {_id(graph.enter(case.steps, step.id))}"
+            yield f"{here} -->|{_label('otherwise')}| {_id(graph.enter(step.otherwise, step.id))}"
+        case ExitFlow():
+            pass
+
+
+def _ways_out(graph: Graph) -> Iterator[str]:
+    rules = graph.exit_rules()
+    if rules:
+        yield f"anywhere[[{_label('at any moment')}]]"
+    for rule in rules:
+        out = f"out_{rule.reason}([{_label(f'leaves: {_plain(rule.reason)}')}])"
+        yield f"anywhere -.->|{_label(f'they {they_do(rule.pattern)}')}| {out}"
+
+
+def _id(step_id: str | None) -> str:
+    # A prefix, because some words (`end`, `class`) mean something to Mermaid.
+    return OVER if step_id is None else f"step_{re.sub('[^A-Za-z0-9]', '_', step_id)}"
+
+
+def _label(text: str) -> str:
+    text = text.replace("#", "#35;").replace('"', "#quot;")
+    return f'"{text}"'
+
+
+def _plain(reason: str) -> str:
+    return reason.replace("_", " ")

@@ -1,0 +1,181 @@
+"""A flow's text and picture say what will happen, in words for people who do not write Python."""
+
+import os
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.conditions import Condition
+from sekvens.flows.definition import (
+    TRANSACTIONAL,
+    WORKDAYS,
+    Flow,
+    all_of,
+    always,
+    any_of,
+    case,
+    days,
+    event,
+    exit_flow,
+    happened,
+    local_time,
+    not_,
+    send,
+    split,
+    subscribed,
+    trait_is,
+    wait,
+    wait_for,
+)
+from sekvens.flows.durations import as_moment, in_words
+from sekvens.flows.explain import as_mermaid, as_text
+from sekvens.flows.steps import ExitReason, Step
+from sekvens.flows.timetable import timetable
+from sekvens.flows.wording import in_force, local_time_in_words
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def of(*steps: Step) -> Flow:
+    return replace(WELCOME, steps=steps)
+
+
+@pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
+@pytest.mark.parametrize(("form", "ending"), [(as_text, "txt"), (as_mermaid, "mmd")])
+def test_a_flow_that_ships_reads_as_its_golden_file(flow: Flow, form, ending: str) -> None:
+    golden = GOLDEN / f"{flow.name}.{ending}"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(form(flow), encoding="utf-8")
+
+    assert form(flow) == golden.read_text(encoding="utf-8"), "UPDATE_GOLDEN=1 rewrites it"
+
+
+def test_days_are_counted_from_the_start_whatever_its_hour() -> None:
+    times = timetable(WELCOME)
+    shown = [as_moment(times[i].earliest, times[i].latest) for i in times if "until" not in i]
+
+    assert shown == ["at once", "day 2", "day 4", "day 7", "day 13"]
+
+
+def test_the_cart_flow_keeps_to_its_days_on_both_ways() -> None:
+    times = timetable(CART_ABANDONMENT)
+    half = timedelta(hours=12)
+
+    for step_id, day in {"questions-answered": 1, "nothing-to-lose": 2, "a-small-nudge": 4}.items():
+        assert days(day) - half <= times[step_id].earliest <= times[step_id].latest
+        assert times[step_id].latest <= days(day) + half
+    assert days(5.5) <= times["last-word"].earliest <= times["last-word"].latest <= days(8.5)
+
+
+def test_the_time_after_a_branch_that_leaves_is_the_other_branch_s() -> None:
+    leaves = [wait("a-year", days(365)), exit_flow("out")]
+    stays = case(subscribed(), wait("a-day", days(1)))
+
+    times = timetable(of(split("who", stays, otherwise=leaves), send("hello")))
+
+    assert times["hello"].latest == days(1)
+
+
+def test_a_wait_until_a_weekday_can_take_a_week() -> None:
+    monday = local_time("09:00", weekdays=(0,))
+
+    times = timetable(of(wait("until-monday", days(0), until=monday), send("hello")))
+
+    assert times["hello"].earliest == timedelta(0)
+    assert times["hello"].latest == days(7) - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(0), "no time"),
+        (timedelta(seconds=90), "1 minute 30 seconds"),
+        (timedelta(hours=4), "4 hours"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=2.5), "2 days 12 hours"),
+    ],
+)
+def test_a_duration_reads_as_people_say_it(duration: timedelta, words: str) -> None:
+    assert in_words(duration) == words
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        (subscribed(), "they want our marketing"),
+        (not_(subscribed()), "they do not want our marketing"),
+        (happened("Order Completed"), "they have ordered"),
+        (not_(happened("Order Completed")), "they have never ordered"),
+        (
+            not_(happened("Product Viewed", within=days(1))),
+            "they have not looked at a product in the last day",
+        ),
+        (happened("Quiz Won", within=days(9)), 'they have done "Quiz Won" in the last 9 days'),
+        (trait_is("city", "Delsbo"), "their city is Delsbo"),
+        (not_(trait_is("city", "Delsbo")), "their city is not Delsbo"),
+        (
+            all_of(subscribed(), any_of(trait_is("a", "b"), trait_is("c", "d"))),
+            "they want our marketing and (their a is b or their c is d)",
+        ),
+        (
+            not_(any_of(subscribed(), trait_is("a", "b"))),
+            "it is not so that (they want our marketing or their a is b)",
+        ),
+        (all_of(), "always"),
+        (any_of(), "never"),
+    ],
+)
+def test_a_condition_reads_as_people_say_it(condition: Condition, words: str) -> None:
+    assert in_force(condition) == words
+
+
+def test_weekdays_are_named() -> None:
+    assert local_time_in_words(local_time("09:00", WORKDAYS)).endswith(", on a working day")
+    assert local_time_in_words(local_time("09:00", (0, 4))).endswith(", on a Monday or Friday")
+
+
+def test_the_text_tells_what_the_shipped_flows_do_not_have() -> None:
+    steps = (
+        send("hello", purpose=TRANSACTIONAL, because="they asked for it"),
+        wait_for("wins", event("Quiz Won", prize="socks"), timeout=days(1), then=[exit_flow("x")]),
+        wait("a-day", days(1), restart_on="Cart Viewed"),
+    )
+
+    text = as_text(replace(WELCOME, steps=steps, entry=(), reentry=always()))
+
+    assert "sends hello (transactional: they asked for it)" in text
+    assert 'waits up to 1 day for them to do "Quiz Won" (prize is socks)' in text
+    assert "leaves the flow: completed" in text
+    assert "if they do not, goes on at once" in text
+    assert "waits 1 day; anew when they look at the cart" in text
+    assert "- everybody" in text
+    assert "- again whenever it happens" in text
+
+
+def test_a_flow_without_steps_is_told_all_the_same() -> None:
+    assert "ends: completed" in as_text(of())
+    assert "trigger --> over" in as_mermaid(of())
+
+
+@pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
+def test_every_arrow_of_the_picture_joins_nodes_that_are_drawn(flow: Flow) -> None:
+    lines = as_mermaid(flow).splitlines()[1:]
+    drawn = {re.match(r"\s*(\w+)", line)[1] for line in lines if "-->" not in line}
+    ends = [re.fullmatch(r"\s*(\w+) -->(?:\|\"[^\"]*\"\|)? (\w+)", line) for line in lines]
+    arrows = {end.groups() for end in ends if end}
+
+    assert {node for arrow in arrows for node in arrow} <= drawn
+    assert drawn - {"trigger", "anywhere"} <= {"over"} | {end for _, end in arrows} | {"anywhere"}
+
+
+def test_a_quotation_mark_cannot_break_the_picture() -> None:
+    drawn = as_mermaid(of(send("hello", offer='10 "#" off'), exit_flow("end", ExitReason.FAILED)))
+
+    assert "10 #quot;#35;#quot; off" in drawn
+    assert 'step_end(["leaves: failed"])' in drawn
