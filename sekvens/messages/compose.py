@@ -1,0 +1,86 @@
+"""Compose: a template and the facts of one contact become a subject, an HTML part and a text part.
+
+Both parts come from one source, so they cannot say different things. An e-mail is whole or it is
+not made: whatever is missing raises, and nothing unresolved ever reaches a reader.
+
+To look at an e-mail while writing it: `python -m sekvens.messages.preview welcome/hello sv`
+(add `--html FILE` for the HTML part). In code:
+
+    template = stored(read_sources("welcome/hello"))
+    facts = sample_facts(shop, name=template.name, locale="sv", now=now)
+    print(compose(template, facts, shop=shop).text)
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jinja2.exceptions import TemplateError as JinjaError
+
+from sekvens.errors import TemplateError
+from sekvens.flows.steps import Purpose
+from sekvens.messages.context import Facts
+from sekvens.messages.formats import choose_locale
+from sekvens.messages.letter import Frame, Layout
+from sekvens.messages.source import Source
+from sekvens.messages.templates import StoredTemplate
+from sekvens.messages.variables import variables
+from sekvens.shop import Shop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """An e-mail, ready to be put into MIME."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    locale: str
+
+
+def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
+    """Make one e-mail.
+
+    Raises:
+        TemplateError: a fact is missing that the source needs, a link leads nowhere, or the source
+            itself is wrong. The message names flow, step and line, and nothing of the contact.
+    """
+    locale = locale_of(template, facts, shop)
+    source, layout = _read(template, locale)
+    try:
+        values = variables(facts, shop=shop, locale=locale)
+        written = source.write(values)
+        frame = Frame(
+            subject=written.subject,
+            preheader=written.preheader,
+            locale=locale,
+            is_marketing=facts.purpose is Purpose.MARKETING,
+            unsubscribe_url=facts.unsubscribe_url,
+            shop=shop,
+            view=values["shop"],
+        )
+        html, text = layout.html(written, frame), layout.text(written, frame)
+    except (TemplateError, JinjaError) as error:
+        raise TemplateError(
+            f"{facts.flow}/{facts.step_id} cannot be composed: {error}. Mend the template and "
+            "publish it, or skip the step"
+        ) from error
+    return Composed(
+        subject=written.subject,
+        preheader=written.preheader,
+        html=html,
+        text=text,
+        locale=locale,
+    )
+
+
+def locale_of(template: StoredTemplate, facts: Facts, shop: Shop) -> str:
+    """Tell in which of a template's locales the contact reads it."""
+    return choose_locale(facts.locale, template.sources.keys(), default=shop.default_locale)
+
+
+@lru_cache(maxsize=512)
+def _read(template: StoredTemplate, locale: str) -> tuple[Source, Layout]:
+    """Read a template once per process: it never changes."""
+    source = Source(template.sources[locale], name=template.name, locale=locale)
+    return source, Layout(template.layout, locale=locale)

@@ -1,0 +1,146 @@
+"""The layout: puts a body between letterhead and footer, as HTML and as text.
+
+Layout, blocks, words and style come with the template and are pinned with it. The shop's own facts
+are live: name, colour, legal name, organisation number, postal address.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import css_inline
+from jinja2 import BaseLoader, StrictUndefined
+from jinja2.environment import TemplateModule
+from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.loaders import DictLoader
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from sekvens.errors import TemplateError
+from sekvens.messages.blocks import Block
+from sekvens.messages.colours import Palette, palette
+from sekvens.messages.markdown import checked_url, fill_html, fill_text, parse
+from sekvens.messages.plain_text import wrapped
+from sekvens.messages.source import Prose, Written
+from sekvens.messages.variables import ShopView
+from sekvens.shop import Shop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What the layout needs to know beside the body."""
+
+    subject: str
+    preheader: str
+    locale: str
+    is_marketing: bool
+    unsubscribe_url: str | None
+    shop: Shop
+    view: ShopView
+
+
+class Layout:
+    """A layout that has been read, in one locale; renders for any number of e-mails."""
+
+    def __init__(self, files: Mapping[str, str], *, locale: str) -> None:
+        self._words = _words(files, locale)
+        self._style = files["style.css"]
+        environment = _environment(DictLoader(dict(files)))
+        self._html = environment.get_template("letter.html")
+        self._text = environment.get_template("letter.txt")
+        self._html_blocks = _blocks(environment, "blocks.html")
+        self._text_blocks = _blocks(environment, "blocks.txt")
+        self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+    def html(self, written: Written, frame: Frame) -> str:
+        """Make the HTML part."""
+        blocks = self._rendered(self._html_blocks, written.blocks, frame)
+        body = fill_html(parse(written.markdown), values=written.values, blocks=blocks)
+        page = self._html.render(
+            body=Markup(body),  # noqa: S704  every value in it has been escaped
+            style=Markup(self._style_for(frame.shop.colour)),  # noqa: S704  ours, a checked colour
+            **self._context(frame),
+        )
+        return self._inliner.inline(page)
+
+    def text(self, written: Written, frame: Frame) -> str:
+        """Make the text part."""
+        blocks = self._rendered(self._text_blocks, written.blocks, frame)
+        body = fill_text(parse(written.markdown), values=written.values, blocks=blocks)
+        return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
+
+    def _rendered(self, macros: TemplateModule, blocks: Sequence[Block], frame: Frame) -> list[str]:
+        context = {"words": self._words, "shop": frame.view}
+        return [str(getattr(macros, block.macro)(context, **block.arguments)) for block in blocks]
+
+    def _context(self, frame: Frame) -> dict[str, Any]:
+        return {
+            "frame": frame,
+            "shop": frame.shop,
+            "words": self._words,
+            "palette": palette(frame.shop.colour),
+        }
+
+    def _style_for(self, colour: str) -> str:
+        return _coloured(self._style, palette(colour))
+
+
+@lru_cache(maxsize=64)
+def _coloured(style: str, colours: Palette) -> str:
+    for name, value in colours.items():
+        style = style.replace(f"${name}", value)
+    return style
+
+
+def _words(files: Mapping[str, str], locale: str) -> Mapping[str, str]:
+    for name in (f"words.{locale}.toml", f"words.{locale.partition('-')[0]}.toml"):
+        if name in files:
+            return tomllib.loads(files[name])
+    raise TemplateError(f"the layout has no words in locale {locale}: write words.{locale}.toml")
+
+
+def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateModule:
+    try:
+        return environment.get_template(name).make_module()
+    except JinjaError as error:
+        raise TemplateError(f"layout {name}: {error.message}") from error
+
+
+def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=loader,
+        autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        href=checked_url,
+        prose_html=_prose_html,
+        prose_text=_prose_text,
+        wrap=_wrap,
+        one_line=_one_line,
+    )
+    return environment
+
+
+def _prose_html(text: str) -> str:
+    """Render the shop's own Markdown; anything else stays text and is escaped."""
+    if not isinstance(text, Prose):
+        return text
+    return Markup(fill_html(parse(text), values=(), blocks=()))  # noqa: S704  parsed without HTML
+
+
+def _prose_text(text: str) -> str:
+    return fill_text(parse(text), values=(), blocks=()) if isinstance(text, Prose) else text
+
+
+def _wrap(text: str, first: str = "", rest: str = "") -> str:
+    return "\n".join(wrapped(text, first, rest))
+
+
+def _one_line(text: str) -> str:
+    return ", ".join(part.strip(" ,") for part in text.splitlines() if part.strip(" ,"))

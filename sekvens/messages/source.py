@@ -1,0 +1,212 @@
+"""One e-mail's source in one locale: front matter, then Markdown with Jinja2.
+
+Whatever an expression yields becomes a value, held apart from the Markdown (see `markdown`), with
+two exceptions that we make ourselves: blocks, and the shop's own Markdown (`Prose`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, nodes, pass_context
+from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.exceptions import UndefinedError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from sekvens.errors import TemplateError
+from sekvens.messages.blocks import BLOCKS, Block
+from sekvens.messages.markdown import block_mark, fill_plain, value_mark, without_marks
+
+SUBJECT_CHARACTERS_MAX = 70
+PREHEADER_CHARACTERS_MAX = 110
+
+#: The name under which expressions find the page that is being written.
+PAGE = "_page"
+
+#: These make text that is neither a value nor Markdown of the author's own.
+_FORBIDDEN_STATEMENTS = (
+    nodes.AssignBlock, nodes.Block, nodes.CallBlock, nodes.Extends, nodes.FilterBlock,
+    nodes.FromImport, nodes.Import, nodes.Include, nodes.Macro,
+)  # fmt: skip
+
+
+class Prose(str):
+    """Markdown that the shop wrote in its settings: the one text that is parsed where it stands."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a source yields for one contact."""
+
+    subject: str
+    preheader: str
+    markdown: str  #: with marks for values and blocks
+    values: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass
+class Page:
+    """Collects, while a source is being rendered, what its marks stand for."""
+
+    values: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+
+    def mark(self, value: object) -> str:
+        """Keep a value, or a block, and tell its mark.
+
+        Raises:
+            TemplateError: it is no text: nothing that a reader should see.
+        """
+        if isinstance(value, Prose):
+            return without_marks(value)
+        if isinstance(value, Block):
+            self.blocks.append(value.with_plain_texts(self.values))
+            return block_mark(len(self.blocks) - 1)
+        if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
+            raise UndefinedError(
+                f"an expression yields {type(value).__name__}, which is no text: "
+                "guard it with {% if … %}"
+            )
+        if value == "":
+            return ""
+        self.values.append(str(value))
+        return value_mark(len(self.values) - 1)
+
+
+class Source:
+    """A source that has been read; renders for any number of contacts, from any thread."""
+
+    def __init__(self, text: str, *, name: str, locale: str) -> None:
+        self._file = f"{name}.{locale}.md"
+        front, body = _divided(text, self._file)
+        self._subject = self._template(front["subject"], part="subject")
+        self._preheader = self._template(front["preheader"], part="preheader")
+        self._body = self._template(body, part="body")
+
+    def write(self, variables: Mapping[str, Any]) -> Written:
+        """Render for one contact.
+
+        Raises:
+            TemplateError: a fact that it needs is missing, or an expression is wrong.
+        """
+        page = Page()
+        everything = {**variables, PAGE: page}
+        subject, preheader, markdown = (
+            self._rendered(template, everything)
+            for template in (self._subject, self._preheader, self._body)
+        )
+        return Written(
+            subject=_line(fill_plain(subject, page.values), SUBJECT_CHARACTERS_MAX),
+            preheader=_line(fill_plain(preheader, page.values), PREHEADER_CHARACTERS_MAX),
+            markdown=markdown,
+            values=tuple(page.values),
+            blocks=tuple(page.blocks),
+        )
+
+    def _template(self, source: str, *, part: str) -> Template:
+        try:
+            tree = _ENVIRONMENT.parse(source)
+            forbidden = next(tree.find_all(_FORBIDDEN_STATEMENTS), None)
+            if forbidden is not None:
+                raise TemplateError(
+                    f"{self._file}, line {forbidden.lineno}: an e-mail's source may use if, for "
+                    f"and set, not {type(forbidden).__name__.lower()}"
+                )
+            return _ENVIRONMENT.from_string(source)
+        except JinjaError as error:
+            line = getattr(error, "lineno", None) or 1
+            raise TemplateError(f"{self._file}, line {line} ({part}): {error.message}") from error
+
+    def _rendered(self, template: Template, variables: Mapping[str, Any]) -> str:
+        try:
+            return template.render(variables)
+        except JinjaError as error:
+            raise TemplateError(f"{self._at(error)}: {error.message}") from error
+        except TemplateError as error:
+            raise TemplateError(f"{self._at(error)}: {error}") from error
+        except Exception as error:  # noqa: BLE001  an expression may raise anything
+            # Not its text: that may quote what a contact wrote.
+            raise TemplateError(f"{self._at(error)}: {type(error).__name__}") from None
+
+    def _at(self, error: BaseException) -> str:
+        """Tell the file and line: Jinja2 rewrites tracebacks to the template's own lines."""
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == "<template>":
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return f"{self._file}, line {line}" if line else self._file
+
+
+@pass_context
+def _finalize(context: Context, value: object) -> Markup:
+    # Undefined raises here, with the variable's name, as any use of it does.
+    shown = str(value) if hasattr(value, "_undefined_name") else value
+    page: Page = context[PAGE]
+    return Markup(page.mark(shown))  # noqa: S704  a mark, or the shop's own Markdown; nothing else
+
+
+def _divided(text: str, file: str) -> tuple[dict[str, str], str]:
+    """Divide a source into front matter and body; the body keeps its line numbers."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    ends = [number for number, line in enumerate(lines) if line.strip() == "---"][:2]
+    if len(ends) != 2 or ends[0] != 0:
+        raise TemplateError(f"{file}, line 1: begin with `---`, subject, preheader, `---`")
+    front = {}
+    for number, line in enumerate(lines[1 : ends[1]], start=2):
+        key, colon, value = line.partition(":")
+        if not colon or key.strip() not in ("subject", "preheader") or not value.strip():
+            raise TemplateError(f"{file}, line {number}: expected `subject: …` or `preheader: …`")
+        front[key.strip()] = value.strip()
+    missing = {"subject", "preheader"} - front.keys()
+    if missing:
+        raise TemplateError(f"{file}: its front matter lacks {' and '.join(sorted(missing))}")
+    body = [_keeping_its_end(line) for line in lines[ends[1] + 1 :]]
+    return front, "\n" * (ends[1] + 1) + "\n".join(body)
+
+
+def _keeping_its_end(line: str) -> str:
+    """Let a tag swallow the line's end only where it stands alone.
+
+    A line `{% if x %}` should leave nothing; `Hej{% if x %}, du{% endif %}` ends its paragraph.
+    """
+    alone = _TAGS_ALONE.fullmatch(line)
+    return f"{line.rstrip()[:-2]}+%}}" if line.rstrip().endswith("%}") and not alone else line
+
+
+_TAGS_ALONE = re.compile(r"\s*(?:\{%(?:(?!%\}).)*%\}\s*)")
+
+
+def _line(text: str, characters_max: int) -> str:
+    """Make one line of it, cut at a word where it is too long for an inbox to show."""
+    text = " ".join(text.split())
+    if len(text) <= characters_max:
+        return text
+    cut = text[: characters_max - 1]
+    return f"{cut.rsplit(' ', 1)[0] if ' ' in cut else cut}…"
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals = dict(BLOCKS)
+    # No filter may declare a text safe: only `Page` decides what is Markdown.
+    for name in ("safe", "escape", "e", "forceescape", "urlize", "xmlattr", "tojson"):
+        del environment.filters[name]
+    return environment
+
+
+_ENVIRONMENT = _environment()
