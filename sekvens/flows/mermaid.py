@@ -4,21 +4,26 @@ import re
 from collections.abc import Iterator
 
 from sekvens.flows.definition import Flow
-from sekvens.flows.durations import in_words
+from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.steps import ExitFlow, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.timetable import Span, timetable
 from sekvens.flows.wording import in_force, local_time_in_words, somebody_does, they_do
 
 OVER = "over"
+NEW_LINE = "\n"
+
+#: In the order in which they are replaced: `#` begins every entity of Mermaid's.
+_ENTITIES = {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;"}
 
 
 def as_mermaid(flow: Flow) -> str:
     """Draw a flow; GitHub and most wikis show the result as a picture."""
-    graph = compile_flow(flow)
+    graph, times = compile_flow(flow), timetable(flow)
     lines = [
         "flowchart TD",
         f"trigger([{_label(f'somebody {somebody_does(flow.trigger)}')}])",
-        *(_node(step) for step in graph.steps.values()),
+        *(_node(step, times.get(step.id)) for step in graph.steps.values()),
         f"{OVER}([{_label('ends: completed')}])",
         f"trigger --> {_id(graph.first)}",
         *(edge for step in graph.steps.values() for edge in _edges(graph, step)),
@@ -27,17 +32,18 @@ def as_mermaid(flow: Flow) -> str:
     return "\n    ".join(lines) + "\n"
 
 
-def _node(step: Step) -> str:
+def _node(step: Step, span: Span | None) -> str:
     match step:
         case Send():
-            offer = f'<br/>offer "{step.offer}"' if step.offer else ""
-            shape = f"[{_label(f'e-mail {step.id}{offer}')}]"
+            offer = f'\noffer "{step.offer}"' if step.offer else ""
+            moment = f"\n{as_moment(span.earliest, span.latest)}" if span else ""
+            shape = f"[{_label(f'e-mail {step.id}{moment}{offer}')}]"
         case Wait():
-            until = f", then until<br/>{local_time_in_words(step.until)}" if step.until else ""
-            anew = "".join(f"<br/>anew when they {they_do(event)}" for event in step.restart_on)
+            until = f",\nthen until {local_time_in_words(step.until)}" if step.until else ""
+            anew = "".join(f"\nanew when they {they_do(event)}" for event in step.restart_on)
             shape = f"({_label(f'wait {in_words(step.duration)}{until}{anew}')})"
         case WaitFor():
-            label = f"wait up to {in_words(step.timeout)}<br/>for them to {they_do(step.pattern)}"
+            label = f"wait up to {in_words(step.timeout)}\nfor them to {they_do(step.pattern)}"
             shape = f"{{{{{_label(label)}}}}}"
         case Split():
             shape = f"{{{_label(step.id)}}}"
@@ -78,8 +84,9 @@ def _id(step_id: str | None) -> str:
 
 
 def _label(text: str) -> str:
-    text = text.replace("#", "#35;").replace('"', "#quot;")
-    return f'"{text}"'
+    for character, entity in _ENTITIES.items():
+        text = text.replace(character, entity)
+    return f'"{text.replace(NEW_LINE, "<br/>")}"'
 
 
 def _plain(reason: str) -> str:

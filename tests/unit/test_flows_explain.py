@@ -175,7 +175,7 @@ def test_every_arrow_of_the_picture_joins_nodes_that_are_drawn(flow: Flow) -> No
 
 
 def test_a_quotation_mark_cannot_break_the_picture() -> None:
-    drawn = as_mermaid(of(send("hello", offer='10 "#" off'), exit_flow("end", ExitReason.FAILED)))
+    drawn = as_mermaid(of(send("hello", offer='<"#">'), exit_flow("end", ExitReason.FAILED)))
 
-    assert "10 #quot;#35;#quot; off" in drawn
+    assert 'offer #quot;#lt;#quot;#35;#quot;#gt;#quot;"]' in drawn
     assert 'step_end(["leaves: failed"])' in drawn
