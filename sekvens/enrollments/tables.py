@@ -57,7 +57,7 @@ class Enrollment(Base):
     started_at: Mapped[datetime]  #: shop time
     ended_at: Mapped[datetime | None]  #: shop time
     last_seq: Mapped[int] = mapped_column(default=0)  #: the newest delivery's number
-    delivered_seq: Mapped[int] = mapped_column(default=-1)  #: Temporal has all deliveries up to here
+    delivered_seq: Mapped[int] = mapped_column(default=-1)  #: Temporal has all up to this one
     due_at: Mapped[datetime | None]  #: wall time of the relay's next look; None: nothing is owed
     signalled_at: Mapped[datetime | None]  #: wall time of the relay's last signal: the bounded pace
     leased_until: Mapped[datetime | None]  #: wall time until which one relay owns the deliveries

@@ -1,0 +1,139 @@
+"""The way into a flow: trigger age, re-entry, entry conditions; then the row and the owed start.
+
+Everything is decided and written in the caller's transaction, one contact at a time, so a contact
+never enters twice for want of a lock. The relay starts the workflow afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.aliases import known_as
+from sekvens.db.base import new_id
+from sekvens.enrollments import names
+from sekvens.enrollments.publish import PublishedFlow
+from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
+from sekvens.enrollments.turns import Turn, take_turn
+from sekvens.events.tables import ContactEvent
+from sekvens.flows.conditions import AllOf
+from sekvens.flows.definition import Flow
+from sekvens.segments import sql
+
+
+class EntryRefusal(StrEnum):
+    """Why a contact did not enter a flow."""
+
+    NO_ENTRY_KEY = "no_entry_key"  #: the trigger lacks the property that tells entries apart
+    TOO_OLD = "too_old"  #: the trigger lies further back than the flow allows: an import, perhaps
+    UNDER_WAY = "under_way"  #: the contact is in this flow now
+    REENTRY = "reentry"  #: the contact has been here, and the flow does not take them again yet
+    CONDITIONS = "conditions"  #: the entry conditions do not hold
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotEnrolled:
+    """The contact did not enter, and this is why."""
+
+    reason: EntryRefusal
+
+
+def enroll(
+    session: Session,
+    published: PublishedFlow,
+    *,
+    contact_id: str,
+    entry_key: str | None,
+    trigger: ContactEvent | None,
+    now_wall: datetime,
+    now_shop: datetime,
+    contact_ids: Sequence[str] = (),
+) -> Enrollment | NotEnrolled:
+    """Let a contact into a flow, if it takes them.
+
+    `contact_id` is the canonical contact; `contact_ids` are all that the person is known as, the
+    canonical one first, where the caller knows them already. Without a trigger (a person enrolls
+    by hand) no age is checked.
+    """
+    flow = published.flow
+    if flow.entry_key is not None and not entry_key:
+        return NotEnrolled(reason=EntryRefusal.NO_ENTRY_KEY)
+    if trigger is not None and now_shop - trigger.occurred_at > flow.trigger_age_max:
+        return NotEnrolled(reason=EntryRefusal.TOO_OLD)
+    key = entry_key if flow.entry_key is not None else None
+    workflow_id = names.workflow_id(flow.name, contact_id, key)
+    take_turn(session, Turn.ENROLL, contact_id)
+    ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
+    refusal = _refusal(session, flow, contact_ids=ids, workflow_id=workflow_id, now=now_shop)
+    if refusal is not None:
+        return NotEnrolled(reason=refusal)
+    enrollment = Enrollment(
+        id=new_id("e"),
+        flow=flow.name,
+        flow_version=flow.version,
+        contact_id=contact_id,
+        entry_key=key,
+        workflow_id=workflow_id,
+        trigger_event_id=trigger.id if trigger is not None else None,
+        state=EnrollmentState.ACTIVE,
+        step_id=published.graph.first,
+        started_at=now_shop,
+        last_seq=0,
+        delivered_seq=-1,
+        due_at=now_wall,
+    )
+    session.add(enrollment)
+    session.flush()
+    session.add(_start(enrollment, trigger, now_wall))
+    return enrollment
+
+
+def entry_key_of(flow: Flow, properties: dict[str, object]) -> str | None:
+    """Read a trigger's entry key; None when the flow has none, or the trigger lacks it."""
+    value = properties.get(flow.entry_key) if flow.entry_key is not None else None
+    return str(value) if isinstance(value, str | int) and str(value).strip() else None
+
+
+def _start(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
+    return Delivery(
+        enrollment_id=enrollment.id,
+        seq=0,
+        event_id=trigger.id if trigger is not None else None,
+        message_id=trigger.message_id if trigger is not None else "",
+        matched=[],
+        urgent=False,
+        created_at=now_wall,
+    )
+
+
+def _refusal(
+    session: Session,
+    flow: Flow,
+    *,
+    contact_ids: tuple[str, ...],
+    workflow_id: str,
+    now: datetime,
+) -> EntryRefusal | None:
+    query = select(Enrollment.state, Enrollment.workflow_id, Enrollment.started_at).where(
+        Enrollment.flow == flow.name, Enrollment.contact_id.in_(contact_ids)
+    )
+    earlier = session.execute(query).all()
+    for entry in earlier:
+        is_over = entry.state == EnrollmentState.ENDED
+        # Workflow ids are the contact's own: two entries of one id can never run side by side.
+        if not is_over and (flow.reentry.rule != "always" or entry.workflow_id == workflow_id):
+            return EntryRefusal.UNDER_WAY
+    if earlier and flow.reentry.rule == "once":
+        return EntryRefusal.REENTRY
+    if earlier and flow.reentry.rule == "after":
+        last_start = max(entry.started_at for entry in earlier)
+        if now - last_start < flow.reentry.gap:
+            return EntryRefusal.REENTRY
+    entry_conditions = AllOf(conditions=flow.entry)
+    holds = sql.holds(
+        session, entry_conditions, contact_id=contact_ids[0], contact_ids=contact_ids, now=now
+    )
+    return None if holds else EntryRefusal.CONDITIONS

@@ -1,0 +1,132 @@
+"""Named questions about contacts and their enrollments, as people ask them. Nothing is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.aliases import canonical, known_as
+from sekvens.contacts.tables import Contact, Identity, IdentityKind
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.events.tables import ContactEvent, OutboxEntry
+from sekvens.messages.tables import Message
+
+#: So many of a contact's newest events are worth showing.
+EVENTS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCount:
+    """How many enrollments of one flow version stand at one step."""
+
+    flow: str
+    version: int
+    state: EnrollmentState
+    step_id: str | None
+    exit_reason: str | None
+    enrollments: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """What the relay has not done yet."""
+
+    events: int  #: events in the outbox
+    oldest_event_at: datetime | None  #: wall time at which the oldest of them came
+    enrollments: int  #: enrollments that are owed something now
+
+
+def find_contact(session: Session, name: str) -> Contact | None:
+    """Find a contact by our id, the shop's user id or an e-mail address; None: there is none.
+
+    A merged contact's name finds the contact that it was merged into.
+    """
+    name = name.strip()
+    contact_id = session.scalar(select(Contact.id).where(Contact.id == name))
+    if contact_id is None:
+        query = select(Identity.contact_id).where(Identity.value == name)
+        users_first = Identity.kind == IdentityKind.USER_ID
+        contact_id = session.scalar(query.order_by(users_first.desc()).limit(1))
+    if contact_id is None:
+        # Of several contacts with one address, the one that was not merged away is meant.
+        query = select(Contact.id).where(
+            or_(Contact.email == name, func.lower(Contact.email) == name.lower())
+        )
+        unmerged_first = Contact.merged_into.is_(None).desc()
+        contact_id = session.scalar(query.order_by(unmerged_first, Contact.created_at).limit(1))
+    if contact_id is None:
+        return None
+    return session.get(Contact, canonical(session, [contact_id])[contact_id])
+
+
+def enrollments_of(session: Session, contact_id: str) -> Sequence[Enrollment]:
+    """List a contact's enrollments, aliases' too, the newest first."""
+    query = select(Enrollment).where(Enrollment.contact_id.in_(_ids(session, contact_id)))
+    return session.scalars(query.order_by(Enrollment.started_at.desc(), Enrollment.id)).all()
+
+
+def messages_of(session: Session, contact_id: str) -> Sequence[Message]:
+    """List a contact's messages, skipped ones with their reason, the oldest first."""
+    query = select(Message).where(Message.contact_id.in_(_ids(session, contact_id)))
+    return session.scalars(query.order_by(Message.claimed_at, Message.id)).all()
+
+
+def recent_events_of(
+    session: Session, contact_id: str, *, limit: int = EVENTS_SHOWN
+) -> Sequence[ContactEvent]:
+    """List what a contact did last, the newest first."""
+    query = select(ContactEvent).where(ContactEvent.contact_id.in_(_ids(session, contact_id)))
+    newest_first = query.order_by(ContactEvent.occurred_at.desc(), ContactEvent.id.desc())
+    return session.scalars(newest_first.limit(limit)).all()
+
+
+def counts_by_step(session: Session, flow: str | None = None) -> list[StepCount]:
+    """Count enrollments by flow, version, state, and the step or the reason they left for."""
+    by = (
+        Enrollment.flow,
+        Enrollment.flow_version,
+        Enrollment.state,
+        Enrollment.step_id,
+        Enrollment.exit_reason,
+    )
+    query = select(*by, func.count()).group_by(*by).order_by(*by)
+    if flow is not None:
+        query = query.where(Enrollment.flow == flow)
+    return [
+        StepCount(
+            flow=name,
+            version=version,
+            state=EnrollmentState(state),
+            step_id=step_id,
+            exit_reason=exit_reason,
+            enrollments=count,
+        )
+        for name, version, state, step_id, exit_reason, count in session.execute(query)
+    ]
+
+
+def parked(session: Session, flow: str | None = None) -> Sequence[Enrollment]:
+    """List the enrollments that are held until a person looks, the oldest first."""
+    query = select(Enrollment).where(Enrollment.state == EnrollmentState.PARKED)
+    if flow is not None:
+        query = query.where(Enrollment.flow == flow)
+    return session.scalars(query.order_by(Enrollment.started_at, Enrollment.id)).all()
+
+
+def backlog(session: Session, *, now: datetime) -> Backlog:
+    """Measure how far the relay is behind at `now` (wall time)."""
+    waiting = select(func.count(), func.min(ContactEvent.received_at)).select_from(OutboxEntry)
+    waiting = waiting.join(ContactEvent, ContactEvent.id == OutboxEntry.event_id)
+    events, oldest_event_at = session.execute(waiting).one()
+    owed = select(func.count()).select_from(Enrollment).where(Enrollment.due_at <= now)
+    return Backlog(
+        events=events,
+        oldest_event_at=oldest_event_at,
+        enrollments=session.scalar(owed) or 0,
+    )
+
+
+def _ids(session: Session, contact_id: str) -> tuple[str, ...]:
+    return known_as(session, [contact_id])[contact_id]

@@ -1,0 +1,174 @@
+"""From committed events to what the relay owes: enrollments that begin, and deliveries.
+
+Events are taken in their order and leave the outbox in the transaction that writes what they led
+to, so a crash loses none and repeats none.
+"""
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts import aliases
+from sekvens.enrollments.enroll import NotEnrolled, enroll, entry_key_of
+from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flow
+from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
+from sekvens.enrollments.turns import Turn, try_turn
+from sekvens.events.deliveries import next_look
+from sekvens.events.tables import ContactEvent, OutboxEntry
+
+logger = logging.getLogger(__name__)
+
+#: Events looked at in one transaction.
+BATCH = 200
+#: The transaction ends after this long however many events are left: on SQLite it keeps every other
+#: writer waiting, the API among them.
+DURATION_MAX = timedelta(milliseconds=100)
+
+
+def has_events(session: Session) -> bool:
+    """Tell whether the outbox holds anything, without writing."""
+    return session.scalar(select(OutboxEntry.event_id).limit(1)) is not None
+
+
+def expand(session: Session, *, now_wall: datetime, now_shop: datetime) -> int:
+    """Work off the head of the outbox; tell how many events that were.
+
+    One relay at a time does this: events of one contact must not overtake one another.
+    """
+    if not try_turn(session, Turn.EXPAND):
+        return 0
+    deadline = time.monotonic() + DURATION_MAX.total_seconds()
+    entries = _head_of_outbox(session)
+    if not entries:
+        return 0
+    expansion = _prepare(session, [contact_id for contact_id, _ in entries])
+    done = []
+    for contact_id, event in entries:
+        expansion.take(event, contact_id, now_wall=now_wall, now_shop=now_shop)
+        done.append(event.id)
+        if time.monotonic() >= deadline:
+            break
+    session.execute(delete(OutboxEntry).where(OutboxEntry.event_id.in_(done)))
+    expansion.report()
+    return len(done)
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """An enrollment under way, with the version that it is pinned to."""
+
+    enrollment: Enrollment
+    published: PublishedFlow
+
+
+@dataclass
+class _Expansion:
+    """What a batch of events has to do with whom."""
+
+    session: Session
+    live: list[PublishedFlow]
+    canonical: dict[str, str]
+    known_as: dict[str, tuple[str, ...]]
+    listeners: dict[str, list[_Listener]] = field(default_factory=lambda: defaultdict(list))
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def take(
+        self, event: ContactEvent, contact_id: str, *, now_wall: datetime, now_shop: datetime
+    ) -> None:
+        """Deliver an event to those under way, then see whom it enrolls.
+
+        In this order, so that a trigger is not delivered to the enrollment that it makes.
+        """
+        contact_id = self.canonical[contact_id]
+        for listener in self.listeners[contact_id]:
+            self._deliver(event, listener, now_wall)
+        for published in self.live:
+            if not published.flow.trigger.matches(event.name, event.properties):
+                continue
+            result = enroll(
+                self.session,
+                published,
+                contact_id=contact_id,
+                entry_key=entry_key_of(published.flow, event.properties),
+                trigger=event,
+                now_wall=now_wall,
+                now_shop=now_shop,
+                contact_ids=self.known_as[contact_id],
+            )
+            if isinstance(result, NotEnrolled):
+                self.refused[f"{published.flow.name}: {result.reason}"] += 1
+            else:
+                self.listeners[contact_id].append(_Listener(result, published))
+
+    def report(self) -> None:
+        """Say how many were refused, and why: one line for a batch, or an import floods the log."""
+        if self.refused:
+            counts = ", ".join(f"{reason} {count}" for reason, count in self.refused.items())
+            logger.info(
+                "not enrolled: %s",
+                counts,
+                extra={"action": "entries_refused", "reasons": dict(self.refused)},
+            )
+
+    def _deliver(self, event: ContactEvent, listener: _Listener, now: datetime) -> None:
+        graph, enrollment = listener.published.graph, listener.enrollment
+        matched = [
+            pattern.key
+            for pattern in graph.listens()
+            if pattern.matches(event.name, event.properties)
+        ]
+        if not matched:
+            return
+        urgent = any(rule.pattern.key in matched for rule in graph.exit_rules())
+        enrollment.last_seq += 1
+        self.session.add(
+            Delivery(
+                enrollment_id=enrollment.id,
+                seq=enrollment.last_seq,
+                event_id=event.id,
+                message_id=event.message_id,
+                matched=matched,
+                urgent=urgent,
+                created_at=now,
+            )
+        )
+        look = next_look(enrollment.signalled_at, urgent=urgent, now=now)
+        enrollment.due_at = min(enrollment.due_at or look, look)
+
+
+def _head_of_outbox(session: Session) -> list[tuple[str, ContactEvent]]:
+    query = select(OutboxEntry.contact_id, ContactEvent).join(
+        ContactEvent, ContactEvent.id == OutboxEntry.event_id
+    )
+    rows = session.execute(query.order_by(OutboxEntry.event_id).limit(BATCH))
+    return [(contact_id, event) for contact_id, event in rows]
+
+
+def _prepare(session: Session, contact_ids: Sequence[str]) -> _Expansion:
+    canonical = aliases.canonical(session, set(contact_ids))
+    known_as = aliases.known_as(session, set(canonical.values()))
+    expansion = _Expansion(session, live_flows(session), canonical, known_as)
+    owner = {alias: whose for whose, known in known_as.items() for alias in known}
+    query = (
+        select(Enrollment, FlowVersion.digest)
+        .join(
+            FlowVersion,
+            (FlowVersion.flow == Enrollment.flow)
+            & (FlowVersion.version == Enrollment.flow_version),
+        )
+        .where(Enrollment.contact_id.in_(owner), Enrollment.state != EnrollmentState.ENDED)
+        # In the one order in which everybody locks enrollments, or two would wait for one another.
+        .order_by(Enrollment.id)
+        .with_for_update(of=Enrollment)
+    )
+    for enrollment, digest in session.execute(query):
+        published = published_flow(session, enrollment.flow, enrollment.flow_version, digest)
+        listener = _Listener(enrollment, published)
+        expansion.listeners[owner[enrollment.contact_id]].append(listener)
+    return expansion

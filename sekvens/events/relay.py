@@ -1,0 +1,229 @@
+"""The relay: what was committed to the database becomes progress in Temporal.
+
+It is the only way from a fact to a signal, and it may die at any point: each half (outbox to
+deliveries, deliveries to Temporal) commits what it has done and repeats what it has not. Several
+relays may run; they share the work through the database.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from sekvens.clock import Clock
+from sekvens.db.session import Database
+from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalStarter
+from sekvens.errors import NotDelivered, TemporalUnavailable
+from sekvens.events import deliveries, expansion
+from sekvens.events.deliveries import Parcel, Receipt
+from sekvens.flows.codec import to_json
+from sekvens.flows.shop_time import ShopTime
+
+logger = logging.getLogger(__name__)
+
+#: Starts and signals in flight at once: enough to hide a round trip of 100 ms at 300 a second.
+IN_FLIGHT_MAX = 32
+#: A batch is written down while the next one is in flight.
+DELIVERERS = 2
+#: An exit must reach the workflow well within a second of the purchase, so an idle relay looks this
+#: often; two looks of the longest kind and a batch still leave half of that second.
+IDLE_MIN = timedelta(milliseconds=50)
+IDLE_MAX = timedelta(milliseconds=250)
+#: When database or Temporal are down: doubled each time, with full jitter, so that relays do not
+#: come back in step; short at the end, because people are waiting for their e-mails.
+BACKOFF_MIN = timedelta(milliseconds=200)
+BACKOFF_MAX = timedelta(seconds=10)
+#: What Temporal refuses is tried again after a quarter of its age, within these bounds.
+RETRY_MIN = timedelta(seconds=2)
+RETRY_MAX = timedelta(minutes=5)
+
+
+class Relay:
+    """Works off the outbox and delivers to Temporal what enrollments are owed."""
+
+    def __init__(
+        self, database: Database, client: TemporalStarter, *, clock: Clock, shop_time: ShopTime
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._shop_time = shop_time
+        self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._nudge = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Relay until `stop` is set; what is in flight then is finished first."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self._expand_and_nudge, stop))
+            for _ in range(DELIVERERS):
+                tasks.create_task(self._repeat(self.deliver_once, stop, nudge=self._nudge))
+            await stop.wait()
+            self._nudge.set()
+
+    def expand_once(self) -> int:
+        """Turn events at the head of the outbox into deliveries; tell how many events."""
+        with self._database.read() as session:
+            if not expansion.has_events(session):
+                return 0
+        now = self._clock.now()
+        with self._database.write() as session:
+            return expansion.expand(session, now_wall=now, now_shop=self._shop_time.at(now))
+
+    async def deliver_once(self) -> int:
+        """Deliver one batch of what is owed; tell how many enrollments got something.
+
+        Raises:
+            TemporalUnavailable: none of them did, for Temporal does not answer. All is kept.
+        """
+        parcels = await asyncio.to_thread(self._lease)
+        if not parcels:
+            return 0
+        unavailable: list[TemporalUnavailable] = []
+        async with asyncio.TaskGroup() as tasks:
+            handing = [
+                tasks.create_task(self._hand_over(parcel, unavailable)) for parcel in parcels
+            ]
+        results = [(task.result(), parcel) for task, parcel in zip(handing, parcels, strict=True)]
+        receipts = [receipt for receipt, _ in results if receipt is not None]
+        kept = [parcel for receipt, parcel in results if receipt is None]
+        await asyncio.to_thread(self._settle, receipts, kept)
+        delivered = sum(
+            receipt.delivered_seq > receipt.parcel.delivered_seq for receipt in receipts
+        )
+        if unavailable and not delivered:
+            raise unavailable[0]
+        return delivered
+
+    def _lease(self) -> list[Parcel]:
+        now = self._clock.now()
+        with self._database.read() as session:
+            if not deliveries.is_owing(session, now=now):
+                return []
+        with self._database.write() as session:
+            return deliveries.lease(session, now=now, shop_time=to_json(self._shop_time))
+
+    async def _hand_over(
+        self, parcel: Parcel, unavailable: list[TemporalUnavailable]
+    ) -> Receipt | None:
+        """Give Temporal one parcel; None: Temporal does not answer, it stays as it is."""
+        if parcel.is_ended:
+            return Receipt(parcel=parcel, delivered_seq=parcel.last_seq)
+        async with self._in_flight:
+            if unavailable:
+                return None
+            try:
+                return await self._start_and_signal(parcel)
+            except TemporalUnavailable as error:
+                unavailable.append(error)
+                return None
+            except NotDelivered as error:
+                logger.warning(
+                    "%s", error, extra=_about(parcel, "delivery_refused"), exc_info=False
+                )
+                return self._later(parcel)
+
+    async def _start_and_signal(self, parcel: Parcel) -> Receipt:
+        if parcel.start is not None:
+            outcome = await self._client.start(parcel.start)
+            if outcome is StartOutcome.OCCUPIED:
+                logger.info(
+                    "%s waits: another enrollment's workflow %s has not closed yet",
+                    parcel.enrollment_id,
+                    parcel.workflow_id,
+                    extra=_about(parcel, "start_waits"),
+                )
+                return self._later(parcel)
+        if parcel.signal is None:
+            return Receipt(parcel=parcel, delivered_seq=parcel.last_seq)
+        outcome_of_signal = await self._client.signal(parcel.workflow_id, parcel.signal)
+        return Receipt(
+            parcel=parcel,
+            delivered_seq=parcel.last_seq,
+            is_signalled=True,
+            is_missing=outcome_of_signal is SignalOutcome.MISSING,
+        )
+
+    def _later(self, parcel: Parcel) -> Receipt:
+        """Try again after a quarter of the parcel's age: often while young, seldom when old."""
+        now = self._clock.now()
+        age = now - (parcel.oldest_at or now)
+        delay = min(max(age / 4, RETRY_MIN), RETRY_MAX) * random.uniform(0.8, 1.2)  # noqa: S311  jitter is no secret
+        return Receipt(parcel=parcel, delivered_seq=parcel.delivered_seq, retry_at=now + delay)
+
+    def _settle(self, receipts: list[Receipt], kept: list[Parcel]) -> None:
+        now = self._clock.now()
+        with self._database.write() as session:
+            missing = deliveries.settle(session, receipts, kept, now=now)
+        for parcel in missing:
+            logger.warning(
+                "workflow %s is gone, but its enrollment %s is still under way: was it terminated? "
+                "`starter.py show %s` tells where it stood",
+                parcel.workflow_id,
+                parcel.enrollment_id,
+                parcel.enrollment_id,
+                extra=_about(parcel, "enrollment_missing"),
+            )
+
+    async def _expand_and_nudge(self) -> int:
+        done = await asyncio.to_thread(self.expand_once)
+        if done:
+            self._nudge.set()
+        return done
+
+    async def _repeat(
+        self,
+        work: Callable[[], Awaitable[int]],
+        stop: asyncio.Event,
+        *,
+        nudge: asyncio.Event | None = None,
+    ) -> None:
+        """Do the work again and again: at once while there is some, less often without."""
+        idle, backoff = IDLE_MIN, BACKOFF_MIN
+        while not stop.is_set():
+            try:
+                done = await work()
+            # A bug in one half must not take the other half's mail down with it: say it, go on.
+            except Exception as error:  # noqa: BLE001
+                _complain(error)
+                await _pause(stop, backoff * random.uniform(0.5, 1.5))  # noqa: S311  jitter is no secret
+                backoff = min(backoff * 2, BACKOFF_MAX)
+                continue
+            backoff = BACKOFF_MIN
+            if done:
+                idle = IDLE_MIN
+                continue
+            await _pause(nudge or stop, idle)
+            idle = min(idle * 1.5, IDLE_MAX)
+            if nudge is not None:
+                nudge.clear()
+
+
+async def _pause(event: asyncio.Event, duration: timedelta) -> None:
+    """Wait for an event, but no longer than this."""
+    try:
+        async with asyncio.timeout(duration.total_seconds()):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _complain(error: Exception) -> None:
+    """Say in one sentence that a service is down; a bug keeps its traceback."""
+    if isinstance(error, NotDelivered):
+        logger.warning("%s", error, extra={"action": "temporal_unavailable"})
+    elif isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        logger.warning(
+            "the database cannot be reached (%s); nothing is lost, trying again",
+            type(error).__name__,
+            extra={"action": "database_unavailable"},
+        )
+    else:
+        logger.error("the relay met a bug", exc_info=error, extra={"action": "relay_failed"})
+
+
+def _about(parcel: Parcel, action: str) -> dict[str, str]:
+    return {"action": action, "enrollment_id": parcel.enrollment_id}
