@@ -49,6 +49,8 @@ class Contact(Base):
     timezone: Mapped[str | None]  #: IANA name, checked when it was stored
     country: Mapped[str | None]
     traits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: trait -> shop time of the event that told it
+    traits_at: Mapped[dict[str, Any]] = mapped_column(default=dict)
     merged_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     created_at: Mapped[datetime]  #: wall time
     updated_at: Mapped[datetime]  #: wall time

@@ -4,12 +4,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
 
 #: SQLite increments only a column of type INTEGER.
 AutoId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _ordered_at(context: DefaultExecutionContext) -> Any:
+    return context.get_current_parameters()["ordered_at"]  # type: ignore[no-untyped-call]
 
 
 class ContactEvent(Base):
@@ -80,6 +85,7 @@ class Order(Base):
     products: Mapped[list[Any]]
     state: Mapped[str]  #: completed, refunded, cancelled
     ordered_at: Mapped[datetime]  #: shop time
+    updated_at: Mapped[datetime] = mapped_column(default=_ordered_at)  #: shop time, newest event
 
 
 class Visit(Base):

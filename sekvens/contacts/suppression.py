@@ -1,0 +1,22 @@
+"""Suppression: addresses that must not be mailed, kept by hash so that they outlive the contact.
+
+The first reason stays: an address that bounced and is then blocked by hand has still bounced.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Suppression, SuppressionReason, address_hash
+
+
+def suppress(
+    session: Session, address: str, *, reason: SuppressionReason, at: datetime, source: str
+) -> bool:
+    """Suppress an address; False if it was suppressed already."""
+    key = address_hash(address)
+    if session.get(Suppression, key) is not None:
+        return False
+    session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))
+    session.flush()
+    return True

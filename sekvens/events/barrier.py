@@ -1,0 +1,80 @@
+"""The barrier: a reply waits for any e-mail of the same contact that is on its way to SES.
+
+The facts are committed before. A sender that takes the lock afterwards reads them; one that holds
+it already is waited for. So once we have replied, SES accepts no message that the facts forbid,
+except when a lock cannot be had in time: that is an overlap, and recorded.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Contact
+from sekvens.db.session import Database
+from sekvens.errors import LockTimeout
+from sekvens.events.facts import chunks
+from sekvens.messages.tables import Message, MessageState
+
+#: For the whole batch: a client waits for its reply meanwhile.
+TIMEOUT: Final = timedelta(seconds=2)
+
+_log = logging.getLogger(__name__)
+
+
+def wait_for_senders(
+    database: Database, contact_ids: Collection[str], *, timeout: timedelta = TIMEOUT
+) -> bool:
+    """Wait until no e-mail to these contacts is on its way. Call it after the commit.
+
+    Returns:
+        False if a lock could not be had within `timeout` (an overlap, which is logged).
+    """
+    with database.read() as session:
+        sending = in_dispatch(session, contact_ids)
+    return pass_through(database, frozenset().union(*sending), timeout=timeout)
+
+
+def in_dispatch(session: Session, contact_ids: Collection[str]) -> set[frozenset[str]]:
+    """Tell which locks senders may hold: for each message in dispatch, the ids of its contact.
+
+    There are two where a message's enrollment began before a merge: it carries the id of the one
+    merged away, and its sender may hold either lock.
+    """
+    held: set[frozenset[str]] = set()
+    for some in chunks(set(contact_ids)):
+        aliases = select(Contact.id).where(Contact.merged_into.in_(some))
+        for condition in (Message.contact_id.in_(some), Message.contact_id.in_(aliases)):
+            rows = session.execute(
+                select(Message.contact_id, Contact.merged_into)
+                .join(Contact, Contact.id == Message.contact_id)
+                .where(condition, Message.state == MessageState.DISPATCHING)
+            )
+            held.update(frozenset(name for name in row if name) for row in rows)
+    return held
+
+
+def pass_through(
+    database: Database, contact_ids: Collection[str], *, timeout: timedelta = TIMEOUT
+) -> bool:
+    """Take and leave each lock in turn, sorted, so that whoever held it has finished."""
+    deadline = time.monotonic() + timeout.total_seconds()
+    passed = True
+    for contact_id in sorted(contact_ids):
+        left = timedelta(seconds=max(0.001, deadline - time.monotonic()))
+        try:
+            with database.locks.hold(contact_id, timeout=left):
+                pass
+        except LockTimeout:
+            passed = False
+            _log.warning(
+                "a message to contact %s was still on its way %g s after its facts had changed",
+                contact_id,
+                timeout.total_seconds(),
+                extra={"action": "send_overlapped", "contact_id": contact_id},
+            )
+    return passed

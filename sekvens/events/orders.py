@@ -1,0 +1,94 @@
+"""Orders, folded from what the shop says about them.
+
+An order only goes forward (completed, refunded, cancelled), and its details are those of the newest
+event that gave them. `fold` is pure and takes events in the order in which they happened; a late
+one is put in its place by folding the log again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from sekvens.events.facts import Fact
+from sekvens.events.schema import (
+    ORDER_CANCELLED,
+    ORDER_COMPLETED,
+    ORDER_REFUNDED,
+    ORDER_UPDATED,
+)
+
+#: From an order's first state to its last; it never goes back.
+STATES: Final = ("completed", "refunded", "cancelled")
+_STATE_OF: Final = {
+    ORDER_COMPLETED: "completed",
+    ORDER_UPDATED: "completed",
+    ORDER_REFUNDED: "refunded",
+    ORDER_CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderState:
+    """An order as known so far. Times are shop time."""
+
+    total: str | None = None
+    currency: str | None = None
+    products: tuple[Any, ...] = ()
+    state: str
+    ordered_at: datetime
+    is_completed: bool = False  #: its completion itself has been seen
+    updated_at: datetime
+
+
+def order_id(fact: Fact) -> str:
+    """Tell which order an event is about; one without `order_id` is an order of its own."""
+    return str(fact.properties.get("order_id") or fact.message_id)
+
+
+def fold(order: OrderState | None, fact: Fact) -> OrderState:
+    """Put one event, newer than all before, into an order."""
+    state = _STATE_OF[fact.name]
+    if order is None:
+        order = OrderState(state=state, ordered_at=fact.occurred_at, updated_at=fact.occurred_at)
+    order = replace(
+        order,
+        state=max(order.state, state, key=STATES.index),
+        updated_at=fact.occurred_at,
+    )
+    if fact.name == ORDER_COMPLETED and not order.is_completed:
+        order = replace(order, ordered_at=fact.occurred_at, is_completed=True)
+    return _with_details(order, fact) if state == "completed" else order
+
+
+def fold_all(facts: Iterable[Fact]) -> dict[str, OrderState]:
+    """Fold a contact's whole log, oldest first."""
+    orders: dict[str, OrderState] = {}
+    for fact in facts:
+        orders[order_id(fact)] = fold(orders.get(order_id(fact)), fact)
+    return orders
+
+
+def amount(value: Any) -> str | None:
+    """Write an amount of money as decimal text; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 20 else None
+
+
+def _with_details(order: OrderState, fact: Fact) -> OrderState:
+    posted = fact.properties
+    amounts = (amount(posted.get(name)) for name in ("total", "revenue", "value"))
+    total = next((found for found in amounts if found is not None), None)
+    currency, products = posted.get("currency"), posted.get("products")
+    return replace(
+        order,
+        total=total if total is not None else order.total,
+        currency=currency if isinstance(currency, str) else order.currency,
+        products=tuple(products) if isinstance(products, list) else order.products,
+    )
