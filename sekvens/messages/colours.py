@@ -4,6 +4,7 @@ Every text has a contrast of at least 4.5 to its ground (WCAG AA), in light and 
 colour a shop has chosen: one that is too pale is darkened, one that is too dark is lightened.
 """
 
+import colorsys
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,8 +14,6 @@ from sekvens.errors import SettingsError
 
 CONTRAST_MIN = 4.5
 
-_Rgb = tuple[float, float, float]
-_WHITE, _BLACK = (255.0, 255.0, 255.0), (0.0, 0.0, 0.0)
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -51,44 +50,41 @@ def palette(accent: str) -> Palette:
     """
     if not _HEX.fullmatch(accent):
         raise SettingsError(f"shop.colour is {accent!r}: write it as #rrggbb, such as #7a3b1d")
-    day, night = Palette.ground, Palette.night_line
+    # Accents stand on paper and on ground, and carry text: the ground is harder by day, the paper
+    # by night.
     return Palette(
-        accent=_mixed_until_readable(accent, _BLACK, ground=day),
-        night_accent=_mixed_until_readable(accent, _WHITE, ground=night),
+        accent=_readable(accent, on=Palette.ground, lightness_step=-0.02),
+        night_accent=_readable(accent, on=Palette.night_paper, lightness_step=0.02),
     )
 
 
 def contrast(one: str, other: str) -> float:
     """Tell the contrast of two colours as WCAG defines it, from 1 to 21."""
-    lighter, darker = sorted((_luminance(_rgb(one)), _luminance(_rgb(other))), reverse=True)
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _mixed_until_readable(colour: str, towards: _Rgb, *, ground: str) -> str:
-    for share in range(0, 101, 4):
-        mixed = _hex(_mixed(_rgb(colour), towards, share / 100))
-        if contrast(mixed, ground) >= CONTRAST_MIN:
-            return mixed
-    return _hex(towards)
+def _readable(colour: str, *, on: str, lightness_step: float) -> str:
+    """Move a colour's lightness, and only that, until it can be read."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*_rgb(colour))
+    while contrast(colour, on) < CONTRAST_MIN and 0 < lightness < 1:
+        lightness = min(1.0, max(0.0, lightness + lightness_step))
+        colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
+    return colour
 
 
-def _mixed(one: _Rgb, other: _Rgb, share: float) -> _Rgb:
-    red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def _luminance(rgb: _Rgb) -> float:
+def _luminance(colour: str) -> float:
     red, green, blue = (
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in (channel / 255 for channel in rgb)
+        for part in _rgb(colour)
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _rgb(colour: str) -> _Rgb:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return red, green, blue
 
 
-def _hex(rgb: _Rgb) -> str:
-    return "#" + "".join(f"{round(channel):02x}" for channel in rgb)
+def _hex(rgb: tuple[float, float, float]) -> str:
+    return "#" + "".join(f"{round(part * 255):02x}" for part in rgb)

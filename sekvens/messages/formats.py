@@ -14,6 +14,9 @@ from babel.numbers import format_currency
 _PRICE_CHARACTERS_MAX = 16
 _PRICE_MAX = Decimal(10**9)
 
+#: Most who read English put the day first; a shop in the United States writes in `en-US`.
+_REGIONS = {"en": "en_GB"}
+
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -40,7 +43,7 @@ def money(amount: Decimal, currency: str, *, locale: str) -> str:
 
 
 def day(of: date, *, locale: str) -> str:
-    """Write a day of the year: `18 mars`, `March 18`; its parts stay on one line."""
+    """Write a day of the year: `18 mars`, `18 March`; its parts stay on one line."""
     written = format_skeleton("MMMMd", of, locale=_parsed(locale))
     return str(written).replace(" ", "\N{NO-BREAK SPACE}")
 
@@ -66,7 +69,7 @@ def currency_code(posted: object) -> str | None:
 
 @lru_cache(maxsize=64)
 def _parsed(locale: str) -> Locale:
-    return Locale.parse(locale.replace("-", "_"))
+    return Locale.parse(_REGIONS.get(locale, locale.replace("-", "_")))
 
 
 def _key(locale: str) -> str:

@@ -1,0 +1,41 @@
+"""What the tests of e-mails share: the sample shop, and templates made of a few lines."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from sekvens.messages.compose import Composed, compose
+from sekvens.messages.context import Facts
+from sekvens.messages.samples import sample_facts
+from sekvens.messages.templates import LAYOUT, StoredTemplate, TemplateSource, _layout, stored
+from sekvens.settings import SAMPLE_SHOP, load_settings
+from sekvens.shop import Shop
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+@cache
+def sample_shop() -> Shop:
+    """Read the shop that ships with Sekvens."""
+    return load_settings({"SEKVENS_SETTINGS": str(SAMPLE_SHOP)}).shop
+
+
+def facts(**changes: Any) -> Facts:
+    """Make up a Swedish contact with three products in the cart and the nudge on offer."""
+    sample = sample_facts(sample_shop(), name="cart-abandonment/a-step", locale="sv", now=NOW)
+    return replace(sample, **changes)
+
+
+def template(body: str, *, subject: str = "Hej", preheader: str = "Några rader") -> StoredTemplate:
+    """Make a template of a body, with the real layout."""
+    text = f"---\nsubject: {subject}\npreheader: {preheader}\n---\n{body}\n"
+    sources = {"sv": text, "en": text}
+    return stored(
+        TemplateSource(name="cart-abandonment/a-step", sources=sources, layout=_layout(LAYOUT))
+    )
+
+
+def composed(body: str, *, subject: str = "Hej", **changes: Any) -> Composed:
+    """Compose an e-mail of this body for a contact with these facts."""
+    return compose(template(body, subject=subject), facts(**changes), shop=sample_shop())

@@ -1,0 +1,160 @@
+"""One source, two parts: what a marketer may write, and what becomes of it."""
+
+import re
+
+import pytest
+
+from sekvens.errors import TemplateError
+from sekvens.messages.compose import compose
+from tests.unit.composing import composed, facts, sample_shop, template
+
+
+def paragraphs(html: str) -> str:
+    """Tell the letter without tags and attributes, so that a test can speak of what is read."""
+    letter = html.partition('role="main"')[2].partition(">")[2].partition("</div>")[0]
+    return re.sub(r"<([a-z0-9]+)[^>]*>", r"<\1>", letter).strip()
+
+
+def test_both_parts_say_what_the_source_says():
+    email = composed("Hej {{ first_name }}!\n\nDet är *ditt*, **allt**.")
+
+    assert paragraphs(email.html) == (
+        "<p>Hej Astrid!</p>\n<p>Det är <em>ditt</em>, <strong>allt</strong>.</p>"
+    )
+    assert email.text.startswith("Hej Astrid!\n\nDet är ditt, allt.\n\n-- \n")
+
+
+def test_a_link_can_be_followed_in_both_parts():
+    email = composed("Läs [om returer]({{ shop.links.returns }}) först.")
+
+    assert 'href="https://hallgrensylle.example/byten-och-returer"' in email.html
+    assert "Läs om returer <https://hallgrensylle.example/byten-och-returer> först." in email.text
+
+
+def test_a_url_is_never_broken_over_two_lines():
+    url = "https://hallgrensylle.example/" + "a" * 120
+    email = composed(f"Det här är en rad som är lång nog för att [brytas]({url}) någonstans här.")
+
+    assert f"<{url}>" in email.text
+
+
+def test_text_lines_are_at_most_78_characters():
+    email = composed("Ull håller. " * 40 + "\n\n> " + "Ull håller. " * 40)
+
+    assert max(len(line) for line in email.text.splitlines()) <= 78
+    assert "\n> Ull håller." in email.text
+
+
+def test_lists_stay_lists_in_the_text():
+    email = composed("Det här:\n\n- ull\n- tålamod\n\n1. tvätta sällan\n2. torka plant")
+
+    assert "Det här:\n\n- ull\n- tålamod\n\n1. tvätta sällan\n2. torka plant\n" in email.text
+
+
+def test_headings_come_below_the_shops_name():
+    email = composed("# Först\n\nText.")
+
+    assert "<h2>Först</h2>" in paragraphs(email.html)
+    assert "Först\n-----\n\nText." in email.text
+
+
+def test_a_line_that_is_only_a_tag_leaves_nothing():
+    email = composed("Hej\n{% if first_name %}\ndu\n{% endif %}\ndär.")
+
+    assert email.text.startswith("Hej du där.\n")
+
+
+def test_a_tag_at_the_end_of_a_line_does_not_swallow_the_paragraphs_end():
+    email = composed("Hej{% if first_name %} {{ first_name }}!{% endif %}\n\nNästa.")
+
+    assert email.text.startswith("Hej Astrid!\n\nNästa.\n")
+
+
+def test_indented_text_is_no_code():
+    email = composed("{% if first_name %}\n    Hej {{ first_name }}!\n{% endif %}")
+
+    assert paragraphs(email.html) == "<p>Hej Astrid!</p>"
+
+
+def test_the_shops_own_markdown_is_rendered_where_it_stands():
+    email = composed("**Om det går sönder.** {{ shop.guarantee }}")
+
+    assert "<strong>Om det går sönder.</strong> Vi lagar." in email.html
+    assert "Om det går sönder. Vi lagar." in email.text
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("Hej\n\n{{ first_nam }}", r"a-step\.sv\.md, line 7: 'first_nam' is undefined"),
+        ("{{ shop.nme }}", "has no attribute 'nme'"),
+        ("{% if x %}", "line 5 .*end of template"),
+        ("{{ cart }}", "CartView, which is no text"),
+        ("{% block x %}{% endblock %}", "may use if, for and set, not block"),
+        ("{{ first_name|safe }}", "No filter named 'safe'"),
+        ("![ull](https://shop.example/ull.png)", "pictures come with a product"),
+        ("[x](javascript:alert)", "must be an absolute https"),
+        ("[x](/kassa)", "must be an absolute https"),
+        ("[x](https:///kassa)", "must be an absolute https"),
+        ('{{ button("x", "ftp://shop.example") }}', "must be an absolute https"),
+        ("{{ first_name.__class__ }}", "unsafe"),
+        ("{{ first_name + 1 }}", "line 5: TypeError"),
+    ],
+)
+def test_a_faulty_source_names_its_file_and_line(body, complaint):
+    with pytest.raises(TemplateError, match=complaint):
+        composed(body)
+
+
+def test_an_error_quotes_nothing_that_a_contact_wrote():
+    with pytest.raises(TemplateError) as raised:
+        composed("{{ first_name|int + first_name }}", first_name="Hemliga Hilda")
+
+    assert "Hilda" not in str(raised.value)
+    assert "cart-abandonment/a-step" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("Hej", "line 1: begin with"),
+        ("---\nsubject: Hej\n---\nHej", "lacks preheader"),
+        ("---\nsubject: Hej\nrubrik: x\n---\nHej", "line 3: expected"),
+        ("---\nsubject:\npreheader: x\n---\nHej", "line 2: expected"),
+    ],
+)
+def test_front_matter_that_cannot_be_used_is_refused(text, complaint):
+    good = template("Hej")
+    broken = type(good)(digest=text, name="a/b", sources={"sv": text}, layout=good.layout)
+
+    with pytest.raises(TemplateError, match=complaint):
+        compose(broken, facts(), shop=sample_shop())
+
+
+def test_a_name_that_is_missing_is_an_error_where_nothing_guards_it():
+    with pytest.raises(TemplateError, match=r"guard it with \{% if"):
+        composed("Hej {{ first_name }}!", first_name=None)
+
+
+def test_an_email_about_a_cart_that_is_gone_is_not_made():
+    with pytest.raises(TemplateError, match=r"the cart is gone or empty.*skip the step"):
+        composed("Hej\n\n{{ product(cart.first) }}", cart=None)
+
+
+def test_an_email_about_an_offer_that_the_step_does_not_make_is_not_made():
+    with pytest.raises(TemplateError, match=r"makes no offer.*offer="):
+        composed("{{ code(offer) }}", offer=None)
+
+
+def test_a_subject_is_one_line_and_cut_at_a_word_when_no_inbox_would_show_it():
+    email = composed("Hej", subject="{{ first_name }} och ullen", first_name="Ann " * 30)
+
+    assert len(email.subject) <= 70
+    assert email.subject.endswith("Ann…")
+
+
+def test_the_locale_is_the_contacts_else_its_language_else_the_shops():
+    chosen = [composed("Hej", locale=wanted).locale for wanted in ("en", "en-AU", "sv_FI", "de")]
+
+    assert chosen == ["en", "en", "sv", "sv"]
+    assert composed("Hej", locale=None).locale == "sv"
