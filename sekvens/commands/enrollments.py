@@ -1,0 +1,116 @@
+"""`enroll` and `signal`: what a person may do to one contact's passage through a flow."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sekvens.commands.resources import find_contact, open_database
+from sekvens.errors import SekvensError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class NothingToSignal(SekvensError):
+    """No enrollment of this contact is under way."""
+
+
+@click.command()
+@click.argument("flow")
+@click.argument("contact")
+@click.option("--entry-key", help="Tells entries apart, for a flow that has one: a cart's id.")
+def enroll(flow: str, contact: str, entry_key: str | None) -> None:
+    """Put CONTACT into FLOW by hand, as if the trigger had just happened.
+
+    CONTACT is our id, the shop's user id or the address. The flow's entry conditions and re-entry
+    rule hold all the same; the relay starts the enrollment.
+
+    Example: starter.py enroll welcome customer-42
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.enrollments.enroll import NotEnrolled
+    from sekvens.enrollments.enroll import enroll as enroll_contact
+    from sekvens.settings import load_settings
+
+    now = SystemClock().now()
+    with open_database() as database, database.write() as session:
+        outcome = enroll_contact(
+            session,
+            _live(session, flow),
+            contact_id=find_contact(session, contact).id,
+            entry_key=entry_key,
+            trigger=None,
+            now_wall=now,
+            now_shop=load_settings().shop_time().at(now),
+        )
+    if isinstance(outcome, NotEnrolled):
+        raise click.ClickException(f"not enrolled in {flow}: {outcome.reason}")
+    click.echo(f"{outcome.workflow_id} is enrolled as {outcome.id}; the relay starts it.")
+
+
+@click.command()
+@click.argument("target", metavar="CONTACT-OR-WORKFLOW")
+@click.argument("name")
+@click.option("--event-id", help="Your own id for this fact, so that a repeat is harmless.")
+@click.option("--order-id", help="The order, for a purchase.")
+def signal(target: str, name: str, event_id: str | None, order_id: str | None) -> None:
+    """Signal enrollments directly, as a backend with a Temporal client may.
+
+    NAME is `purchase`, `unsubscribe` or any event's name; or `retry`, `skip`, `exit`, a person's
+    word on an enrollment that is parked or should end. A contact's enrollments all get it.
+
+    Example: starter.py signal customer-42 purchase --order-id 1001
+    """
+    workflow_ids = [target] if "/" in target else _workflows_under_way(target)
+    if not workflow_ids:
+        raise NothingToSignal(f"no enrollment of {target!r} is under way: nothing to signal")
+    asyncio.run(_signal(workflow_ids, name, event_id=event_id, order_id=order_id))
+    for workflow_id in workflow_ids:
+        click.echo(f"{workflow_id} got {name}")
+
+
+def _live(session: "Session", flow: str) -> Any:
+    from sekvens.enrollments.publish import live_flows
+    from sekvens.errors import UnknownFlow
+
+    for published in live_flows(session):
+        if published.flow.name == flow:
+            return published
+    raise UnknownFlow(
+        f"no flow named {flow!r} is published: `starter.py flows list` shows those that are, "
+        "`starter.py flows publish` publishes the catalogue"
+    )
+
+
+def _workflows_under_way(contact: str) -> list[str]:
+    from sqlalchemy import select
+
+    from sekvens.enrollments.tables import Enrollment, EnrollmentState
+
+    with open_database() as database, database.read() as session:
+        under_way = select(Enrollment.workflow_id).where(
+            Enrollment.contact_id == find_contact(session, contact).id,
+            Enrollment.state != EnrollmentState.ENDED,
+        )
+        return list(session.scalars(under_way))
+
+
+async def _signal(
+    workflow_ids: list[str], name: str, *, event_id: str | None, order_id: str | None
+) -> None:
+    from temporalio.service import RPCError, RPCStatusCode
+
+    from sekvens.enrollments.wire import DirectSignal
+    from sekvens.plugin import connect
+
+    client = await connect()
+    for workflow_id in workflow_ids:
+        try:
+            await client.get_workflow_handle(workflow_id).signal(
+                name, DirectSignal(event_id=event_id, order_id=order_id)
+            )
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise NothingToSignal(f"no workflow {workflow_id} is under way") from error
+            raise

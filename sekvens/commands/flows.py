@@ -1,0 +1,142 @@
+"""`flows`: what is written in the catalogue, whether it may go live, and what is live."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sekvens.commands.resources import open_database, publish_flows
+
+if TYPE_CHECKING:
+    from sekvens.flows.definition import Flow
+    from sekvens.flows.validate import Known
+
+
+@click.group()
+def flows() -> None:
+    """List, explain, check and publish flows.
+
+    Example: starter.py flows list
+    """
+
+
+@flows.command("list")
+def list_() -> None:
+    """List the catalogue's flows and, where there is a database, the published versions.
+
+    Example: starter.py flows list
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sekvens.flows.catalogue import CATALOGUE
+    from sekvens.flows.graph import compile_flow
+    from sekvens.flows.steps import Send
+
+    published = _published()
+    table = Table("flow", "written", "published", "purpose", "starts with", "e-mails")
+    for flow in CATALOGUE:
+        sends = sum(isinstance(step, Send) for step in compile_flow(flow).steps.values())
+        table.add_row(
+            flow.name,
+            f"v{flow.version}",
+            published.get(flow.name, "no"),
+            flow.purpose,
+            flow.trigger.name,
+            str(sends),
+        )
+    Console().print(table)
+
+
+@flows.command()
+@click.argument("name")
+@click.option("--mermaid", is_flag=True, help="As a Mermaid diagram.")
+def explain(name: str, *, mermaid: bool) -> None:
+    """Explain the flow NAME in plain words, or as a diagram.
+
+    Example: starter.py flows explain welcome
+    """
+    from sekvens.flows.explain import as_mermaid, as_text
+
+    flow = _from_catalogue(name)
+    click.echo(as_mermaid(flow) if mermaid else as_text(flow), nl=False)
+
+
+@flows.command()
+def validate() -> None:
+    """Check every flow of the catalogue; each fault comes with its step, its file and a remedy.
+
+    Example: starter.py flows validate
+    """
+    from sekvens.flows.catalogue import CATALOGUE
+    from sekvens.flows.validate import validate_all
+
+    faults = validate_all(CATALOGUE, _known())
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    if faults:
+        raise click.exceptions.Exit(2)
+    click.echo(f"{len(CATALOGUE)} flows, no faults.")
+
+
+@flows.command()
+def publish() -> None:
+    """Publish the catalogue's flows with their e-mails: new contacts enter these versions.
+
+    A version that is published never changes, so that this is harmless when nothing is new.
+
+    Example: starter.py flows publish
+    """
+    from sekvens.clock import SystemClock
+
+    with open_database() as database:
+        for flow in publish_flows(database, SystemClock()):
+            click.echo(f"{flow} is published")
+
+
+def _from_catalogue(name: str) -> "Flow":
+    from sekvens.errors import UnknownFlow
+    from sekvens.flows.catalogue import CATALOGUE
+
+    for flow in CATALOGUE:
+        if flow.name == name:
+            return flow
+    names = ", ".join(flow.name for flow in CATALOGUE)
+    raise UnknownFlow(f"the catalogue has no flow {name!r}; it has {names}")
+
+
+def _known() -> "Known":
+    """Gather what exists outside the flows, from the files and the settings."""
+    from datetime import timedelta
+
+    from sekvens.events.schema import KNOWN_EVENTS
+    from sekvens.flows.validate import Known
+    from sekvens.messages.templates import read_sources, template_names
+    from sekvens.settings import load_settings
+
+    shop = load_settings().shop
+    sources = {name: read_sources(name).sources for name in template_names()}
+    return Known(
+        events=KNOWN_EVENTS,
+        templates={
+            locale: frozenset(name for name, source in sources.items() if locale in source)
+            for locale in shop.locales
+        },
+        offers={name: timedelta(days=offer.days) for name, offer in shop.offers.items()},
+        locales=shop.locales,
+    )
+
+
+def _published() -> dict[str, str]:
+    """Tell each flow's live version; nothing when the database is not there yet."""
+    from sqlalchemy import inspect, select
+
+    from sekvens.enrollments.tables import FlowVersion
+
+    with open_database() as database:
+        if not inspect(database.engine).has_table(FlowVersion.__tablename__):
+            return {}
+        with database.read() as session:
+            live = session.execute(
+                select(FlowVersion.flow, FlowVersion.version).where(FlowVersion.live)
+            )
+            return {flow: f"v{version}" for flow, version in live}

@@ -1,0 +1,155 @@
+"""`preview`: an e-mail as it will look, on the screen, in a file, or in your own inbox."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sekvens.errors import SekvensError
+
+if TYPE_CHECKING:
+    from sekvens.messages.compose import Composed
+    from sekvens.settings import Settings
+
+
+class NotOnTheAllowList(SekvensError):
+    """Outside production only addresses on the allow-list are mailed."""
+
+
+@click.command()
+@click.argument("template", required=False)
+@click.option("--locale", help="Such as sv; default: the shop's own.")
+@click.option("--text", "as_text", is_flag=True, help="Print the text part (the default).")
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the HTML part to this file.",
+)
+@click.option("--open", "in_browser", is_flag=True, help="Open the HTML part in the browser.")
+@click.option(
+    "--all",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write every e-mail in every locale to this folder.",
+)
+@click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
+def preview(
+    template: str | None,
+    locale: str | None,
+    html_file: Path | None,
+    folder: Path | None,
+    send_to: str | None,
+    *,
+    as_text: bool,
+    in_browser: bool,
+) -> None:
+    """Look at an e-mail with a made-up contact in it. TEMPLATE is `<flow>/<step>`.
+
+    Example: starter.py preview welcome/hello --locale en --open
+    """
+    from sekvens.settings import load_settings
+
+    settings = load_settings()
+    if locale and locale not in settings.shop.locales:
+        known = ", ".join(settings.shop.locales)
+        raise click.BadParameter(f"the shop writes in {known}", param_hint="--locale")
+    if folder:
+        _write_all(folder, settings)
+        return
+    if not template:
+        raise click.UsageError(f"name an e-mail, or give --all. There are: {', '.join(_names())}")
+    composed = _compose(template, locale or settings.shop.default_locale, settings)
+    if html_file:
+        html_file.write_text(composed.html, encoding="utf-8")
+        click.echo(f"{html_file} is written.")
+    if in_browser:
+        _open(composed.html)
+    if send_to:
+        _send(composed, send_to, settings)
+    if as_text or not (html_file or in_browser or send_to):
+        click.echo(f"Subject: {composed.subject}\nPreheader: {composed.preheader}\n")
+        click.echo(composed.text, nl=False)
+
+
+def _names() -> list[str]:
+    from sekvens.messages.templates import template_names
+
+    return template_names()
+
+
+def _compose(name: str, locale: str, settings: "Settings") -> "Composed":
+    from sekvens.clock import SystemClock
+    from sekvens.messages.compose import compose
+    from sekvens.messages.samples import sample_facts
+    from sekvens.messages.templates import read_sources, stored
+
+    source = read_sources(name)
+    facts = sample_facts(
+        settings.shop,
+        name=name,
+        locale=locale,
+        now=SystemClock().now(),
+        public_url=settings.api.public_url,
+    )
+    return compose(stored(source), facts, shop=settings.shop)
+
+
+def _write_all(folder: Path, settings: "Settings") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name in _names():
+        for locale in settings.shop.locales:
+            composed = _compose(name, locale, settings)
+            file = folder / f"{name.replace('/', '.')}.{locale}"
+            file.with_name(f"{file.name}.html").write_text(composed.html, encoding="utf-8")
+            file.with_name(f"{file.name}.txt").write_text(composed.text, encoding="utf-8")
+            count += 1
+    click.echo(f"{count} e-mails are in {folder}, each as HTML and as text.")
+
+
+def _open(html: str) -> None:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".html", delete=False, encoding="utf-8") as file:
+        file.write(html)
+    click.launch(Path(file.name).as_uri())
+
+
+def _send(composed: "Composed", address: str, settings: "Settings") -> None:
+    import time
+
+    from sekvens.db.base import new_id
+    from sekvens.messages.addresses import usable
+    from sekvens.messages.gate import is_allowed
+    from sekvens.ses.client import SesClient
+    from sekvens.ses.mime import Mail, assemble
+
+    recipient = usable(address)
+    if recipient is None:
+        raise click.BadParameter(
+            f"{address!r} is no address that SES takes", param_hint="--send-to"
+        )
+    if not settings.sending.production and not is_allowed(recipient, settings.sending):
+        raise NotOnTheAllowList(
+            f"{recipient} is not on the allow-list, and sending.production is false: add it to "
+            "sending.allow_list (SEKVENS_SENDING__ALLOW_LIST)"
+        )
+    sender = settings.shop.sender
+    mail = Mail(
+        sender_name=sender.name.get(composed.locale) or next(iter(sender.name.values())),
+        sender_address=sender.address,
+        reply_to=sender.reply_to,
+        recipient=recipient,
+        subject=f"[Test] {composed.subject}",
+        text=composed.text,
+        html=composed.html,
+    )
+    ses_message_id = SesClient(settings.ses).send(
+        raw=assemble(mail),
+        sender=sender.address,
+        recipient=recipient,
+        tags={"message_id": new_id("test")},
+        deadline=time.monotonic() + 5,
+    )
+    click.echo(f"SES took it as {ses_message_id}.")

@@ -1,0 +1,27 @@
+"""The relay's process: its parts put together, run until it is told to stop."""
+
+import asyncio
+
+from sekvens.clock import SystemClock
+from sekvens.db.migrate import upgrade
+from sekvens.db.session import Database
+from sekvens.enrollments.temporal import ClientStarter
+from sekvens.events.relay import Relay
+from sekvens.plugin import connect
+from sekvens.service import Service, until_ready
+from sekvens.settings import load_settings
+
+
+async def serve(service: Service) -> None:
+    """Relay events until the service is told to stop; wait for Temporal as long as it takes."""
+    settings = load_settings()
+    shop_time = settings.shop_time()
+    database = Database(settings.database.url)
+    try:
+        await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
+        client = await until_ready("Temporal", connect)
+        service.ready("the relay carries events to Temporal")
+        relay = Relay(database, ClientStarter(client), clock=SystemClock(), shop_time=shop_time)
+        await relay.run(service.stop)
+    finally:
+        database.close()

@@ -1,0 +1,62 @@
+"""`api`, `relay`, `local-ses`: the long-running processes, beside `worker.py`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+def api() -> None:
+    """Serve the HTTP API: events in, links of e-mails, feedback.
+
+    Example: starter.py api
+    """
+    import uvicorn
+
+    from sekvens.clock import SystemClock
+    from sekvens.db.session import Database
+    from sekvens.settings import load_settings
+    from sekvens.web.app import create_app
+
+    settings = load_settings()
+    database = Database(settings.database.url, pool_size=40)
+    app = create_app(settings, database, SystemClock())
+    uvicorn.run(
+        app,
+        host=settings.api.host,
+        port=settings.api.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@click.command()
+def relay() -> None:
+    """Carry committed events to Temporal; several may run on PostgreSQL.
+
+    Example: starter.py relay
+    """
+    from sekvens.commands.relaying import serve
+    from sekvens.service import run_service
+
+    code = run_service("relay", serve)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+@click.command("local-ses")
+@click.option("--port", default=8025, show_default=True, type=click.IntRange(0, 65535),
+              help="Where it listens; 0: any free port.")  # fmt: skip
+@click.option("--data", default=Path("var/ses"), show_default=True, help="Where it keeps the mail.",
+              type=click.Path(path_type=Path, file_okay=False))  # fmt: skip
+def local_ses(port: int, data: Path) -> None:
+    """Serve a local SES with an inbox page, for everything but production.
+
+    `python -m sekvens.ses.local --help` shows more that can be said.
+
+    Example: starter.py local-ses --port 8025
+    """
+    from sekvens.ses.local.__main__ import main
+
+    main.main(["--port", str(port), "--data", str(data)], prog_name="starter.py local-ses")

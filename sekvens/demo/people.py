@@ -1,0 +1,70 @@
+"""Who the demo's customers are: invented names and reserved addresses, in two languages.
+
+Nobody here exists: `example.com` is reserved by RFC 2606 and never receives mail.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+SWEDISH = (
+    "Elsa Lindqvist, Gustav Åberg, Saga Nyström, Nils Wallin, Ebba Söderlund, Karin Hedman, "
+    "Olle Forsberg, Tuva Bergström, Viggo Dahl, Ingrid Ekman, Axel Norén, Märta Sjögren, "
+    "Hugo Lund, Alma Hellström, Sixten Björk, Astrid Engström, Love Wikström, Britta Nordin, "
+    "Sture Åkesson, Freja Holm, Kerstin Östberg, Melker Ström, Greta Falk, Anders Rask, "
+    "Siv Hallin, Lova Thorén, Per Källström, Tyra Blom"
+)
+ENGLISH = (
+    "Ada Whitfield, Owen Marsh, Priya Nair, Callum Reid, Maeve Doyle, Theo Ashcroft, "
+    "Hannah Osei, Jude Pemberton, Rosa Delgado, Wilf Barker, Nora Quinn, Sam Okafor, "
+    "Ivy Thornton, Leo Castellano, Beth Harlow, Kofi Mensah, Grace Lin, Angus Muir, "
+    "Zoe Hartley, Dev Kapoor, Ruth Ellery, Finn Gallagher"
+)
+#: locale and time zone; the Swedish shop's Swedish speakers live in Finland too
+SWEDISH_PLACES = (
+    ("sv-SE", "Europe/Stockholm", "SE"),
+    ("sv-SE", "Europe/Stockholm", "SE"),
+    ("sv-FI", "Europe/Helsinki", "FI"),
+)
+ENGLISH_PLACES = (
+    ("en-GB", "Europe/London", "GB"),
+    ("en-US", "America/New_York", "US"),
+    ("en-GB", "Europe/London", "GB"),
+    ("en-AU", "Australia/Sydney", "AU"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """One invented customer."""
+
+    first_name: str
+    last_name: str
+    email: str
+    locale: str
+    timezone: str
+    country: str
+
+
+def invent_people() -> list[Person]:
+    """Invent fifty people, Swedish and English speakers by turns, each with their own address."""
+    swedish = [_person(name, SWEDISH_PLACES, i) for i, name in enumerate(SWEDISH.split(", "))]
+    english = [_person(name, ENGLISH_PLACES, i) for i, name in enumerate(ENGLISH.split(", "))]
+    by_turns = [person for pair in zip(swedish, english, strict=False) for person in pair]
+    return by_turns + swedish[len(english) :]
+
+
+def _person(name: str, places: tuple[tuple[str, str, str], ...], index: int) -> Person:
+    first_name, last_name = name.split(" ")
+    locale, timezone, country = places[index % len(places)]
+    return Person(
+        first_name=first_name,
+        last_name=last_name,
+        email=f"{_ascii(first_name)}.{_ascii(last_name)}@example.com",
+        locale=locale,
+        timezone=timezone,
+        country=country,
+    )
+
+
+def _ascii(name: str) -> str:
+    return unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()

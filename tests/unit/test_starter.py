@@ -1,0 +1,254 @@
+"""The command line: every command has help and is in the reference; bad input gets a sentence."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from sekvens.commands.program import sentence_for
+from sekvens.commands.settings import set_value
+from sekvens.errors import SettingsError, TemporalUnavailable
+from sekvens.settings import SAMPLE_SHOP, load_settings
+from starter import main
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference" / "command-line.md"
+BEGIN, END = "<!-- generated: begin -->\n", "<!-- generated: end -->\n"
+
+
+def walk(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, groups included."""
+    yield path, command
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from walk(inner, f"{path} {name}")
+
+
+COMMANDS = dict(walk(main, "starter.py"))
+
+
+def help_of(path: str) -> str:
+    context = click.Context(COMMANDS[path], info_name=path, terminal_width=88)
+    return COMMANDS[path].get_help(context)
+
+
+def generated() -> str:
+    sections = [f"## `{path}`\n\n```\n{help_of(path)}\n```\n" for path in COMMANDS]
+    return BEGIN + "\n".join(["", *sections, ""]) + END
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the command line in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("SEKVENS_", "TEMPORAL_")):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str, **given: object) -> Result:
+        return CliRunner().invoke(main, arguments, **given)
+
+    return run
+
+
+@pytest.fixture
+def migrated(run) -> None:
+    assert run("migrate").exit_code == 0
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_help_with_an_example(path):
+    said = help_of(path)
+
+    assert f"Example: {path.split(' --')[0]}" in said or path in ("starter.py", "starter.py flows")
+    assert "Example: starter.py" in said
+
+
+def test_the_reference_is_what_the_commands_say():
+    page = REFERENCE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    expected = before + generated() + rest.partition(END)[2]
+    if os.environ.get("UPDATE_DOCS"):
+        REFERENCE.write_text(expected, encoding="utf-8")
+
+    assert page == expected, "run: UPDATE_DOCS=1 pytest tests/unit/test_starter.py"
+
+
+def test_help_imports_none_of_the_large_libraries():
+    code = (
+        "import sys, starter\n"
+        "large = {'sqlalchemy', 'temporalio', 'boto3', 'fastapi', 'rich', 'jinja2', 'msgspec'}\n"
+        "print(sorted(large & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["flows", "explain", "welcom"], "it has welcome, cart-abandonment"),
+        (["preview", "welcome/nothing"], "welcome/nothing has no source"),
+        (["preview", "welcome/hello", "--locale", "de"], "the shop writes in sv, en"),
+        (["preview"], "welcome/hello"),
+        (["preview", "welcome/hello", "--html", "no/such/folder.html"], "no/such/folder.html"),
+        (["preview", "welcome/hello", "--send-to", "nobody"], "no address"),
+        (["preview", "welcome/hello", "--send-to", "me@gmail.com"], "allow-list"),
+        (["demo", "--day", "0"], "0.0 is not in the range"),
+        (["demo", "--api-port", "99999"], "99999 is not in the range"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_exit_code_2(run, arguments, said):
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "nobody"], "no contacts are known as 'nobody'"),
+        (["enroll", "nothing", "nobody"], "no flow 'nothing' is published"),
+        (["signal", "nobody", "purchase"], "no contacts are known as 'nobody'"),
+    ],
+)
+def test_a_name_that_nobody_has_gets_a_sentence_and_exit_code_2(run, arguments, said):
+    result = run(*arguments)
+
+    assert (result.exit_code, said in result.output) == (2, True), result.output
+
+
+def test_settings_that_cannot_be_used_get_a_sentence(run, monkeypatch):
+    monkeypatch.setenv("SEKVENS_API__PORT", "many")
+
+    result = run("migrate")
+
+    assert result.exit_code == 2
+    assert "api.port" in result.output
+
+
+def test_a_database_that_is_not_there_gets_a_sentence_and_exit_code_1(run, monkeypatch):
+    monkeypatch.setenv("SEKVENS_DATABASE__URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    result = run("show", "somebody")
+
+    assert result.exit_code == 1
+    assert "database.url" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_database_without_tables_says_migrate(run):
+    result = run("show", "somebody")
+
+    assert result.exit_code == 1
+    assert "starter.py migrate" in result.output
+
+
+def test_a_temporal_that_is_not_there_gets_a_sentence_and_exit_code_1(run, monkeypatch):
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+
+    result = run("signal", "welcome/c-1", "purchase")
+
+    assert result.exit_code == 1
+    assert "TEMPORAL_ADDRESS" in result.output
+
+
+def test_an_ses_that_is_not_there_gets_a_sentence_and_exit_code_1(run, monkeypatch):
+    monkeypatch.setenv("SEKVENS_SES__ENDPOINT_URL", "http://127.0.0.1:1")
+
+    result = run("preview", "welcome/hello", "--send-to", "me@example.com")
+
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_traceback(run):
+    result = run("--debug", "flows", "explain", "nothing")
+
+    assert "Traceback" in result.output
+
+
+def test_a_fault_of_our_own_is_no_sentence_about_somebody_else():
+    assert sentence_for(KeyError("x")) is None
+    assert sentence_for(SettingsError("s")) == ("s", 2)
+    assert sentence_for(TemporalUnavailable("t")) == ("t", 1)
+
+
+def test_migrating_twice_is_harmless(run):
+    assert run("migrate").exit_code == 0
+    assert run("migrate").exit_code == 0
+
+
+def test_the_catalogue_is_valid_and_can_be_published_twice(run, migrated):
+    assert "no faults" in run("flows", "validate").output
+    assert run("flows", "publish").exit_code == 0
+    assert run("flows", "publish").exit_code == 0
+    assert "v1" in run("flows", "list").output
+
+
+def test_a_flow_is_explained_in_words_and_drawn(run):
+    assert "version 1" in run("flows", "explain", "welcome").output
+    assert run("flows", "explain", "welcome", "--mermaid").output.startswith("flowchart")
+
+
+def test_a_preview_is_printed_as_text_with_its_subject(run):
+    result = run("preview", "welcome/hello", "--locale", "en")
+
+    assert result.output.startswith("Subject: ")
+    assert "Hannah" in result.output
+
+
+def test_every_e_mail_can_be_written_to_a_folder(run, tmp_path):
+    result = run("preview", "--all", "mails")
+
+    assert result.exit_code == 0
+    assert len(list((tmp_path / "mails").glob("*.html"))) == 20
+
+
+def test_init_writes_settings_and_secrets_that_can_be_read(run, tmp_path):
+    result = run("init", "--defaults")
+
+    assert result.exit_code == 0, result.output
+    assert load_settings({"SEKVENS_SETTINGS": "sekvens.toml"}).shop.name == "Hallgrens Ylle"
+    secrets = (tmp_path / "var" / "secrets.env").read_text()
+    assert re.search(r"^export SEKVENS_API__LINK_SECRET='.{32,}'$", secrets, re.MULTILINE)
+    assert (tmp_path / "var" / "secrets.env").stat().st_mode & 0o077 == 0
+
+
+def test_init_overwrites_nothing_unless_it_is_told_to(run):
+    run("init", "--defaults")
+
+    assert run("init", "--defaults").exit_code == 2
+    assert run("init", "--defaults", "--force").exit_code == 0
+
+
+def test_init_asks_for_the_brand_facts_and_again_when_an_answer_is_none(run):
+    answers = ["Ull & Co", "", "", "", "soon", "1999", *[""] * 10]
+    result = run("init", input="\n".join([*answers, ""]))
+
+    shop = load_settings({"SEKVENS_SETTINGS": "sekvens.toml"}).shop
+    assert result.exit_code == 0, result.output
+    assert (shop.name, shop.founded, shop.legal_name) == ("Ull & Co", 1999, "Hallgrens Ylle AB")
+
+
+def test_setting_a_value_changes_that_value_and_nothing_else():
+    text = SAMPLE_SHOP.read_text(encoding="utf-8")
+
+    changed = set_value(text, "shop", "name", 'Ull "och" så')
+
+    before, after = tomllib.loads(text), tomllib.loads(changed)
+    before["shop"]["name"] = 'Ull "och" så'
+    assert before == after
