@@ -28,6 +28,10 @@ from sekvens.errors import (
 )
 from sekvens.settings import SesSettings, is_local
 
+CONNECT_TIMEOUT_SECONDS = 3.0
+#: SES answers within a second; a contact's lock is held for as long as this.
+READ_TIMEOUT_SECONDS = 5.0
+
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 #: Two tags that begin SES's own Feedback-ID header; the only names with a colon.
 _FEEDBACK_TAGS = frozenset({"ses:feedback-id-a", "ses:feedback-id-b"})
@@ -202,8 +206,8 @@ def _boto_client(settings: SesSettings) -> Any:
     config: dict[str, Any] = {
         # botocore's own retries send the same mail up to five times; ours go through the ledger.
         "retries": {"mode": "standard", "total_max_attempts": 1},
-        "connect_timeout": 3,
-        "read_timeout": 5,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": READ_TIMEOUT_SECONDS,
         "tcp_keepalive": True,
         "max_pool_connections": settings.concurrency,
     }

@@ -1,0 +1,92 @@
+"""What tests and demos ask a local SES over HTTP: its messages, and faults.
+
+`GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`. A web page elsewhere cannot call
+these: faults want JSON, which browsers do not send to a foreign host unasked.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sekvens.ses.local.faults import FaultMode, Faults
+from sekvens.ses.local.reading import InboxMessage, read
+from sekvens.ses.local.store import Store
+
+
+class Control:
+    """The paths under `/_local/`."""
+
+    def __init__(self, *, store: Store, faults: Faults) -> None:
+        self._store = store
+        self._faults = faults
+
+    def routes(self) -> list[Route]:
+        """List the paths."""
+        return [
+            Route("/_local/messages", self.messages, methods=["GET"]),
+            Route("/_local/faults", self.arm, methods=["POST"]),
+            Route("/_local/faults", self.armed, methods=["GET"]),
+            Route("/_local/faults", self.clear, methods=["DELETE"]),
+        ]
+
+    async def messages(self, request: Request) -> Response:
+        """List messages in the order of acceptance; `?after=<sequence>` and `?limit=` page."""
+        try:
+            after = int(request.query_params.get("after", 0))
+            limit = int(request.query_params.get("limit", -1))
+        except ValueError:
+            return _unusable("after and limit are numbers")
+        accepted = self._store.after(after, limit=limit)
+        return JSONResponse([_as_json(read(each)) for each in accepted])
+
+    async def arm(self, request: Request) -> Response:
+        """Arm a fault: `{"mode": …, "count": n or null, "recipient": address}`."""
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return _unusable("send it as application/json")
+        try:
+            asked = msgspec.json.decode(await request.body(), type=_AskedFault)
+            fault = self._faults.arm(asked.mode, count=asked.count, recipient=asked.recipient)
+        except (msgspec.MsgspecError, ValueError) as error:
+            modes = ", ".join(FaultMode)
+            return _unusable(f"{error}; the modes are {modes}")
+        return JSONResponse(msgspec.to_builtins(fault))
+
+    async def armed(self, _request: Request) -> Response:
+        """List the armed faults."""
+        return JSONResponse(msgspec.to_builtins(self._faults.armed()))
+
+    async def clear(self, _request: Request) -> Response:
+        """Disarm all."""
+        self._faults.clear()
+        return JSONResponse([])
+
+
+class _AskedFault(msgspec.Struct, forbid_unknown_fields=True):
+    mode: str
+    count: int | None = 1
+    recipient: str = ""
+
+
+def _as_json(message: InboxMessage) -> dict[str, Any]:
+    return {
+        "sequence": message.sequence,
+        "id": message.id,
+        "accepted_at": message.accepted_at.isoformat(),
+        "sender": message.sender,
+        "recipient": message.recipient,
+        "recipients": message.recipients,
+        "subject": message.subject,
+        "tags": message.tags,
+        "headers": message.headers,
+        "configuration_set": message.configuration_set,
+        "marked": message.marked,
+        "text": message.text,
+        "html": message.html,
+    }
+
+
+def _unusable(why: str) -> Response:
+    return JSONResponse({"message": why}, status_code=400)
