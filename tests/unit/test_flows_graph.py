@@ -1,0 +1,119 @@
+"""The map of a flow: what follows each step, what the flow listens for, how long it can take."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.definition import (
+    TRANSACTIONAL,
+    Flow,
+    case,
+    days,
+    event,
+    exit_flow,
+    exit_on,
+    hours,
+    send,
+    split,
+    subscribed,
+    wait,
+    wait_for,
+)
+from sekvens.flows.graph import Graph, compile_flow
+from sekvens.flows.steps import ExitReason, Step
+
+
+def of(*steps: Step) -> Graph:
+    return compile_flow(replace(WELCOME, steps=steps))
+
+
+def nested(depth: int) -> Flow:
+    """A flow whose every branch holds another, `depth` deep."""
+    steps: tuple[Step, ...] = (send("deepest"),)
+    for level in range(depth):
+        waits = wait_for(f"w{level}", event("X"), timeout=days(1), then=steps, otherwise=())
+        steps = (send(f"s{level}"), waits)
+    return replace(WELCOME, steps=steps)
+
+
+def test_a_step_is_followed_by_the_next_one_and_the_last_by_nothing() -> None:
+    graph = of(send("a"), wait("b", days(1)), send("c"))
+
+    assert graph.first == "a"
+    assert graph.following == {"a": "b", "b": "c", "c": None}
+
+
+def test_a_branch_comes_back_to_what_follows_its_step() -> None:
+    inner = split("which", case(subscribed(), send("yes")), otherwise=[send("no")])
+    graph = of(wait_for("looks", event("X"), timeout=days(1), then=[inner]), send("after"))
+
+    assert {graph.following[step] for step in ("looks", "which", "yes", "no")} == {"after"}
+
+
+def test_an_empty_branch_leads_on_at_once() -> None:
+    graph = of(wait_for("looks", event("X"), timeout=days(1), then=[send("yes")]), send("after"))
+
+    assert graph.enter(graph.steps["looks"].then, "looks") == "yes"
+    assert graph.enter(graph.steps["looks"].otherwise, "looks") == "after"
+
+
+def test_a_duplicate_id_keeps_its_first_step() -> None:
+    graph = of(send("a", offer="first"), send("a", offer="second"))
+
+    assert graph.steps["a"].offer == "first"
+
+
+def test_an_unsubscribe_ends_a_flow_that_is_marketing_only() -> None:
+    reasons = [rule.reason for rule in compile_flow(WELCOME).exit_rules()]
+
+    assert reasons == [ExitReason.CONVERTED, ExitReason.UNSUBSCRIBED, ExitReason.SUPPRESSED]
+
+
+def test_an_unsubscribe_leaves_a_flow_with_a_transactional_send_alone() -> None:
+    graph = of(send("a"), send("b", purpose=TRANSACTIONAL, because="a receipt"))
+
+    assert not graph.is_marketing_only()
+    assert [rule.reason for rule in graph.exit_rules()] == [ExitReason.CONVERTED]
+
+
+def test_a_flow_listens_for_exits_restarts_and_what_it_waits_for_each_once() -> None:
+    keys = [pattern.key for pattern in compile_flow(CART_ABANDONMENT).listens()]
+
+    assert keys == [
+        "Order Completed",
+        "Checkout Started",
+        "Cart Emptied",
+        "Unsubscribed",
+        "Contact Suppressed",
+        "Product Added",
+        "Cart Viewed",
+    ]
+
+
+def test_the_flow_s_own_exit_rule_wins_over_the_one_that_the_law_adds() -> None:
+    own = exit_on("Unsubscribed", ExitReason.NO_LONGER_MATCHES)
+    rules = compile_flow(replace(WELCOME, exit_when=(own,))).exit_rules()
+
+    assert next(rule for rule in rules if rule.pattern.name == "Unsubscribed") == own
+
+
+def test_the_longest_way_is_the_sum_of_waits_and_of_the_longest_branches() -> None:
+    branch = wait_for("x", event("X"), timeout=days(2), then=[wait("y", days(3))])
+    either = split("z", case(subscribed(), wait("u", hours(1))), otherwise=[exit_flow("v")])
+
+    assert of(wait("a", days(1)), branch, either).duration_max() == days(6) + hours(1)
+
+
+@given(st.integers(0, 20))
+def test_however_deep_every_step_is_on_the_map_and_every_way_ends(depth: int) -> None:
+    graph = compile_flow(nested(depth))
+    longest = len(graph.steps)
+
+    for step_id in graph.steps:
+        walked, at = 0, step_id
+        while at is not None:
+            walked, at = walked + 1, graph.following[at]
+        assert walked <= longest
