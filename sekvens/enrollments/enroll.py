@@ -64,10 +64,9 @@ def enroll(
     if trigger is not None and now_shop - trigger.occurred_at > flow.trigger_age_max:
         return NotEnrolled(reason=EntryRefusal.TOO_OLD)
     key = entry_key if flow.entry_key is not None else None
-    workflow_id = names.workflow_id(flow.name, contact_id, key)
     take_turn(session, Turn.ENROLL, contact_id)
     ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
-    refusal = _refusal(session, flow, contact_ids=ids, workflow_id=workflow_id, now=now_shop)
+    refusal = _refusal(session, flow, contact_ids=ids, entry_key=key, now=now_shop)
     if refusal is not None:
         return NotEnrolled(reason=refusal)
     enrollment = Enrollment(
@@ -76,7 +75,7 @@ def enroll(
         flow_version=flow.version,
         contact_id=contact_id,
         entry_key=key,
-        workflow_id=workflow_id,
+        workflow_id=names.workflow_id(flow.name, contact_id, key),
         trigger_event_id=trigger.id if trigger is not None else None,
         state=EnrollmentState.ACTIVE,
         step_id=published.graph.first,
@@ -97,6 +96,15 @@ def entry_key_of(flow: Flow, properties: dict[str, object]) -> str | None:
     return str(value) if isinstance(value, str | int) and str(value).strip() else None
 
 
+def is_in_the_way(flow: Flow, under_way: str | None, wanted: str | None) -> bool:
+    """Tell whether an entry under way keeps the same person from entering with another key.
+
+    The same key runs once at a time even where the flow always takes people again: its workflow id
+    is the same.
+    """
+    return flow.reentry.rule != "always" or under_way == wanted
+
+
 def _start(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
     return Delivery(
         enrollment_id=enrollment.id,
@@ -114,17 +122,16 @@ def _refusal(
     flow: Flow,
     *,
     contact_ids: tuple[str, ...],
-    workflow_id: str,
+    entry_key: str | None,
     now: datetime,
 ) -> EntryRefusal | None:
-    query = select(Enrollment.state, Enrollment.workflow_id, Enrollment.started_at).where(
+    query = select(Enrollment.state, Enrollment.entry_key, Enrollment.started_at).where(
         Enrollment.flow == flow.name, Enrollment.contact_id.in_(contact_ids)
     )
     earlier = session.execute(query).all()
     for entry in earlier:
         is_over = entry.state == EnrollmentState.ENDED
-        # Workflow ids are the contact's own: two entries of one id can never run side by side.
-        if not is_over and (flow.reentry.rule != "always" or entry.workflow_id == workflow_id):
+        if not is_over and is_in_the_way(flow, entry.entry_key, entry_key):
             return EntryRefusal.UNDER_WAY
     if earlier and flow.reentry.rule == "once":
         return EntryRefusal.REENTRY

@@ -15,12 +15,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts import aliases
-from sekvens.enrollments.enroll import NotEnrolled, enroll, entry_key_of
+from sekvens.enrollments.enroll import NotEnrolled, enroll, entry_key_of, is_in_the_way
 from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.events.deliveries import next_look
 from sekvens.events.tables import ContactEvent, OutboxEntry
+from sekvens.flows.definition import Flow
 
 logger = logging.getLogger(__name__)
 
@@ -91,11 +92,14 @@ class _Expansion:
         for published in self.live:
             if not published.flow.trigger.matches(event.name, event.properties):
                 continue
+            key = entry_key_of(published.flow, event.properties)
+            if self._is_under_way(published.flow, contact_id, key):
+                continue
             result = enroll(
                 self.session,
                 published,
                 contact_id=contact_id,
-                entry_key=entry_key_of(published.flow, event.properties),
+                entry_key=key,
                 trigger=event,
                 now_wall=now_wall,
                 now_shop=now_shop,
@@ -105,6 +109,14 @@ class _Expansion:
                 self.refused[f"{published.flow.name}: {result.reason}"] += 1
             else:
                 self.listeners[contact_id].append(_Listener(result, published))
+
+    def _is_under_way(self, flow: Flow, contact_id: str, entry_key: str | None) -> bool:
+        """Refuse the commonest trigger, the next product in the same cart, without a query."""
+        return any(
+            listener.enrollment.flow == flow.name
+            and is_in_the_way(flow, listener.enrollment.entry_key, entry_key)
+            for listener in self.listeners[contact_id]
+        )
 
     def report(self) -> None:
         """Say how many were refused, and why: one line for a batch, or an import floods the log."""
