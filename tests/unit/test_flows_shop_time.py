@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 
 ORIGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)
-spans = st.timedeltas(timedelta(0), timedelta(30))
+#: Wall time that a demo may take: at its quickest, centuries of shop time.
+spans = st.timedeltas(timedelta(0), timedelta(hours=1))
 day_lengths = st.timedeltas(timedelta(milliseconds=50), DAY - timedelta(seconds=1))
 
 
