@@ -13,7 +13,9 @@ def usable(address: str) -> str | None:
     of DNS: a domain that is down for an hour does not make an address wrong.
     """
     try:
-        checked = validate_email(address.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
+        checked = validate_email(
+            address.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
+        )
     except EmailNotValidError:
         return None
     return checked.ascii_email

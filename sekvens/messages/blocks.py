@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
-from sekvens.messages.markdown import checked_url, fill_plain
+from sekvens.messages.markdown import Prose, checked_url, fill_plain
 
 #: A letter is no order form: of a full cart it shows this many products and counts the rest.
 PRODUCTS_MAX = 5
@@ -26,7 +26,7 @@ class Block:
     def with_plain_texts(self, values: Sequence[str]) -> "Block":
         """Put the values into texts that were made of marks."""
         plain = {
-            name: fill_plain(argument, values) if isinstance(argument, str) else argument
+            name: fill_plain(argument, values) if _is_plain(argument) else argument
             for name, argument in self.arguments.items()
         }
         return replace(self, arguments=plain)
@@ -88,6 +88,10 @@ BLOCKS: Mapping[str, Callable[..., Block | str]] = {
     "signature": _signature,
     "aside": _aside,
 }
+
+
+def _is_plain(argument: object) -> bool:
+    return isinstance(argument, str) and not isinstance(argument, Prose)
 
 
 def _given(argument: object) -> bool:

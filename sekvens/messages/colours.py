@@ -67,7 +67,7 @@ def contrast(one: str, other: str) -> float:
 def _readable(colour: str, *, on: str, lightness_step: float) -> str:
     """Move a colour's lightness, and only that, until it can be read."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*_rgb(colour))
-    while contrast(colour, on) < CONTRAST_MIN and 0 < lightness < 1:
+    while contrast(colour, on) < CONTRAST_MIN:  # black or white at the latest can be read
         lightness = min(1.0, max(0.0, lightness + lightness_step))
         colour = _hex(colorsys.hls_to_rgb(hue, lightness, saturation))
     return colour

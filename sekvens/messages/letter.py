@@ -4,6 +4,7 @@ Layout, blocks, words and style come with the template and are pinned with it. T
 are live: name, colour, legal name, organisation number, postal address.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from markupsafe import Markup
 from sekvens.errors import TemplateError
 from sekvens.messages.blocks import Block
 from sekvens.messages.colours import Palette, palette
-from sekvens.messages.markdown import checked_url, fill_html, fill_text, parse
+from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
 from sekvens.messages.plain_text import wrapped
-from sekvens.messages.source import Prose, Written
+from sekvens.messages.source import Written
 from sekvens.messages.variables import ShopView
 from sekvens.shop import Shop
+
+_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,23 +50,24 @@ class Layout:
     def __init__(self, files: Mapping[str, str], *, locale: str) -> None:
         self._words = _words(files, locale)
         self._style = files["style.css"]
+        self._media = files["media.css"]
         environment = _environment(DictLoader(dict(files)))
         self._html = environment.get_template("letter.html")
         self._text = environment.get_template("letter.txt")
         self._html_blocks = _blocks(environment, "blocks.html")
         self._text_blocks = _blocks(environment, "blocks.txt")
-        self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
     def html(self, written: Written, frame: Frame) -> str:
         """Make the HTML part."""
         blocks = self._rendered(self._html_blocks, written.blocks, frame)
+        colours = palette(frame.shop.colour)
         body = fill_html(parse(written.markdown), values=written.values, blocks=blocks)
         page = self._html.render(
             body=Markup(body),  # noqa: S704  every value in it has been escaped
-            style=Markup(self._style_for(frame.shop.colour)),  # noqa: S704  ours, a checked colour
+            style=Markup(_coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
             **self._context(frame),
         )
-        return self._inliner.inline(page)
+        return _inliner(_coloured(self._style, colours)).inline(page)
 
     def text(self, written: Written, frame: Frame) -> str:
         """Make the text part."""
@@ -80,18 +84,19 @@ class Layout:
             "frame": frame,
             "shop": frame.shop,
             "words": self._words,
-            "palette": palette(frame.shop.colour),
         }
 
-    def _style_for(self, colour: str) -> str:
-        return _coloured(self._style, palette(colour))
+
+@lru_cache(maxsize=64)
+def _inliner(style: str) -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(extra_css=style, load_remote_stylesheets=False)
 
 
 @lru_cache(maxsize=64)
 def _coloured(style: str, colours: Palette) -> str:
     for name, value in colours.items():
         style = style.replace(f"${name}", value)
-    return style
+    return _CSS_COMMENT.sub("", style).strip()
 
 
 def _words(files: Mapping[str, str], locale: str) -> Mapping[str, str]:

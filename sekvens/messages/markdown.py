@@ -32,6 +32,12 @@ _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
 
+class Prose(str):
+    """Markdown that the shop wrote in its settings: the one text that is parsed where it stands."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
     """A parsed source, its marks still in it."""

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from sekvens.errors import TemplateError
 from sekvens.messages.blocks import BLOCKS, Block
-from sekvens.messages.markdown import block_mark, fill_plain, value_mark, without_marks
+from sekvens.messages.markdown import Prose, block_mark, fill_plain, value_mark, without_marks
 
 SUBJECT_CHARACTERS_MAX = 70
 PREHEADER_CHARACTERS_MAX = 110
@@ -32,12 +32,6 @@ _FORBIDDEN_STATEMENTS = (
     nodes.AssignBlock, nodes.Block, nodes.CallBlock, nodes.Extends, nodes.FilterBlock,
     nodes.FromImport, nodes.Import, nodes.Include, nodes.Macro,
 )  # fmt: skip
-
-
-class Prose(str):
-    """Markdown that the shop wrote in its settings: the one text that is parsed where it stands."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from jinja2 import StrictUndefined
 
 from sekvens.messages.context import CartFacts, CartLine, Facts, offer_ends_at
 from sekvens.messages.formats import day, money
-from sekvens.messages.source import Prose
+from sekvens.messages.markdown import Prose
 from sekvens.shop import Links, Localized, Person, Shop
 
 
