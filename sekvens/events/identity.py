@@ -84,6 +84,7 @@ def load_contacts(session: Session, contact_ids: Iterable[str]) -> dict[str, Con
                 .order_by(Contact.id)
                 # Folding changes contacts, yet others may go on referring to them.
                 .with_for_update(key_share=True)
+                .execution_options(populate_existing=True)
             )
             found |= {contact.id: contact for contact in rows}
         further = {contact.merged_into for contact in found.values() if contact.merged_into}

@@ -1,0 +1,1 @@
+"""The HTTP app: ingress, public links, pages."""

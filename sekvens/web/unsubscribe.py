@@ -1,0 +1,187 @@
+"""The unsubscribe link: looking at it changes nothing, pressing the button (or RFC 8058) does.
+
+Mail scanners follow every link, so GET never commits. POST answers once the fact is committed and
+no e-mail to the contact is on its way any more.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from sekvens.clock import Clock
+from sekvens.contacts.aliases import canonical
+from sekvens.contacts.consent import MARKETING
+from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.db.base import new_id
+from sekvens.db.session import Database
+from sekvens.events.barrier import wait_for_senders
+from sekvens.events.ingest import record_fact
+from sekvens.events.schema import UNSUBSCRIBED
+from sekvens.messages.links import UnsubscribeLink, read_unsubscribe_link
+from sekvens.settings import Settings
+from sekvens.shop import Shop
+from sekvens.web.openapi import failure_response, page_response
+from sekvens.web.pages import page
+from sekvens.web.replies import unavailable
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """What the pages say, in one language."""
+
+    question: str
+    explanation: str
+    button: str
+    done: str
+    done_explanation: str
+    changed_mind: str
+    home: str
+    unknown: str
+    unknown_explanation: str
+
+
+_WORDS: Final = {
+    "sv": _Words(
+        question="Vill du sluta få brev från oss?",
+        explanation="Du slipper våra utskick från och med nu. Brev om beställningar som du har "
+        "gjort (bekräftelse, leverans) kommer ändå fram.",
+        button="Ja, avsluta utskicken",
+        done="Klart. Du får inga fler utskick från oss.",
+        done_explanation="Brev om beställningar som du har gjort kommer förstås ändå fram.",
+        changed_mind="Om du ångrar dig är du välkommen tillbaka: anmäl dig bara igen i butiken.",
+        home="Till butiken",
+        unknown="Den här länken känner vi inte igen",
+        unknown_explanation="Den kan ha blivit avhuggen på vägen. Pröva länken längst ner i ett "
+        "annat av våra brev, eller svara på ett brev, så ordnar vi det för hand.",
+    ),
+    "en": _Words(
+        question="Would you like to stop hearing from us?",
+        explanation="You will get none of our letters from now on. Messages about orders that you "
+        "have placed (confirmation, delivery) still reach you.",
+        button="Yes, unsubscribe me",
+        done="Done. You will get no more letters from us.",
+        done_explanation="Messages about orders that you have placed still reach you, of course.",
+        changed_mind="Should you change your mind, you are welcome back: just sign up again in the "
+        "shop.",
+        home="To the shop",
+        unknown="We do not recognise this link",
+        unknown_explanation="It may have been cut off on its way. Try the link at the foot of "
+        "another letter, or reply to any of them and we will see to it by hand.",
+    ),
+}
+
+
+class Unsubscribe:
+    """Serves the unsubscribe link."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._shop_time = settings.shop_time()
+
+    def router(self) -> APIRouter:
+        """Make the routes."""
+        router = APIRouter(tags=["Links"])
+        router.get(
+            "/u/{token}",
+            summary="The question whether to unsubscribe",
+            description="Changes nothing, because mail scanners follow every link.",
+            operation_id="ask_unsubscribe",
+            responses=_responses("The question, with a button"),
+            response_model=None,
+        )(self._ask)
+        router.post(
+            "/u/{token}",
+            summary="Unsubscribe",
+            description="By the page's button, or in one click by a mail client (RFC 8058).",
+            operation_id="unsubscribe",
+            responses=_responses("The contact is unsubscribed"),
+            response_model=None,
+        )(self._unsubscribe)
+        return router
+
+    async def _ask(self, request: Request, token: str) -> Response:
+        return await self._answer(request, token, self._look)
+
+    async def _unsubscribe(self, request: Request, token: str) -> Response:
+        return await self._answer(request, token, self._record)
+
+    async def _answer(
+        self, request: Request, token: str, work: Callable[[UnsubscribeLink], Response]
+    ) -> Response:
+        link = read_unsubscribe_link(self._settings.api, token)
+        if link is None:
+            locale = _asked_locale(request, self._settings.shop)
+            return self._page("unknown", locale, status=404)
+        try:
+            return await asyncio.to_thread(work, link)
+        except SQLAlchemyError:
+            return unavailable("the database does not answer; try again in a moment")
+
+    def _look(self, link: UnsubscribeLink) -> Response:
+        with self._database.read() as session:
+            contact = session.get(Contact, link.contact_id)
+        return self._page("question", _locale(contact, self._settings.shop))
+
+    def _record(self, link: UnsubscribeLink) -> Response:
+        now = self._clock.now()
+        with self._database.write() as session:
+            contact_id = canonical(session, [link.contact_id])[link.contact_id]
+            contact = session.get(Contact, contact_id)
+            consent = session.get(Consent, (contact_id, MARKETING))
+            # A second press adds nothing; but whoever subscribed again may leave again by the same
+            # link, so the fact's id is its own and not the link's.
+            if consent is None or consent.status != ConsentStatus.UNSUBSCRIBED:
+                record_fact(
+                    session,
+                    contact_id=contact_id,
+                    name=UNSUBSCRIBED,
+                    message_id=new_id("unsubscribe"),
+                    properties={"source": "unsubscribe link", "email_id": link.message_id},
+                    occurred_at=self._shop_time.at(now),
+                    now=now,
+                )
+        wait_for_senders(self._database, {contact_id, link.contact_id})
+        return self._page("done", _locale(contact, self._settings.shop))
+
+    def _page(self, stage: str, locale: str, *, status: int = 200) -> HTMLResponse:
+        shop = self._settings.shop
+        return page(
+            "unsubscribe.html",
+            status=status,
+            stage=stage,
+            locale=locale,
+            words=_WORDS[locale],
+            shop=shop,
+        )
+
+
+def _responses(description: str) -> dict[int | str, dict[str, Any]]:
+    return {
+        200: page_response(description),
+        404: page_response("Not a link of ours"),
+        503: failure_response("The database does not answer"),
+    }
+
+
+def _locale(contact: Contact | None, shop: Shop) -> str:
+    return _written(contact.locale if contact else None, shop)
+
+
+def _asked_locale(request: Request, shop: Shop) -> str:
+    asked = request.headers.get("accept-language", "").split(",")[0]
+    return _written(asked, shop)
+
+
+def _written(locale: str | None, shop: Shop) -> str:
+    language = (locale or shop.default_locale).split("-")[0].lower()
+    if language not in shop.locales:
+        language = shop.default_locale.split("-")[0]
+    return language if language in _WORDS else "en"
