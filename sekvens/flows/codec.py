@@ -132,7 +132,8 @@ def _read_field(kind: Any, name: str, data: Any) -> Any:
 
 @functools.cache
 def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+    # A class's own globals: the workflow sandbox has a `sys.modules` of its own, without ours.
+    return typing.get_type_hints(kind, globalns=kind.__init__.__globals__)
 
 
 def _kind_of(kind: Any) -> str | None:

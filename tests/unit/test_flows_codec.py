@@ -1,6 +1,7 @@
 """What is written is read back as it was, and what this version cannot read is refused by name."""
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sekvens.flows import codec
 from sekvens.flows import conditions as c
 from sekvens.flows import steps as s
 from sekvens.flows.catalogue import CATALOGUE
@@ -99,6 +101,16 @@ def test_a_flow_is_read_back_from_json_text_as_it_was(flow: Flow) -> None:
 @pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
 def test_a_flow_that_ships_is_read_back_as_it_was(flow: Flow) -> None:
     assert from_json(Flow, json.loads(json.dumps(to_json(flow)))) == flow
+
+
+def test_a_flow_is_read_where_sys_modules_has_none_of_its_modules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The workflow sandbox: modules that are passed through are shared, its `sys.modules` is not.
+    monkeypatch.delitem(sys.modules, "sekvens.flows.conditions")
+    codec._hints.cache_clear()
+
+    assert from_json(Flow, to_json(WELCOME)) == WELCOME
 
 
 def test_the_same_flow_is_always_the_same_text() -> None:
