@@ -121,8 +121,11 @@ def _read(
         return _event(posted, kind, sent_at, received_at)
     except _Unusable as unusable:
         return _refused(str(unusable), raw, received_at)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except msgspec.ValidationError as error:
         return _refused(str(error), raw, received_at)
+    except msgspec.DecodeError:
+        reason = "it is not JSON: NaN, Infinity or half a surrogate pair, for instance"
+        return _refused(reason, raw, received_at)
     except UnicodeDecodeError:
         return _refused("it is not UTF-8", raw, received_at)
     except RecursionError:

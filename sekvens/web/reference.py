@@ -55,7 +55,7 @@ def _curl(method: str, url: str, example: Any) -> str:
         verb = "" if method == "get" else f"-X {method.upper()} "
         return f"curl {verb}{url}"
     body = json.dumps(example, ensure_ascii=False, indent=2)
-    return f"curl {url} \\\n  -u \"$WRITE_KEY:\" \\\n  --data-binary '{body}'"
+    return f'curl -u "$WRITE_KEY:" {url} --data-binary @- <<END\n{body}\nEND'
 
 
 def _schema(name: str, schema: dict[str, Any]) -> dict[str, Any]:
