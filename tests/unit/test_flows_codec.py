@@ -19,6 +19,7 @@ from sekvens.flows.codec import CodecError, from_json, to_json
 from sekvens.flows.definition import ExitRule, Flow, Goal, Reentry, days, send
 from sekvens.flows.outcomes import Deferred, Skipped, SkipReason
 from sekvens.flows.shop_time import ShopTime
+from sekvens.flows.state import State
 
 words = st.text(max_size=8)
 spans = st.timedeltas(timedelta(-400), timedelta(400))
@@ -171,6 +172,13 @@ def test_a_missing_field_is_refused_by_name() -> None:
 def test_a_field_in_another_shape_is_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(CodecError):
         from_json(Flow, stored(**{field: value}))
+
+
+def test_a_text_is_not_read_as_a_list_of_its_letters() -> None:
+    state = {"kind": "state", "step": None, "entered_at": "2026-03-04T12:00:00+00:00"}
+
+    with pytest.raises(CodecError, match=r"State\.recorded"):
+        from_json(State, {**state, "recorded": "abc"})
 
 
 def test_what_was_stored_does_not_get_into_the_message() -> None:

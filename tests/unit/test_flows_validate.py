@@ -185,6 +185,11 @@ PLANTED = {
         None,
         "goes on selling",
     ),
+    "no exit on purchase where one is hoped for": (
+        replace(PLAIN, goal=goal("Order Completed", within=days(1))),
+        None,
+        "goes on selling",
+    ),
     "an exit on some purchases only": (
         replace(CART_ABANDONMENT, exit_when=(SOME_ORDERS,), goal=None),
         None,
