@@ -1,5 +1,6 @@
 """Ports for the demo's services: the one asked for, or the next that is free."""
 
+import dataclasses
 import socket
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from sekvens.errors import SekvensError
 HOST = "127.0.0.1"
 #: How many ports after a taken one are tried.
 TRIES = 50
+
+_NAMES = {"temporal": "Temporal", "temporal_ui": "its UI", "api": "API", "inbox": "inbox"}
 
 
 class NoFreePort(SekvensError):
@@ -22,6 +25,9 @@ class Ports:
     temporal_ui: int = 8233
     api: int = 8080
     inbox: int = 8025
+    #: where these two say that they are ready; of no interest to anybody else
+    worker_health: int = 8091
+    relay_health: int = 8092
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +46,10 @@ def choose_ports(wanted: Ports) -> ChosenPorts:
     """
     chosen: dict[str, int] = {}
     notes: list[str] = []
-    for service, port in (
-        ("temporal", wanted.temporal),
-        ("temporal_ui", wanted.temporal_ui),
-        ("api", wanted.api),
-        ("inbox", wanted.inbox),
-    ):
+    for service, port in dataclasses.asdict(wanted).items():
         chosen[service] = _next_free(port, taken=set(chosen.values()))
-        if chosen[service] != port:
-            notes.append(
-                f"port {port} ({service.replace('_', ' ')}) is taken: using {chosen[service]}"
-            )
+        if chosen[service] != port and service in _NAMES:
+            notes.append(f"port {port} ({_NAMES[service]}) is taken: using {chosen[service]}")
     return ChosenPorts(ports=Ports(**chosen), notes=tuple(notes))
 
 

@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sekvens.errors import SekvensError
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A service that is told to stop may take this long, then it is killed.
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0
 TAIL_LINES = 15
 
 
@@ -33,6 +33,7 @@ class Service:
     command: Sequence[str]
     is_ready: Callable[[], bool]
     may_end: bool = False  #: ending by itself, in good order, is no fault
+    environ: Mapping[str, str] = field(default_factory=dict)  #: beside what all services have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=self._environ,
+                env={**self._environ, **service.environ},
                 start_new_session=True,
             )
         self._children.append(_Child(service=service, process=process, log=log))

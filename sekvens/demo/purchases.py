@@ -8,7 +8,7 @@ import importlib.metadata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,7 +57,7 @@ def read_purchases(path: Path) -> list[Purchase]:
     by_day: dict[tuple[str, date], list[tuple[int, Decimal]]] = defaultdict(list)
     lines = path.read_text(encoding="ascii").splitlines()
     for customer_id, day, quantity, dollars in _fields(lines[1:]):  # the first line is a heading
-        bought_on = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007  a date, no instant
+        bought_on = date.fromisoformat(day)
         by_day[customer_id, bought_on].append((int(quantity), Decimal(dollars)))
     return [
         Purchase(

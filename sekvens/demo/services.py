@@ -4,19 +4,18 @@ The services are the product's own, started as anybody would start them; only th
 and those are given by the environment alone.
 """
 
-import asyncio
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sekvens.demo.ports import HOST, Ports
 from sekvens.demo.processes import ROOT, Service
-from sekvens.enrollments import names
 from sekvens.errors import SekvensError
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
@@ -136,19 +135,16 @@ def api(site: Site) -> Service:
     )
 
 
-def relay() -> Service:
+def relay(site: Site) -> Service:
     """The relay, from committed events to Temporal."""
     command = [sys.executable, str(ROOT / "starter.py"), "relay"]
-    return Service(name="relay", command=command, is_ready=lambda: True)
+    return _with_health("relay", command, site.ports.relay_health)
 
 
 def worker(site: Site) -> Service:
-    """The worker; it is ready when Temporal says that somebody asks for work."""
-    command = [sys.executable, str(ROOT / "worker.py")]
-    return Service(
-        name="worker",
-        command=command,
-        is_ready=lambda: _is_work_asked_for(site.temporal_address),
+    """The worker."""
+    return _with_health(
+        "worker", [sys.executable, str(ROOT / "worker.py")], site.ports.worker_health
     )
 
 
@@ -173,6 +169,18 @@ def _temporal_binary() -> Path:
     )
 
 
+def _with_health(name: str, command: Sequence[str], port: int) -> Service:
+    def is_ready() -> bool:
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=0.5).close()
+        except OSError:  # nobody listens yet, or it says 503
+            return False
+        return True
+
+    environ = {"SEKVENS_HEALTH_PORT": str(port)}
+    return Service(name=name, command=command, is_ready=is_ready, environ=environ)
+
+
 def _listens(port: int) -> Callable[[], bool]:
     def is_ready() -> bool:
         try:
@@ -182,32 +190,3 @@ def _listens(port: int) -> Callable[[], bool]:
         return True
 
     return is_ready
-
-
-def _is_work_asked_for(temporal_address: str) -> bool:
-    """Ask Temporal whether a worker polls the queues."""
-    from temporalio.api.enums.v1 import TaskQueueType
-    from temporalio.api.taskqueue.v1 import TaskQueue
-    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-    from temporalio.client import Client
-    from temporalio.service import RPCError
-
-    async def is_asked_for() -> bool:
-        client = await Client.connect(temporal_address)
-        for queue, kind in (
-            (names.FLOWS_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-            (names.SES_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-        ):
-            described = await client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace="default", task_queue=TaskQueue(name=queue), task_queue_type=kind
-                )
-            )
-            if not described.pollers:
-                return False
-        return True
-
-    try:
-        return asyncio.run(is_asked_for())
-    except (RPCError, RuntimeError):  # Temporal is not ready either
-        return False

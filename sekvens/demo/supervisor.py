@@ -86,7 +86,7 @@ class _Supervisor:
             database = Database(settings.database.url)
             processes = Processes(environ=environ, logs=data / "logs")
             try:
-                self._start(site, settings, database, processes)
+                self._start(site, database, processes)
                 return self._watch(site, settings, database, processes)
             except KeyboardInterrupt:
                 self._console.print("\nStopping …")
@@ -112,18 +112,20 @@ class _Supervisor:
             link_secret=_kept(data / "link-secret"),
         )
 
-    def _start(
-        self, site: Site, settings: Settings, database: Database, processes: Processes
-    ) -> None:
-        self._console.print(f"Starting the services; their logs are in {site.data / 'logs'} …")
+    def _start(self, site: Site, database: Database, processes: Processes) -> None:
+        self._console.print(
+            f"Starting the services; their logs are in {_short(site.data / 'logs')} …"
+        )
         processes.start(services.temporal(site))
         processes.start(services.local_ses(site))
         _prepare_database(database, self._clock)
-        processes.start(services.api(site))
+        # The others would only wait for these two.
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
-        processes.start(services.worker(site))
-        processes.start(services.relay())
+        for service in (services.worker(site), services.api(site), services.relay(site)):
+            processes.start(service)
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
+        took = (self._clock.now() - site.origin).total_seconds()
+        self._console.print(f"All are up, after {took:.1f} s.", highlight=False)
         self._addresses(site)
 
     def _watch(
