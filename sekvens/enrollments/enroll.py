@@ -52,12 +52,41 @@ def enroll(
     now_shop: datetime,
     contact_ids: Sequence[str] = (),
 ) -> Enrollment | NotEnrolled:
-    """Let a contact into a flow, if it takes them.
+    """Let a contact into a flow, if it takes them, and owe the enrollment its start.
 
     `contact_id` is the canonical contact; `contact_ids` are all that the person is known as, the
     canonical one first, where the caller knows them already. Without a trigger (a person enrolls
     by hand) no age is checked.
     """
+    result = admit(
+        session,
+        published,
+        contact_id=contact_id,
+        entry_key=entry_key,
+        trigger=trigger,
+        now_wall=now_wall,
+        now_shop=now_shop,
+        contact_ids=contact_ids,
+    )
+    if isinstance(result, Enrollment):
+        session.add(result)
+        session.flush()
+        session.add(start_of(result, trigger, now_wall))
+    return result
+
+
+def admit(
+    session: Session,
+    published: PublishedFlow,
+    *,
+    contact_id: str,
+    entry_key: str | None,
+    trigger: ContactEvent | None,
+    now_wall: datetime,
+    now_shop: datetime,
+    contact_ids: Sequence[str] = (),
+) -> Enrollment | NotEnrolled:
+    """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once."""
     flow = published.flow
     if flow.entry_key is not None and not entry_key:
         return NotEnrolled(reason=EntryRefusal.NO_ENTRY_KEY)
@@ -69,7 +98,7 @@ def enroll(
     refusal = _refusal(session, flow, contact_ids=ids, entry_key=key, now=now_shop)
     if refusal is not None:
         return NotEnrolled(reason=refusal)
-    enrollment = Enrollment(
+    return Enrollment(
         id=new_id("e"),
         flow=flow.name,
         flow_version=flow.version,
@@ -84,10 +113,6 @@ def enroll(
         delivered_seq=-1,
         due_at=now_wall,
     )
-    session.add(enrollment)
-    session.flush()
-    session.add(_start(enrollment, trigger, now_wall))
-    return enrollment
 
 
 def entry_key_of(flow: Flow, properties: dict[str, object]) -> str | None:
@@ -105,7 +130,8 @@ def is_in_the_way(flow: Flow, under_way: str | None, wanted: str | None) -> bool
     return flow.reentry.rule != "always" or under_way == wanted
 
 
-def _start(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
+def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
+    """Make the delivery of an enrollment's start."""
     return Delivery(
         enrollment_id=enrollment.id,
         seq=0,
@@ -139,6 +165,8 @@ def _refusal(
         last_start = max(entry.started_at for entry in earlier)
         if now - last_start < flow.reentry.gap:
             return EntryRefusal.REENTRY
+    if not flow.entry:
+        return None
     entry_conditions = AllOf(conditions=flow.entry)
     holds = sql.holds(
         session, entry_conditions, contact_id=contact_ids[0], contact_ids=contact_ids, now=now

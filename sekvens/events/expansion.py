@@ -15,7 +15,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts import aliases
-from sekvens.enrollments.enroll import NotEnrolled, enroll, entry_key_of, is_in_the_way
+from sekvens.enrollments.enroll import (
+    NotEnrolled,
+    admit,
+    entry_key_of,
+    is_in_the_way,
+    start_of,
+)
 from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
@@ -50,11 +56,14 @@ def expand(session: Session, *, now_wall: datetime, now_shop: datetime) -> int:
         return 0
     expansion = _prepare(session, [contact_id for contact_id, _ in entries])
     done = []
-    for contact_id, event in entries:
-        expansion.take(event, contact_id, now_wall=now_wall, now_shop=now_shop)
-        done.append(event.id)
-        if time.monotonic() >= deadline:
-            break
+    # Who enters in this batch is under way until it ends: no query need see them before.
+    with session.no_autoflush:
+        for contact_id, event in entries:
+            expansion.take(event, contact_id, now_wall=now_wall, now_shop=now_shop)
+            done.append(event.id)
+            if time.monotonic() >= deadline:
+                break
+    expansion.write()
     session.execute(delete(OutboxEntry).where(OutboxEntry.event_id.in_(done)))
     expansion.report()
     return len(done)
@@ -77,6 +86,8 @@ class _Expansion:
     canonical: dict[str, str]
     known_as: dict[str, tuple[str, ...]]
     listeners: dict[str, list[_Listener]] = field(default_factory=lambda: defaultdict(list))
+    enrolled: list[Enrollment] = field(default_factory=list)
+    owed: list[Delivery] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
     def take(
@@ -95,7 +106,7 @@ class _Expansion:
             key = entry_key_of(published.flow, event.properties)
             if self._is_under_way(published.flow, contact_id, key):
                 continue
-            result = enroll(
+            result = admit(
                 self.session,
                 published,
                 contact_id=contact_id,
@@ -109,6 +120,15 @@ class _Expansion:
                 self.refused[f"{published.flow.name}: {result.reason}"] += 1
             else:
                 self.listeners[contact_id].append(_Listener(result, published))
+                self.enrolled.append(result)
+                self.owed.append(start_of(result, event, now_wall))
+
+    def write(self) -> None:
+        """Write everything down at once; one statement for many rows."""
+        self.session.add_all(self.enrolled)
+        self.session.flush()
+        self.session.add_all(self.owed)
+        self.session.flush()
 
     def _is_under_way(self, flow: Flow, contact_id: str, entry_key: str | None) -> bool:
         """Refuse the commonest trigger, the next product in the same cart, without a query."""
@@ -139,7 +159,7 @@ class _Expansion:
             return
         urgent = any(rule.pattern.key in matched for rule in graph.exit_rules())
         enrollment.last_seq += 1
-        self.session.add(
+        self.owed.append(
             Delivery(
                 enrollment_id=enrollment.id,
                 seq=enrollment.last_seq,
