@@ -12,6 +12,9 @@ from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 
+from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures, for every test
+from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
+
 #: A Wednesday at noon, far from every change of daylight saving.
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -62,7 +62,7 @@ def _engine(url: str, pool_size: int) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # SQLAlchemy begins transactions by itself (`_begin_sqlite`), so that a writer can say IMMEDIATE:
+    # SQLAlchemy begins transactions by itself (`_begin_sqlite`), and a writer can say IMMEDIATE:
     # a deferred transaction that turns into a writer fails at once when another has written.
     connection.isolation_level = None
     for pragma in (

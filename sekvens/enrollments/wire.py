@@ -21,9 +21,7 @@ class EnrollmentInput:
     flow: JsonObject  #: the `Flow`, by `sekvens.flows.codec.to_json`
     templates: dict[str, str] = field(default_factory=dict)  #: template name -> digest
     shop_time: JsonObject = field(default_factory=lambda: {"kind": "shop_time"})
-    started_at: datetime | None = (
-        None  #: shop time; None: when the first task runs
-    )
+    started_at: datetime | None = None  #: shop time; None: when the first task runs
     state: JsonObject | None = None  #: carried over a continue-as-new
     history_events_max: int | None = None  #: continue-as-new sooner than suggested (tests)
 

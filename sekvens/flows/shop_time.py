@@ -13,15 +13,21 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ShopTime:
-    """Shop time runs `speed` times as fast as wall time since `origin`, when the two were equal."""
+    """Shop time: at the wall time `origin` it was `begins_at`, and runs `speed` times as fast since.
+
+    Without an origin it is wall time; without `begins_at` the two were equal at the origin.
+    """
 
     origin: datetime | None = None
     speed: float = 1.0
+    begins_at: datetime | None = None
     kind: Literal["shop_time"] = "shop_time"
 
     def at(self, wall: datetime) -> datetime:
         """Tell the shop time at a wall time."""
-        return wall if self.origin is None else self.origin + (wall - self.origin) * self.speed
+        if self.origin is None:
+            return wall
+        return (self.begins_at or self.origin) + (wall - self.origin) * self.speed
 
     def wall_delay(self, shop_delay: timedelta) -> timedelta:
         """Tell how long a stretch of shop time takes on the wall clock."""

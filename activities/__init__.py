@@ -1,0 +1,1 @@
+"""Side effects: thin classes that Temporal calls and that call the product. No decisions here."""

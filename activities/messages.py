@@ -1,0 +1,19 @@
+"""The send activity: one per e-mail, gate, compose, SES and ledger in one."""
+
+from temporalio import activity
+
+from sekvens.enrollments import names
+from sekvens.enrollments.wire import SendInput, SendResult
+from sekvens.messages.send import Sender
+
+
+class MessageActivities:
+    """Sends messages, in threads: the sender and boto3 are synchronous."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    @activity.defn(name=names.SEND_ACTIVITY)
+    def send_message(self, order: SendInput) -> SendResult:
+        """Send the message of one step; what became of it is the result, never an exception."""
+        return SendResult(outcome=self._sender.send(order))

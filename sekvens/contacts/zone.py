@@ -1,0 +1,15 @@
+"""Where a contact's clock stands."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.aliases import canonical
+from sekvens.contacts.tables import Contact
+from sekvens.shop import Shop
+
+
+def zone_of(session: Session, contact_id: str, shop: Shop) -> str:
+    """Tell the contact's IANA time zone: their own, or the shop's until we know better."""
+    contact_id = canonical(session, [contact_id])[contact_id]
+    zone = session.scalar(select(Contact.timezone).where(Contact.id == contact_id))
+    return zone or shop.timezone

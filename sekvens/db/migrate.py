@@ -1,0 +1,49 @@
+"""The schema's migrations, which ship inside the package and run on both databases."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from sekvens.db.session import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+#: PostgreSQL's advisory key: two services that start at once migrate one after the other.
+_MIGRATION_KEY = 0x5E_C0DE
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema up to this version; does nothing when it is."""
+    _run(database, lambda config: command.upgrade(config, "head"))
+
+
+def check(database: Database) -> None:
+    """Compare the schema with the tables in code.
+
+    Raises:
+        alembic.util.CommandError: they differ: a migration is missing.
+    """
+    _run(database, command.check)
+
+
+def revise(database: Database, message: str) -> None:
+    """Write the migration from the database's schema to the tables in code (developers)."""
+    _run(database, lambda config: command.revision(config, message, autogenerate=True))
+
+
+def _run(database: Database, step: Any) -> None:
+    with database.engine.connect() as connection:
+        _take_turn(connection)
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        step(config)
+        connection.commit()
+
+
+def _take_turn(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_KEY})"))

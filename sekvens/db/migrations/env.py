@@ -1,0 +1,15 @@
+"""Alembic's entry: migrates the one database that it is given a connection to."""
+
+from alembic import context
+
+from sekvens.db.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,83 @@
+"""From an order to bytes: gather the facts, compose the e-mail, assemble the MIME."""
+
+from dataclasses import dataclass
+
+from sekvens.contacts.aliases import canonical
+from sekvens.db.session import Database
+from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.wire import SendInput
+from sekvens.flows.steps import Purpose
+from sekvens.messages import templates
+from sekvens.messages.compose import compose
+from sekvens.messages.context import Facts, gather
+from sekvens.ses.mime import Mail, assemble
+from sekvens.settings import ApiSettings
+from sekvens.shop import Shop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A message as SES takes it."""
+
+    sender: str
+    recipient: str
+    raw: bytes
+
+
+class Envelope:
+    """Makes messages for one shop."""
+
+    def __init__(self, *, database: Database, shop: Shop, api: ApiSettings) -> None:
+        self._database = database
+        self._api = api
+        self.shop = shop
+
+    def fill(self, order: SendInput, message_id: str, recipient: str) -> Sealed:
+        """Make the message of one step for one recipient.
+
+        Raises:
+            TemplateError: the template or a fact that it needs is missing or broken.
+        """
+        with self._database.read() as session:
+            template = templates.load(session, order.template_digest)
+            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+            enrollment = session.get_one(Enrollment, order.enrollment_id)
+            facts = gather(
+                session,
+                contact_id=contact_id,
+                enrollment_id=order.enrollment_id,
+                flow=order.flow,
+                step_id=order.step_id,
+                purpose=Purpose(order.purpose),
+                offer=order.offer,
+                entry_key=enrollment.entry_key,
+                started_at=order.started_at,
+                now=order.now,
+                shop=self.shop,
+                api=self._api,
+                message_id=message_id,
+            )
+        composed = compose(template, facts, shop=self.shop)
+        sender = self.shop.sender
+        mail = Mail(
+            sender_name=sender.name[composed.locale],
+            sender_address=sender.address,
+            reply_to=sender.reply_to,
+            recipient=recipient,
+            subject=composed.subject,
+            text=composed.text,
+            html=composed.html,
+            headers=_headers(facts),
+            message_id=message_id,
+        )
+        return Sealed(sender=sender.address, recipient=recipient, raw=assemble(mail))
+
+
+def _headers(facts: Facts) -> dict[str, str]:
+    """Let the inbox offer its own unsubscribe button (RFC 8058), on marketing."""
+    if facts.unsubscribe_url is None:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{facts.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }

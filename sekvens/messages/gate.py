@@ -1,0 +1,173 @@
+"""The gate: may this message leave now? Asked immediately before SES is called, under the lock.
+
+It reads committed facts and nothing else. The checks stand in the order in which their answers
+matter: what ended the enrollment, what the law says, what the shop wants, what time allows.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.aliases import canonical, known_as
+from sekvens.contacts.tables import Consent, ConsentStatus, Contact, Suppression, address_hash
+from sekvens.enrollments.publish import PublishedFlow
+from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
+from sekvens.enrollments.wire import SendInput
+from sekvens.events.tables import ContactEvent
+from sekvens.flows.outcomes import SkipReason
+from sekvens.flows.steps import ExitReason, Purpose
+from sekvens.messages.addresses import usable
+from sekvens.messages.tables import Message
+from sekvens.segments import sql
+from sekvens.settings import SendingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """The message may leave, to this recipient."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The message will never leave; `exit` also ends the enrollment."""
+
+    reason: SkipReason
+    exit: ExitReason | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """The message may not leave yet; `wait` is wall time."""
+
+    reason: str
+    wait: timedelta
+
+
+Verdict: TypeAlias = Allowed | Refused | Later
+
+
+class Gate:
+    """Decides on one message at a time. Stateless: the same facts, the same verdict."""
+
+    def __init__(self, sending: SendingSettings) -> None:
+        self._sending = sending
+
+    def decide(
+        self, session: Session, order: SendInput, published: PublishedFlow, *, now: datetime
+    ) -> Verdict:
+        """Decide whether the message may leave; `now` is wall time."""
+        contact_id = canonical(session, [order.contact_id])[order.contact_id]
+        contact = session.get_one(Contact, contact_id)
+        recipient = usable(contact.email) if contact.email else None
+        refused = (
+            _exited(session, order, published, contact_id)
+            or _forbidden(session, contact_id, recipient, Purpose(order.purpose))
+            or self._not_allowed(recipient)
+            or _filtered(session, order, published, contact_id)
+            or _stale(order)
+        )
+        if refused is not None:
+            return refused
+        if recipient is None:
+            return Refused(reason=SkipReason.NO_ADDRESS)
+        return self._warm_up(session, order, now=now) or Allowed(recipient=recipient)
+
+    def _not_allowed(self, recipient: str | None) -> Refused | None:
+        """Outside production only addresses on the allow-list are mailed."""
+        if self._sending.production or recipient is None or is_allowed(recipient, self._sending):
+            return None
+        return Refused(reason=SkipReason.NOT_ALLOWED)
+
+    def _warm_up(self, session: Session, order: SendInput, *, now: datetime) -> Later | None:
+        """Hold marketing once a new identity's messages of the day are used up."""
+        plan, begins = self._sending.warm_up, self._sending.warm_up_from
+        if not plan or begins is None or order.purpose == Purpose.TRANSACTIONAL:
+            return None
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = (today.date() - begins).days
+        if day >= len(plan):
+            return None
+        used = session.scalar(
+            select(func.count()).select_from(Message).where(Message.accepted_at >= today)
+        )
+        if day >= 0 and (used or 0) < plan[day]:
+            return None
+        return Later(reason="warm_up", wait=today + timedelta(days=1) - now)
+
+
+def is_allowed(address: str, sending: SendingSettings) -> bool:
+    """Tell whether an address, or its domain (`@shop.se`), is on the allow-list."""
+    address = address.casefold()
+    domain = "@" + address.rpartition("@")[2]
+    return any(entry.casefold() in (address, domain) for entry in sending.allow_list)
+
+
+def _exited(
+    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
+) -> Refused | None:
+    """Refuse when a committed fact ends the enrollment, whether it has been signalled or not."""
+    enrollment = session.get_one(Enrollment, order.enrollment_id)
+    if enrollment.state == EnrollmentState.ENDED:
+        reason = ExitReason(enrollment.exit_reason or ExitReason.CANCELLED)
+        return Refused(reason=SkipReason.EXITED, exit=reason)
+    rules = published.graph.exit_rules()
+    # What the relay owes this enrollment, and what it has not got to yet: between the two, every
+    # event committed since the enrollment's own trigger.
+    owed = select(Delivery.event_id).where(
+        Delivery.enrollment_id == order.enrollment_id, Delivery.urgent
+    )
+    since = ContactEvent.id > (enrollment.trigger_event_id or 0)
+    if enrollment.trigger_event_id is None:
+        since &= ContactEvent.occurred_at >= enrollment.started_at
+    events = session.execute(
+        select(ContactEvent.name, ContactEvent.properties)
+        .where(
+            ContactEvent.contact_id.in_(known_as(session, [contact_id])[contact_id]),
+            ContactEvent.name.in_({rule.pattern.name for rule in rules}),
+            since | ContactEvent.id.in_(owed),
+        )
+        .order_by(ContactEvent.id)
+    ).all()
+    for name, properties in events:
+        for rule in rules:
+            if rule.pattern.matches(name, properties):
+                return Refused(reason=SkipReason.EXITED, exit=rule.reason)
+    return None
+
+
+def _forbidden(
+    session: Session, contact_id: str, recipient: str | None, purpose: Purpose
+) -> Refused | None:
+    """Refuse what consent and suppression forbid."""
+    if purpose is Purpose.MARKETING:
+        consent = session.get(Consent, (contact_id, Purpose.MARKETING.value))
+        if consent is None or consent.status != ConsentStatus.SUBSCRIBED:
+            withdrawn = consent is not None and consent.status == ConsentStatus.UNSUBSCRIBED
+            exit_reason = ExitReason.UNSUBSCRIBED if withdrawn else None
+            return Refused(reason=SkipReason.NO_CONSENT, exit=exit_reason)
+    if recipient is not None and session.get(Suppression, address_hash(recipient)) is not None:
+        return Refused(reason=SkipReason.SUPPRESSED, exit=ExitReason.SUPPRESSED)
+    return None
+
+
+def _filtered(
+    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
+) -> Refused | None:
+    """Refuse when the conditions for entering no longer hold: they are asked every time."""
+    for condition in published.flow.entry:
+        if not sql.holds(session, condition, contact_id=contact_id, now=order.now):
+            return Refused(reason=SkipReason.FILTER)
+    return None
+
+
+def _stale(order: SendInput) -> Refused | None:
+    """Refuse what leaves later than its step allows."""
+    if order.lateness_seconds_max is None:
+        return None
+    late = order.now - order.due_at > timedelta(seconds=order.lateness_seconds_max)
+    return Refused(reason=SkipReason.STALE) if late else None

@@ -1,0 +1,275 @@
+"""Sending one message: claim, lock, gate, SES, ledger, in this order and in one place.
+
+The promise (docs/message-lifecycle.md): a row is claimed and committed before SES is called once;
+the gate is asked under the contact's lock; an unknown outcome is never answered by sending again
+before the grace has passed, and for marketing not at all.
+"""
+
+import logging
+import re
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sekvens.clock import Clock
+from sekvens.contacts.aliases import canonical
+from sekvens.contacts.zone import zone_of
+from sekvens.db.session import Database
+from sekvens.enrollments.position import park
+from sekvens.enrollments.publish import PublishedFlow, pinned_flow
+from sekvens.enrollments.wire import SendInput
+from sekvens.errors import (
+    DispatchTooLate,
+    LockTimeout,
+    NotSent,
+    OutcomeUnknown,
+    SesPaused,
+    SesRejected,
+    SesThrottled,
+    TemplateError,
+)
+from sekvens.flows.codec import from_json
+from sekvens.flows.interpreter import NextLocalTime
+from sekvens.flows.outcomes import (
+    Deferred,
+    InDoubt,
+    Outcome,
+    Parked,
+    Sent,
+    Skipped,
+    SkipReason,
+)
+from sekvens.flows.steps import Purpose
+from sekvens.messages import ledger
+from sekvens.messages.envelope import Envelope, Sealed
+from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
+from sekvens.messages.tables import Message, MessageState
+from sekvens.send_time.local_time import next_local_time
+from sekvens.ses.client import SesClient
+from sekvens.settings import SendingSettings
+
+logger = logging.getLogger(__name__)
+
+#: A sender waits this long for the contact's lock; ingress waits no longer than 2 s for a sender.
+LOCK_TIMEOUT = timedelta(seconds=10)
+#: From the claim to the signed request: a worker that was frozen for longer sends nothing.
+DISPATCH_DEADLINE = timedelta(seconds=5)
+
+#: How long (wall time) a refusal of SES or of the lock holds a message back before the next look.
+RETRY_AFTER: dict[type[Exception], timedelta] = {
+    SesThrottled: timedelta(seconds=10),
+    SesPaused: timedelta(minutes=10),
+    LockTimeout: timedelta(seconds=5),
+    DispatchTooLate: timedelta(seconds=1),
+    NotSent: timedelta(seconds=30),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Claim:
+    """What one attempt holds: the row, and whether an earlier attempt may have arrived."""
+
+    message: Message
+    in_doubt: bool
+
+
+class Sender:
+    """Sends messages. One per process; its `send` is called by many threads at once."""
+
+    def __init__(
+        self, *, database: Database, ses: SesClient, clock: Clock, envelope: Envelope,
+        sending: SendingSettings,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._ses = ses
+        self._clock = clock
+        self._envelope = envelope
+        self._gate = Gate(sending)
+        self._grace = timedelta(seconds=sending.grace_seconds)
+        self._resend = timedelta(seconds=sending.resend_seconds)
+
+    def send(self, order: SendInput) -> Outcome:
+        """Send the message of one step, unless it has been, must not be, or cannot be yet.
+
+        It may be called any number of times for the same step, at once too: SES is called again
+        only when it certainly did not take the message.
+        """
+        with self._database.write() as session:
+            message = ledger.open_row(session, order, now=self._clock.now())
+            published = pinned_flow(session, order.flow, order.flow_version)
+        settled = self._settled(order, message)
+        if settled is not None:
+            return settled
+        # A first look without the lock: most refusals need neither the e-mail nor the lock.
+        verdict = self._look(order, published)
+        if not isinstance(verdict, Allowed):
+            return self._refuse(order, message, verdict)
+        try:
+            mail = self._envelope.fill(order, message.id, verdict.recipient)
+        except TemplateError as error:
+            return self._park(order, error)
+        return self._dispatch(order, published, message, mail)
+
+    def _settled(self, order: SendInput, message: Message) -> Outcome | None:
+        """Tell the outcome that stands in the ledger, or None if there is something to do."""
+        if message.state == MessageState.ACCEPTED:
+            return Sent(message_id=message.id, resume_at=self._resume_at(order))
+        if message.state == MessageState.SKIPPED:
+            reason = SkipReason(message.skip_reason or SkipReason.OPERATOR)
+            return Skipped(reason=reason, resume_at=self._resume_at(order))
+        if message.state == MessageState.DISPATCHING:
+            return self._unknown(order, message)
+        if order.skip:
+            return self._skip(order, message, SkipReason.OPERATOR)
+        return None
+
+    def _unknown(self, order: SendInput, message: Message) -> Outcome | None:
+        """Settle a message whose answer was lost, once no request of ours can still be accepted.
+
+        Without evidence from SES marketing is at most once: it is not sent again. Transactional
+        mail is at least once: after a longer limit it is sent again, and flagged.
+        """
+        age = self._clock.now() - (message.dispatched_at or message.claimed_at)
+        marketing = order.purpose == Purpose.MARKETING
+        limit = self._grace if marketing else self._resend
+        if age < limit:
+            return InDoubt(until=_after(order, limit - age))
+        if not marketing and not order.skip:
+            return None
+        return self._skip(order, message, SkipReason.OUTCOME_UNKNOWN)
+
+    def _look(self, order: SendInput, published: PublishedFlow) -> Verdict:
+        with self._database.read() as session:
+            return self._gate.decide(session, order, published, now=self._clock.now())
+
+    def _dispatch(
+        self, order: SendInput, published: PublishedFlow, message: Message, mail: Sealed
+    ) -> Outcome:
+        in_doubt = message.state == MessageState.DISPATCHING
+        with self._database.write() as session:
+            claimed = ledger.claim(session, message, now=self._clock.now(), in_doubt=in_doubt)
+            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+        deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
+        if not claimed:  # another attempt is at it: look again when its fate is known
+            return InDoubt(until=_after(order, self._grace))
+        claim = _Claim(message=message, in_doubt=in_doubt)
+        try:
+            with self._database.locks.hold(contact_id, timeout=LOCK_TIMEOUT):
+                return self._call(order, published, claim, mail=mail, deadline=deadline)
+        except LockTimeout as error:
+            return self._hold_back(order, claim, error)
+
+    def _call(
+        self,
+        order: SendInput,
+        published: PublishedFlow,
+        claim: _Claim,
+        *,
+        mail: Sealed,
+        deadline: float,
+    ) -> Outcome:
+        """Ask the gate and call SES, under the contact's lock."""
+        message = claim.message
+        verdict = self._look(order, published)
+        if not isinstance(verdict, Allowed):
+            self._release(claim, note="refused at the gate")
+            return self._refuse(order, message, verdict)
+        if verdict.recipient != mail.recipient:
+            return self._hold_back(order, claim, NotSent("the address has just changed"))
+        try:
+            ses_message_id = self._ses.send(
+                raw=mail.raw,
+                sender=mail.sender,
+                recipient=mail.recipient,
+                tags=_tags(order, message),
+                deadline=deadline,
+            )
+        except OutcomeUnknown as error:
+            _warn("message_in_doubt", order, error)
+            return InDoubt(until=_after(order, self._grace))
+        except SesRejected as error:
+            _warn("message_rejected", order, error)
+            return self._skip(order, message, SkipReason.REJECTED, note=str(error))
+        except NotSent as error:
+            return self._hold_back(order, claim, error)
+        with self._database.write() as session:
+            now = self._clock.now()
+            ledger.accepted(session, message.id, order, ses_message_id=ses_message_id, now=now)
+        return Sent(message_id=message.id, resume_at=self._resume_at(order))
+
+    def _refuse(self, order: SendInput, message: Message, verdict: Refused | Later) -> Outcome:
+        if isinstance(verdict, Later):
+            return Deferred(until=_after(order, verdict.wait), reason=verdict.reason)
+        skipped = self._skip(order, message, verdict.reason)
+        return replace(skipped, exit=verdict.exit)
+
+    def _skip(
+        self, order: SendInput, message: Message, reason: SkipReason, note: str | None = None
+    ) -> Skipped:
+        with self._database.write() as session:
+            ledger.skipped(session, message.id, order, reason, note)
+        extra = _extra(order, "message_skipped", reason=reason.value)
+        logger.info("%s/%s skipped: %s", order.flow, order.step_id, reason.value, extra=extra)
+        return Skipped(reason=reason, resume_at=self._resume_at(order))
+
+    def _hold_back(self, order: SendInput, claim: _Claim, error: Exception) -> Deferred:
+        """Give the claim back, and look again after a while."""
+        self._release(claim, note=str(error))
+        kind = type(error)
+        if kind is SesPaused:
+            _warn("ses_paused", order, error)
+        wait = RETRY_AFTER.get(kind, RETRY_AFTER[NotSent])
+        return Deferred(until=_after(order, wait), reason=_snake(kind.__name__))
+
+    def _release(self, claim: _Claim, *, note: str) -> None:
+        with self._database.write() as session:
+            ledger.release(session, claim.message.id, note=note, in_doubt=claim.in_doubt)
+
+    def _park(self, order: SendInput, error: TemplateError) -> Parked:
+        with self._database.write() as session:
+            park(session, order.enrollment_id, str(error))
+        _warn("enrollment_parked", order, error)
+        return Parked(reason=str(error))
+
+    def _resume_at(self, order: SendInput) -> datetime | None:
+        """Answer the question of the wait that follows, to spare it an activity of its own."""
+        if order.resume is None:
+            return None
+        question = from_json(NextLocalTime, order.resume)
+        with self._database.read() as session:
+            zone = zone_of(session, order.contact_id, self._envelope.shop)
+        return next_local_time(question.not_before, question.local_time, zone)
+
+
+def _after(order: SendInput, wait: timedelta) -> datetime:
+    """Turn a stretch of wall time into the instant of shop time at which it will have passed."""
+    return order.now + wait * order.shop_speed
+
+
+def _tags(order: SendInput, message: Message) -> dict[str, str]:
+    """Tag the message: its id comes back in SES's events; flow and step go to Gmail's figures."""
+    return {
+        "message_id": message.id,
+        "flow": order.flow,
+        "step": order.step_id,
+        "ses:feedback-id-a": order.flow,
+        "ses:feedback-id-b": order.step_id,
+    }
+
+
+def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:
+    return {
+        "action": action,
+        "enrollment_id": order.enrollment_id,
+        "contact_id": order.contact_id,
+        **more,
+    }
+
+
+def _warn(action: str, order: SendInput, error: Exception) -> None:
+    extra = _extra(order, action, reason=type(error).__name__)
+    logger.warning("%s/%s: %s", order.flow, order.step_id, error, extra=extra)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

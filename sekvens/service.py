@@ -1,0 +1,111 @@
+"""What every long-running process of Sekvens has: signals, patience, a health endpoint, one log.
+
+A service that cannot reach a part of its world says so in one sentence and tries again; it does not
+die of it, and it prints no traceback for it.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sekvens.errors import SekvensError, SettingsError
+
+logger = logging.getLogger("sekvens.service")
+
+T = TypeVar("T")
+
+RETRY_SECONDS_MAX = 15.0
+
+
+class Service:
+    """A running process: when it is ready, and when it is to stop."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stop = asyncio.Event()
+        self.is_ready = False
+
+    def ready(self, sentence: str) -> None:
+        """Say that the service does its work from now on."""
+        self.is_ready = True
+        logger.info(sentence, extra={"action": f"{self.name}_ready"})
+
+
+def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
+    """Run a service until SIGTERM or Ctrl-C; returns the exit code.
+
+    `SEKVENS_HEALTH_PORT` opens `GET /health` on that port of 127.0.0.1: 200 when ready, 503 before.
+    """
+    logging.basicConfig(
+        level=os.environ.get("SEKVENS_LOG_LEVEL", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        asyncio.run(_run(Service(name), serve))
+    except SettingsError as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  the operator reads this line
+        return 2
+    return 0
+
+
+async def until_ready(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try until it works, saying once in a while what cannot be reached and why."""
+    delay = 0.5
+    while True:
+        try:
+            return await attempt()
+        except SettingsError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the outside, we wait for it
+            reason = str(error) if isinstance(error, SekvensError) else type(error).__name__
+            logger.warning(
+                "%s cannot be reached (%s); trying again in %.0f s",
+                what,
+                reason,
+                delay,
+                extra={"action": "dependency_unreachable", "dependency": what},
+            )
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, RETRY_SECONDS_MAX)
+
+
+async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)
+    health = await _health(service)
+    task = asyncio.ensure_future(serve(service))
+    stopped = asyncio.ensure_future(service.stop.wait())
+    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    if not service.is_ready and not task.done():
+        task.cancel()  # it was still waiting for its world
+    stopped.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    finally:
+        if health is not None:
+            health.close()
+
+
+async def _health(service: Service) -> asyncio.Server | None:
+    port = os.environ.get("SEKVENS_HEALTH_PORT")
+    if not port:
+        return None
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        status = "200 OK" if service.is_ready else "503 Service Unavailable"
+        body = f'{{"service": "{service.name}", "ready": {str(service.is_ready).lower()}}}'
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", int(port))

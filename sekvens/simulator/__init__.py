@@ -1,0 +1,1 @@
+"""The simulator: flows driven without Temporal, a database or waiting."""

@@ -1,0 +1,86 @@
+"""A scenario: one contact in one flow, what they do when, and what becomes of each send.
+
+A scenario is a TOML file. Times are spans since the start (`2d 3h`), so that a trace reads like a
+story. The same scenario runs on the pure driver and on a real Temporal server.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScenarioEvent:
+    """Something the contact, or a person on the staff, does at a time after the start."""
+
+    after: timedelta
+    name: str
+    properties: dict[str, object] = field(default_factory=dict)
+    copies: int = 1  #: how often the event is delivered: a repeat must change nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastAct:
+    """Something the contact did before the start."""
+
+    ago: timedelta
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One contact's story in one flow."""
+
+    flow: str
+    start: datetime
+    zone: str
+    subscribed: bool
+    traits: dict[str, str]
+    past: tuple[PastAct, ...]
+    events: tuple[ScenarioEvent, ...]
+    outcomes: dict[
+        str, tuple[str, ...]
+    ]  #: step id -> outcomes of its attempts; the rest are `sent`
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        ValueError: a time cannot be read, or a key is unknown.
+    """
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    unknown = set(data) - {
+        "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
+    }  # fmt: skip
+    if unknown:
+        raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
+    return Scenario(
+        flow=data["flow"],
+        start=data.get("start", datetime(2026, 3, 4, 12, 0, tzinfo=UTC)),
+        zone=data.get("zone", "Europe/Stockholm"),
+        subscribed=data.get("subscribed", True),
+        traits=data.get("traits", {}),
+        past=tuple(PastAct(ago=span(p["ago"]), name=p["name"]) for p in data.get("past", [])),
+        events=tuple(sorted(map(_event, data.get("events", [])), key=lambda event: event.after)),
+        outcomes={step: tuple(kinds) for step, kinds in data.get("outcomes", {}).items()},
+    )
+
+
+def span(text: str) -> timedelta:
+    """Read a span such as `2d 3h` or `90m`."""
+    parts = _SPAN.findall(text)
+    if not parts or _SPAN.sub("", text).strip():
+        raise ValueError(f"{text!r} is no span: write it like '2d 3h 30m'")
+    return sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in parts), timedelta(0))
+
+
+def _event(data: dict[str, Any]) -> ScenarioEvent:
+    known = {**data, "after": span(data["after"])}
+    return ScenarioEvent(**known)

@@ -1,0 +1,155 @@
+"""Runs a scenario on a real Temporal server: the real workflow, its activities played by the world."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.client import WorkflowHandle, WorkflowHistory
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from sekvens.enrollments import names
+from sekvens.enrollments.wire import (
+    AnswerInput,
+    AnswerResult,
+    EnrollmentEvent,
+    EnrollmentInput,
+    EnrollmentView,
+    EventsSignal,
+    FinishInput,
+    RecordInput,
+    SendInput,
+    SendResult,
+)
+from sekvens.flows.codec import from_json, to_json
+from sekvens.flows.graph import Graph
+from sekvens.flows.interpreter import NextLocalTime, Question
+from sekvens.flows.shop_time import ShopTime
+from sekvens.flows.state import JournalEntry
+from sekvens.simulator.scenario import Scenario, ScenarioEvent
+from sekvens.simulator.world import OPERATOR_WORDS, World
+from workflows import WORKFLOWS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What came of a scenario on Temporal."""
+
+    journal: tuple[JournalEntry, ...]
+    sent: tuple[str, ...]
+    history: WorkflowHistory
+    finished: list[str]
+
+
+class WorldActivities:
+    """The product's activities by name, played by the worlds of the scenarios that are running."""
+
+    def __init__(self) -> None:
+        self.worlds: dict[str, World] = {}
+        self.finished: dict[str, list[str]] = {}
+
+    @activity.defn(name=names.SEND_ACTIVITY)
+    async def send(self, order: SendInput) -> SendResult:
+        resume = from_json(NextLocalTime, order.resume) if order.resume else None
+        world = self.worlds[order.enrollment_id]
+        return SendResult(
+            outcome=world.send(order.step_id, order.now, resume=resume, skip=order.skip)
+        )
+
+    @activity.defn(name=names.ANSWER_ACTIVITY)
+    async def answer(self, order: AnswerInput) -> AnswerResult:
+        question = from_json(Question, order.question)  # type: ignore[arg-type]
+        branch, instant = self.worlds[order.enrollment_id].answer(question, order.now)
+        return AnswerResult(branch=branch, instant=instant)
+
+    @activity.defn(name=names.RECORD_ACTIVITY)
+    async def record(self, order: RecordInput) -> None:
+        pass
+
+    @activity.defn(name=names.FINISH_ACTIVITY)
+    async def finish(self, order: FinishInput) -> None:
+        self.finished.setdefault(order.enrollment_id, []).append(order.reason)
+
+
+@asynccontextmanager
+async def world_worker(env: WorkflowEnvironment) -> AsyncIterator[WorldActivities]:
+    """Run workers on both queues whose activities are played by worlds."""
+    played = WorldActivities()
+    quick = [played.answer, played.record, played.finish]
+    async with (
+        Worker(env.client, task_queue=names.FLOWS_QUEUE, workflows=WORKFLOWS, activities=quick),
+        Worker(env.client, task_queue=names.SES_QUEUE, activities=[played.send]),
+    ):
+        yield played
+
+
+async def run_on_temporal(
+    env: WorkflowEnvironment,
+    played: WorldActivities,
+    graph: Graph,
+    scenario: Scenario,
+    *,
+    history_events_max: int | None = None,
+) -> Run:
+    """Run a scenario from its start to its end on the server's virtual clock."""
+    enrollment_id = f"e-{uuid.uuid4().hex[:12]}"
+    world = played.worlds[enrollment_id] = World(scenario)
+    wall = datetime.now(UTC)
+    shop_time = ShopTime(origin=wall, begins_at=scenario.start)
+    order = EnrollmentInput(
+        enrollment_id=enrollment_id,
+        contact_id="c-scenario",
+        flow=to_json(graph.flow),
+        templates={f"{graph.flow.name}/{step}": f"digest-of-{step}" for step in graph.steps},
+        shop_time=to_json(shop_time),
+        history_events_max=history_events_max,
+    )
+    with env.with_time_skipping_disabled():
+        handle = await env.client.start_workflow(
+            graph.flow.name,
+            order,
+            id=f"{graph.flow.name}/{enrollment_id}",
+            task_queue=names.FLOWS_QUEUE,
+        )
+    try:
+        await _play(env, handle, graph, scenario, world)
+        await env.fast_forward(handle)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended before its story did
+            raise
+    await handle.result()
+    view = await handle.query(names.VIEW_QUERY, result_type=EnrollmentView)
+    return Run(
+        journal=tuple(JournalEntry(at=line.at, text=line.text) for line in view.journal),
+        sent=tuple(step for _, step in world.sent),
+        history=await handle.fetch_history(),
+        finished=played.finished.get(enrollment_id, []),
+    )
+
+
+async def _play(
+    env: WorkflowEnvironment, handle: WorkflowHandle, graph: Graph, scenario: Scenario, world: World
+) -> None:
+    now = timedelta(0)
+    for seq, event in enumerate(scenario.events, start=1):
+        await env.fast_forward(handle, event.after - now)
+        now = event.after
+        if event.name in OPERATOR_WORDS:
+            await handle.signal(event.name)
+        else:
+            world.happen(event, scenario.start + event.after)
+            await handle.signal(names.EVENTS_SIGNAL, _signal(graph, event, seq))
+
+
+def _signal(graph: Graph, event: ScenarioEvent, seq: int) -> EventsSignal:
+    matched = tuple(
+        pattern.key
+        for pattern in graph.listens()
+        if pattern.matches(event.name, dict(event.properties))
+    )
+    once = EnrollmentEvent(seq=seq, event_id=f"event-{seq}", matched=matched)
+    return EventsSignal(events=(once,) * event.copies)

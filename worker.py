@@ -1,0 +1,153 @@
+"""The worker: the one place where the parts are put together. `python worker.py` runs it.
+
+Two task queues: workflows and quick activities on `flows`; sends on `ses`, where SES's own rate is
+the queue's limit for the whole fleet. On SIGTERM it finishes the activities that are running and
+hands everything else back.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.enrollments import EnrollmentActivities
+from activities.messages import MessageActivities
+from sekvens.clock import SystemClock
+from sekvens.db.migrate import upgrade
+from sekvens.db.session import Database
+from sekvens.enrollments import names
+from sekvens.messages.envelope import Envelope
+from sekvens.messages.send import Sender
+from sekvens.plugin import connect
+from sekvens.service import Service, run_service, until_ready
+from sekvens.ses.client import SesClient
+from sekvens.settings import Settings, load_settings
+from workflows import WORKFLOWS
+
+logger = logging.getLogger("sekvens.worker")
+
+QUICK_THREADS = 20
+#: 74 KiB each (measured): about 150 MB of sleeping enrollments; the rest are replayed when woken.
+CACHED_ENROLLMENTS_MAX = 2000
+#: A send takes its lock's wait and SES's time-outs at the most.
+SHUTDOWN_GRACE = timedelta(seconds=25)
+
+
+def main() -> int:
+    """Run the worker until it is told to stop."""
+    return run_service("worker", serve)
+
+
+async def serve(service: Service) -> None:
+    """Put the parts together and work until the service is told to stop."""
+    settings = load_settings()
+    settings.shop_time()  # refuses quick days unless SES is local
+    database = Database(
+        settings.database.url, pool_size=QUICK_THREADS + 2 * settings.ses.concurrency
+    )
+    ses = SesClient(settings.ses)
+    await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
+    quota = await until_ready("SES", lambda: asyncio.to_thread(ses.quota))
+    client = await until_ready("Temporal", connect)
+    await until_ready("Temporal's search attributes", lambda: register_search_attributes(client))
+    with (
+        ThreadPoolExecutor(QUICK_THREADS, "quick") as quick,
+        ThreadPoolExecutor(settings.ses.concurrency, "ses") as sends,
+    ):
+        workers = build_workers(
+            client,
+            settings,
+            database,
+            ses,
+            quick=quick,
+            sends=sends,
+            send_rate_max=quota.send_rate_max,
+        )
+        service.ready(f"the worker is at work on {names.FLOWS_QUEUE} and {names.SES_QUEUE}")
+        await _work(workers, service)
+    database.close()
+
+
+def build_workers(
+    client: Client,
+    settings: Settings,
+    database: Database,
+    ses: SesClient,
+    *,
+    quick: ThreadPoolExecutor,
+    sends: ThreadPoolExecutor,
+    send_rate_max: float,
+) -> list[Worker]:
+    """Build the two workers of a process."""
+    clock = SystemClock()
+    envelope = Envelope(database=database, shop=settings.shop, api=settings.api)
+    sender = Sender(
+        database=database, ses=ses, clock=clock, envelope=envelope, sending=settings.sending
+    )
+    enrollments = EnrollmentActivities(database=database, clock=clock, shop=settings.shop)
+    return [
+        Worker(
+            client,
+            task_queue=names.FLOWS_QUEUE,
+            workflows=WORKFLOWS,
+            activities=[
+                enrollments.answer_question,
+                enrollments.record_signal,
+                enrollments.finish_enrollment,
+            ],
+            activity_executor=quick,
+            max_concurrent_activities=QUICK_THREADS,
+            max_cached_workflows=CACHED_ENROLLMENTS_MAX,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        ),
+        Worker(
+            client,
+            task_queue=names.SES_QUEUE,
+            activities=[MessageActivities(sender).send_message],
+            activity_executor=sends,
+            max_concurrent_activities=settings.ses.concurrency,
+            max_task_queue_activities_per_second=send_rate_max,
+            graceful_shutdown_timeout=SHUTDOWN_GRACE,
+        ),
+    ]
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make the search attributes known to the namespace; those that are there already stay."""
+    service = client.operator_service
+    listed = await service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = set(names.SEARCH_ATTRIBUTES) - set(listed.custom_attributes)
+    if missing:
+        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        await service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=client.namespace,
+                search_attributes=dict.fromkeys(sorted(missing), keyword),
+            )
+        )
+
+
+async def _work(workers: Sequence[Worker], service: Service) -> None:
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    stop = asyncio.create_task(service.stop.wait())
+    await asyncio.wait([*running, stop], return_when=asyncio.FIRST_COMPLETED)
+    logger.info("finishing what is running", extra={"action": "worker_stopping"})
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    stop.cancel()
+    await asyncio.gather(*running)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
