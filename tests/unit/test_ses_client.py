@@ -51,8 +51,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSes]:
 
 @pytest.fixture
 def client(local: LocalSes, monkeypatch: pytest.MonkeyPatch) -> Iterator[SesClient]:
-    # A hanging server is waited for five seconds; half of one is enough to learn the same.
-    monkeypatch.setattr(sekvens.ses.client, "READ_TIMEOUT_SECONDS", 0.5)
+    # A hanging server is waited for five seconds; less is enough to learn the same.
+    monkeypatch.setattr(sekvens.ses.client, "READ_TIMEOUT_SECONDS", 1.5)
     local.faults.clear()
     client = SesClient(SesSettings(endpoint_url=local.url, configuration_set="sekvens"))
     yield client
@@ -236,9 +236,12 @@ def test_a_worker_that_freezes_after_signing_writes_nothing(
 
 
 def test_threads_that_share_the_client_have_their_own_deadlines(client: SesClient) -> None:
-    # Both have set their deadline before either's is looked at.
-    meet = threading.Barrier(2, timeout=5)
-    client._ses.meta.events.register_first("before-send.sesv2.SendEmail", lambda **_: meet.wait())
+    meeting = threading.Barrier(2, timeout=5)
+
+    def meet(**_: Any) -> None:
+        meeting.wait()  # both have set their deadline before either's is looked at
+
+    client._ses.meta.events.register_first("before-send.sesv2.SendEmail", meet)
 
     def is_refused(seconds_left: float) -> bool:
         try:

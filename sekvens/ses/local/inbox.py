@@ -46,7 +46,14 @@ _COMMON_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
+_PREFERENCE = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)", re.IGNORECASE)
+#: In a style (`color-scheme: light dark`) or in a meta element.
+_BOTH_SCHEMES = re.compile(
+    r"""(color-scheme\s*:\s*|name=["']?color-scheme["']?\s+content=["'])"""
+    r"(light\s+dark|dark\s+light)",
+    re.IGNORECASE,
+)
 
 
 class Inbox:
@@ -104,12 +111,11 @@ class Inbox:
         if message is None or view not in ("", "text", "headers", "source"):
             return self._page("missing.html", status=404)
         newer, older = self._store.neighbours(message.sequence)
-        scheme = request.query_params.get("scheme")
         return self._page(
             "message.html",
             message=message,
             view=view or ("html" if message.html else "text"),
-            scheme="dark" if scheme == "dark" else "light",
+            scheme=_scheme(request),
             newer=newer,
             older=older,
             html_size=len(message.html.encode("utf-8", errors="replace")),
@@ -124,11 +130,7 @@ class Inbox:
         message = self._find(request)
         if message is None:
             return PlainTextResponse("There is no such message.", status_code=404)
-        # Links open beside the inbox: the frame's policy would stop them inside it.
-        base = '<base target="_blank">'
-        head = _HEAD.search(message.html)
-        end = head.end() if head else 0
-        html = message.html[:end] + base + message.html[end:] if head else message.html
+        html = _framed(message.html, scheme=_scheme(request))
         return Response(
             html.encode("utf-8", errors="replace"),
             media_type="text/html; charset=utf-8",
@@ -199,6 +201,24 @@ class Inbox:
         if local.date() == today - timedelta(days=1):
             return f"yesterday {local:%H:%M}"
         return f"{local.day} {local:%b %Y}"
+
+
+def _scheme(request: Request) -> str:
+    return "dark" if request.query_params.get("scheme") == "dark" else "light"
+
+
+def _framed(html: str, *, scheme: str) -> str:
+    """Make an e-mail's HTML fit for the frame: links open outside, the scheme is the asked one.
+
+    A frame cannot be told what the reader prefers, so its questions are answered in the source; an
+    e-mail that has no dark side stays light, as it would with a reader.
+    """
+    html = _PREFERENCE.sub(
+        lambda found: "(min-width: 0)" if found[1].lower() == scheme else "(max-width: 0)", html
+    )
+    html = _BOTH_SCHEMES.sub(lambda found: found[1] + scheme, html)
+    # The page's policy would stop a link that opens inside the frame.
+    return _HEAD.sub(lambda found: found[0] + '<base target="_blank">', html, count=1)
 
 
 def _size(size: int) -> str:
