@@ -1,19 +1,28 @@
 """`enroll` and `signal`: what a person may do to one contact's passage through a flow."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from sekvens.commands.resources import find_contact, open_database
 from sekvens.errors import SekvensError
 
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
 
 class NothingToSignal(SekvensError):
     """No enrollment of this contact is under way."""
+
+
+class NotTaken(SekvensError):
+    """The flow does not take this contact."""
+
+
+_WHY_NOT = {
+    "no_entry_key": "the flow tells entries apart by a key; give --entry-key (a cart's id, say)",
+    "too_old": "the trigger is too old",
+    "under_way": "they are in it now",
+    "reentry": "they have been in it, and it does not take them again yet",
+    "conditions": "its entry conditions do not hold for them",
+}
 
 
 @click.command()
@@ -31,13 +40,14 @@ def enroll(flow: str, contact: str, entry_key: str | None) -> None:
     from sekvens.clock import SystemClock
     from sekvens.enrollments.enroll import NotEnrolled
     from sekvens.enrollments.enroll import enroll as enroll_contact
+    from sekvens.enrollments.publish import live_flow
     from sekvens.settings import load_settings
 
     now = SystemClock().now()
     with open_database() as database, database.write() as session:
         outcome = enroll_contact(
             session,
-            _live(session, flow),
+            live_flow(session, flow),
             contact_id=find_contact(session, contact).id,
             entry_key=entry_key,
             trigger=None,
@@ -45,7 +55,7 @@ def enroll(flow: str, contact: str, entry_key: str | None) -> None:
             now_shop=load_settings().shop_time().at(now),
         )
     if isinstance(outcome, NotEnrolled):
-        raise click.ClickException(f"not enrolled in {flow}: {outcome.reason}")
+        raise NotTaken(f"{contact!r} does not enter {flow}: {_WHY_NOT[outcome.reason]}")
     click.echo(f"{outcome.workflow_id} is enrolled as {outcome.id}; the relay starts it.")
 
 
@@ -70,30 +80,13 @@ def signal(target: str, name: str, event_id: str | None, order_id: str | None) -
         click.echo(f"{workflow_id} got {name}")
 
 
-def _live(session: "Session", flow: str) -> Any:
-    from sekvens.enrollments.publish import live_flows
-    from sekvens.errors import UnknownFlow
-
-    for published in live_flows(session):
-        if published.flow.name == flow:
-            return published
-    raise UnknownFlow(
-        f"no flow named {flow!r} is published: `starter.py flows list` shows those that are, "
-        "`starter.py flows publish` publishes the catalogue"
-    )
-
-
 def _workflows_under_way(contact: str) -> list[str]:
-    from sqlalchemy import select
-
-    from sekvens.enrollments.tables import Enrollment, EnrollmentState
+    from sekvens.enrollments.queries import enrollments_of
+    from sekvens.enrollments.tables import EnrollmentState
 
     with open_database() as database, database.read() as session:
-        under_way = select(Enrollment.workflow_id).where(
-            Enrollment.contact_id == find_contact(session, contact).id,
-            Enrollment.state != EnrollmentState.ENDED,
-        )
-        return list(session.scalars(under_way))
+        enrollments = enrollments_of(session, find_contact(session, contact).id)
+        return [row.workflow_id for row in enrollments if row.state != EnrollmentState.ENDED]
 
 
 async def _signal(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekvens.commands.resources import open_database, publish_flows
+from sekvens.commands.tables import make_console, make_table
 
 if TYPE_CHECKING:
     from sekvens.flows.definition import Flow
@@ -25,15 +26,12 @@ def list_() -> None:
 
     Example: starter.py flows list
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from sekvens.flows.catalogue import CATALOGUE
     from sekvens.flows.graph import compile_flow
     from sekvens.flows.steps import Send
 
     published = _published()
-    table = Table("flow", "written", "published", "purpose", "starts with", "e-mails")
+    table = make_table("flow", "written", "published", "purpose", "starts with", "e-mails")
     for flow in CATALOGUE:
         sends = sum(isinstance(step, Send) for step in compile_flow(flow).steps.values())
         table.add_row(
@@ -44,7 +42,7 @@ def list_() -> None:
             flow.trigger.name,
             str(sends),
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 @flows.command()

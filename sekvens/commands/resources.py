@@ -35,28 +35,16 @@ def find_contact(session: "Session", name: str) -> "Contact":
     """Find a contact by our id, by the shop's own user id, or by address.
 
     Raises:
-        UnknownContact: nobody, or more than one, goes by it.
+        UnknownContact: nobody goes by it.
     """
-    from sqlalchemy import select
+    from sekvens.enrollments import queries
 
-    from sekvens.contacts.tables import Contact, Identity
-
-    by_identity = select(Identity.contact_id).where(Identity.value == name)
-    found = session.get(Contact, name)
-    candidates = (
-        [found]
-        if found
-        else session.scalars(
-            select(Contact).where((Contact.id.in_(by_identity)) | (Contact.email == name.lower()))
-        ).all()
-    )
-    present = {_canonical(session, contact).id for contact in candidates}
-    if len(present) != 1:
+    found = queries.find_contact(session, name)
+    if found is None:
         raise UnknownContact(
-            f"{len(present) or 'no'} contacts are known as {name!r}. Give our id (c-…), the shop's "
-            "user id or the address; the dashboard and the API's events show them."
+            f"no contact is known as {name!r}: give our id (c-…), the shop's user id or the address"
         )
-    return session.get_one(Contact, present.pop())
+    return found
 
 
 def publish_flows(database: "Database", clock: "Clock") -> list[str]:
@@ -70,11 +58,3 @@ def publish_flows(database: "Database", clock: "Clock") -> list[str]:
             session, CATALOGUE, now=clock.now(), store_templates=templates.store
         )
     return [f"{flow.name} v{flow.version}" for flow in CATALOGUE]
-
-
-def _canonical(session: "Session", contact: "Contact") -> "Contact":
-    from sekvens.contacts.tables import Contact
-
-    while contact.merged_into is not None:
-        contact = session.get_one(Contact, contact.merged_into)
-    return contact

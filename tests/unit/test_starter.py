@@ -120,9 +120,9 @@ def test_bad_input_gets_a_sentence_and_exit_code_2(run, arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["show", "nobody"], "no contacts are known as 'nobody'"),
+        (["show", "nobody"], "no contact is known as 'nobody'"),
         (["enroll", "nothing", "nobody"], "no flow 'nothing' is published"),
-        (["signal", "nobody", "purchase"], "no contacts are known as 'nobody'"),
+        (["signal", "nobody", "purchase"], "no contact is known as 'nobody'"),
     ],
 )
 def test_a_name_that_nobody_has_gets_a_sentence_and_exit_code_2(run, arguments, said):
