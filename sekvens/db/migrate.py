@@ -29,9 +29,12 @@ def check(database: Database) -> None:
     _run(database, command.check)
 
 
-def revise(database: Database, message: str) -> None:
+def revise(database: Database, number: str, message: str) -> None:
     """Write the migration from the database's schema to the tables in code (developers)."""
-    _run(database, lambda config: command.revision(config, message, autogenerate=True))
+    _run(
+        database,
+        lambda config: command.revision(config, message, autogenerate=True, rev_id=number),
+    )
 
 
 def _run(database: Database, step: Any) -> None:

@@ -1,4 +1,4 @@
-"""Runs a scenario on a real Temporal server: the real workflow, its activities played by the world."""
+"""Runs a scenario on a real Temporal server: the real workflow, activities played by a world."""
 
 import uuid
 from collections.abc import AsyncIterator
