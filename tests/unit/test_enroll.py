@@ -1,3 +1,4 @@
+import threading
 from datetime import timedelta
 
 import pytest
@@ -172,3 +173,14 @@ def test_an_entry_key_is_read_as_text_and_nothing_else_will_do():
     assert entry_key_of(flow, {"cart_id": "  "}) is None
     assert entry_key_of(flow, {}) is None
     assert entry_key_of(cart_flow(entry_key=None), {"cart_id": "k1"}) is None
+
+
+def test_two_who_enroll_a_contact_at_once_make_one_enrollment(world: World):
+    publishes(world, reentry=once())
+    entering = [threading.Thread(target=enter, args=(world, f"k{n}")) for n in range(8)]
+    for thread in entering:
+        thread.start()
+    for thread in entering:
+        thread.join()
+
+    assert len(world.enrollments()) == 1

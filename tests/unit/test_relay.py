@@ -275,3 +275,14 @@ async def test_a_running_relay_brings_a_purchase_to_the_workflow_within_a_second
     await relaying
 
     assert len(world.temporal.signals) == 1
+
+
+async def test_what_one_relay_has_leased_no_other_delivers_until_the_lease_is_over(world: World):
+    world.happens("c-maja", "Product Added", cart_id="k1")
+    world.expand_all()
+    dead, alive = world.relay(), world.relay()
+    assert len(dead._lease()) == 1
+
+    assert await alive.deliver_once() == 0
+    world.clock.move(timedelta(seconds=30))
+    assert await alive.deliver_once() == 1
