@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,14 +51,13 @@ def wait_until_none(data: Path, *, seconds: float) -> set[int]:
 
 
 @pytest.fixture
-def started(tmp_path) -> Iterator[Sequence[subprocess.Popen[str]]]:
+def started(tmp_path) -> Iterator[subprocess.Popen[str]]:
     """A demo that runs until it is stopped, past the point where the shop opens."""
     with subprocess.Popen(
         command(tmp_path / "demo"), cwd=tmp_path, stdout=subprocess.PIPE, text=True
     ) as process:
-        for line in process.stdout:
-            if "The shop opens" in line:
-                break
+        opened = any("The shop opens" in line for line in process.stdout)
+        assert opened, "the demo ended before the shop opened"
         yield process
         if process.poll() is None:
             process.kill()
