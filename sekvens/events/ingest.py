@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
-from sekvens.events.carts import EMPTIED_SUFFIX, cart_id
+from sekvens.events.carts import EMPTIED_SUFFIX
 from sekvens.events.facts import Fact, chunks, from_row
 from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
@@ -250,7 +250,8 @@ def _cart_emptied(fact: Fact) -> Fact:
         type="track",
         name=CART_EMPTIED,
         contact_id=fact.contact_id,
-        properties={"cart_id": cart_id(fact)},
+        # As it was posted, so that it reaches the enrollments that the cart's other events reach.
+        properties={key: fact.properties[key] for key in ("cart_id",) if key in fact.properties},
         traits={},
         occurred_at=fact.occurred_at,
     )

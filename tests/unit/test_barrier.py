@@ -1,0 +1,118 @@
+"""The barrier: a reply waits for a message to the same contact that is on its way."""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from sekvens.db.session import Database
+from sekvens.enrollments.tables import Enrollment
+from sekvens.events.barrier import in_dispatch, wait_for_senders
+from sekvens.messages.tables import Message, MessageState
+from tests.unit.ingesting import NOON, Shop, alias, identify
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    shop = Shop(database)
+    shop.post(identify("u"))
+    return shop
+
+
+def dispatch(shop: Shop, contact_id: str, state: str = MessageState.DISPATCHING) -> None:
+    """Write the ledger row of a message on its way."""
+    with shop.database.write() as session:
+        session.add(
+            Enrollment(
+                id="e-1",
+                flow="f",
+                flow_version=1,
+                contact_id=contact_id,
+                workflow_id="f/1",
+                started_at=NOON,
+            )
+        )
+        session.flush()
+        session.add(
+            Message(
+                id="m-1",
+                enrollment_id="e-1",
+                step_id="s",
+                contact_id=contact_id,
+                flow="f",
+                flow_version=1,
+                template="f/s",
+                template_digest="d",
+                purpose="marketing",
+                state=state,
+                claimed_at=NOON,
+            )
+        )
+
+
+def held_for(shop: Shop, contact_id: str, seconds: float) -> threading.Thread:
+    """Hold a contact's lock in another thread, as a sender does."""
+    taken = threading.Event()
+
+    def hold() -> None:
+        with shop.database.locks.hold(contact_id, timeout=timedelta(seconds=5)):
+            taken.set()
+            time.sleep(seconds)
+
+    sender = threading.Thread(target=hold)
+    sender.start()
+    taken.wait(5)
+    return sender
+
+
+def test_the_reply_waits_until_the_sender_has_finished(shop: Shop) -> None:
+    dispatch(shop, shop.contact_id())
+    sender = held_for(shop, shop.contact_id(), 0.3)
+    started = time.monotonic()
+    passed = wait_for_senders(shop.database, [shop.contact_id()], timeout=timedelta(seconds=10))
+    waited = time.monotonic() - started
+    sender.join()
+
+    assert passed
+    assert waited > 0.2
+
+
+def test_a_sender_that_takes_too_long_is_an_overlap_and_recorded(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatch(shop, shop.contact_id())
+    sender = held_for(shop, shop.contact_id(), 0.6)
+    with caplog.at_level(logging.WARNING):
+        passed = wait_for_senders(
+            shop.database, [shop.contact_id()], timeout=timedelta(milliseconds=100)
+        )
+    sender.join()
+
+    assert not passed
+    assert [getattr(record, "action", "") for record in caplog.records] == ["send_overlapped"]
+
+
+@pytest.mark.parametrize("state", [MessageState.PENDING, MessageState.ACCEPTED])
+def test_a_message_that_is_not_on_its_way_is_not_waited_for(shop: Shop, state: str) -> None:
+    dispatch(shop, shop.contact_id(), state)
+    sender = held_for(shop, shop.contact_id(), 0.6)
+    started = time.monotonic()
+    passed = wait_for_senders(shop.database, [shop.contact_id()])
+    waited = time.monotonic() - started
+    sender.join()
+
+    assert passed
+    assert waited < 0.5
+
+
+def test_a_message_of_a_contact_merged_away_is_waited_for_under_both_ids(shop: Shop) -> None:
+    shop.now = NOON + timedelta(minutes=1)
+    shop.post(identify("young"))
+    old, young = shop.contact_id("u"), shop.contact_id("young")
+    dispatch(shop, young)
+    shop.post(alias("u", "young"))
+
+    with shop.database.read() as session:
+        assert in_dispatch(session, [old]) == {frozenset({old, young})}

@@ -1,0 +1,56 @@
+"""The names of events, and the page that documents them."""
+
+from pathlib import Path
+
+import pytest
+
+from sekvens.events import schema
+from sekvens.events.schema import EVENTS, KNOWN_EVENTS, EventKind, canonical
+from sekvens.flows.catalogue import CATALOGUE
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
+
+
+@pytest.mark.parametrize(
+    ("posted", "ours"),
+    [
+        ("Completed Order", "Order Completed"),
+        ("Viewed Product", "Product Viewed"),
+        ("Started Order", "Checkout Started"),
+        ("product_added", "Product Added"),
+        ("productAdded", "Product Added"),
+        ("ORDER COMPLETED", "Order Completed"),
+        ("Placed Order", "Order Completed"),
+        ("Order Canceled", "Order Cancelled"),
+        ("orders/create", "Order Completed"),
+        ("Mended A Sock", "Mended A Sock"),
+        ("♥", "♥"),
+    ],
+)
+def test_other_spellings_become_ours_and_unknown_names_stay(posted: str, ours: str) -> None:
+    assert canonical(posted) == ours
+
+
+def test_every_alias_leads_to_a_known_name() -> None:
+    assert set(schema.ALIASES.values()) <= KNOWN_EVENTS
+    assert all(canonical(alias) == name for alias, name in schema.ALIASES.items())
+
+
+def test_the_reference_lists_every_event_with_what_it_does() -> None:
+    _, _, rest = PAGE.read_text("utf-8").partition("| --- | --- | --- |\n")
+    table, _, _ = rest.partition("\n\n")
+
+    assert table.splitlines() == [row(kind) for kind in EVENTS]
+
+
+def row(kind: EventKind) -> str:
+    starts = [f"starts `{flow.name}`" for flow in CATALOGUE if flow.trigger.name == kind.name]
+    ends = [
+        f"ends `{flow.name}`"
+        for flow in CATALOGUE
+        if kind.name in {rule.pattern.name for rule in flow.exit_when}
+    ]
+    if kind.name == schema.UNSUBSCRIBED:
+        ends.append("ends every flow that is marketing only")
+    name = kind.name + (" *" if kind.ours else "")
+    return f"| {name} | {kind.folds_into or '–'} | {', '.join(starts + ends) or '–'} |"
