@@ -1,20 +1,24 @@
 """What `sekvens.ses.mime` promises, read back by the standard library's own parser."""
 
 import email
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import parseaddr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekvens.errors import TemplateError
-from sekvens.ses.mime import Mail, assemble
+from sekvens.ses.mime import _BOUNDARY, Mail, assemble
 
 UNSUBSCRIBE = {
     "List-Unsubscribe": "<https://shop.example/u/" + "x" * 60 + ">, <mailto:u@shop.example>",
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
 }
+#: A busy machine is no finding.
+UNHURRIED = settings(deadline=None)
 HEADERS = [
     "From", "To", "Reply-To", "Subject", "List-Unsubscribe", "List-Unsubscribe-Post",
     "X-Sekvens-Message", "MIME-Version", "Content-Type",
@@ -26,7 +30,13 @@ WILD = st.lists(
     | st.sampled_from(["\ud800", "=?utf-8?b?DQpCY2M6IGE=?=", '" <a@b.example>, "']),
     max_size=5,
 ).map("".join)  # fmt: skip
-TEXT = st.text(max_size=400)
+#: Texts with what a mail server or a parser might trip over.
+TEXT = st.lists(
+    st.text(max_size=90)
+    | st.sampled_from(["\r", "\n", "\r\n", " \n", "\t\r\n", "\n.\n", "\nFrom ", "=", "x" * 80])
+    | st.sampled_from([f"\r\n--{_BOUNDARY}\r\n", f"\n--{_BOUNDARY}--\n"]),
+    max_size=8,
+).map("".join)
 TAME = st.text(
     st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs"), exclude_characters="\x85"),
     max_size=200,
@@ -54,6 +64,13 @@ def read(raw: bytes) -> EmailMessage:
     return message
 
 
+def display_name(message: EmailMessage) -> str:
+    # Not by `.addresses`: in a name it keeps the space between two encoded words, against RFC 2047
+    # (https://github.com/python/cpython/issues/128110).
+    written = next(value for name, value in message.raw_items() if name == "From")
+    return str(make_header(decode_header(parseaddr(written.replace("\r\n", ""))[0])))
+
+
 def body(raw: bytes, subtype: str) -> str:
     part = read(raw).get_body((subtype,))
     assert part is not None
@@ -64,6 +81,7 @@ def normal(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@UNHURRIED
 @given(subject=WILD, name=WILD, text=WILD, html=WILD)
 def test_no_text_ever_becomes_a_header(subject: str, name: str, text: str, html: str) -> None:
     try:
@@ -81,6 +99,7 @@ def test_no_text_ever_becomes_a_header(subject: str, name: str, text: str, html:
     ]
 
 
+@UNHURRIED
 @given(text=TEXT, html=TEXT)
 def test_both_parts_come_back_as_they_were_with_one_kind_of_line_end(text: str, html: str) -> None:
     raw = assemble(mail(text=text, html=html))
@@ -91,14 +110,16 @@ def test_both_parts_come_back_as_they_were_with_one_kind_of_line_end(text: str, 
     assert parts == [normal(each).replace("\n", "\r\n").encode() for each in (text, html)]
 
 
+@UNHURRIED
 @given(subject=TAME, name=TAME)
 def test_a_subject_and_a_name_come_back_as_they_were(subject: str, name: str) -> None:
     message = read(assemble(mail(subject=subject, sender_name=name)))
 
     assert message["subject"] == subject
-    assert message["from"].addresses[0].display_name.split() == name.split()
+    assert display_name(message).split() == name.split()
 
 
+@UNHURRIED
 @given(subject=TAME, name=TAME, text=TEXT, html=TEXT)
 def test_every_line_is_short_and_seven_bits_clean(
     subject: str, name: str, text: str, html: str

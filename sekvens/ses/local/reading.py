@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -60,7 +62,8 @@ class InboxMessage:
 def read(accepted: Accepted) -> InboxMessage:
     """Read an accepted message."""
     headers, text, html, snippet = _parts(accepted.raw)
-    lowered = {name.lower(): value for name, value in headers}
+    first = dict(reversed(headers))
+    lowered = {name.lower(): value for name, value in first.items()}
     return InboxMessage(
         sequence=accepted.sequence,
         id=accepted.id,
@@ -71,7 +74,7 @@ def read(accepted: Accepted) -> InboxMessage:
         subject=lowered.get("subject", ""),
         from_header=lowered.get("from", accepted.sender),
         tags=dict(accepted.tags),
-        headers=dict(reversed(headers)),
+        headers=dict(reversed(first.items())),
         configuration_set=accepted.configuration_set,
         marked=accepted.marked,
         text=text,
@@ -84,7 +87,7 @@ def read(accepted: Accepted) -> InboxMessage:
 @lru_cache(maxsize=512)
 def _parts(raw: bytes) -> tuple[tuple[tuple[str, str], ...], str, str, str]:
     message = message_from_bytes(raw, policy=policy.default)
-    headers = tuple((name, _header(message, name)) for name in dict.fromkeys(message.keys()))
+    headers = tuple((name, _header(str(value))) for name, value in message.raw_items())
     html, text = _body(message, "html"), _body(message, "plain")
     return headers, text, html, snippet_of(html) or _collapsed(text)[:SNIPPET_LENGTH]
 
@@ -127,12 +130,17 @@ def _collapsed(text: str) -> str:
     return _PADDING.sub(" ", text).strip()
 
 
-def _header(message: Message, name: str) -> str:
+def _header(value: str) -> str:
+    """Decode a header's encoded words.
+
+    Not by the modern policy: it keeps spaces between the encoded words of a display name
+    (https://github.com/python/cpython/issues/128110) and fails on some malformed headers.
+    """
+    unfolded = value.replace("\r", "").replace("\n", "")
     try:
-        return str(message[name])
-    except (ValueError, LookupError, IndexError, AttributeError):
-        # The standard library's header parser has holes; then the header is shown as it came.
-        return next(str(value) for key, value in message.raw_items() if key == name)
+        return str(make_header(decode_header(unfolded)))
+    except (HeaderParseError, LookupError, ValueError):
+        return unfolded
 
 
 def _body(message: Message, subtype: str) -> str:
