@@ -1,8 +1,14 @@
 """Ports for the demo's services: the one asked for, or the next that is free."""
 
 import dataclasses
+import fcntl
+import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sekvens.errors import SekvensError
 
@@ -38,26 +44,47 @@ class ChosenPorts:
     notes: tuple[str, ...]
 
 
-def choose_ports(wanted: Ports) -> ChosenPorts:
-    """Take each wanted port, or the next free one when another program has it.
+@contextmanager
+def reserve_ports(wanted: Ports) -> Iterator[ChosenPorts]:
+    """Reserve each wanted port, or the next free one when another program has it.
+
+    Another demo that starts at the same moment takes others: a port is ours from here on, though
+    its service opens it a few seconds later.
 
     Raises:
         NoFreePort: every port tried is taken.
     """
     chosen: dict[str, int] = {}
     notes: list[str] = []
-    for service, port in dataclasses.asdict(wanted).items():
-        chosen[service] = _next_free(port, taken=set(chosen.values()))
-        if chosen[service] != port and service in _NAMES:
-            notes.append(f"port {port} ({_NAMES[service]}) is taken: using {chosen[service]}")
-    return ChosenPorts(ports=Ports(**chosen), notes=tuple(notes))
+    with ExitStack() as reserved:
+        for service, port in dataclasses.asdict(wanted).items():
+            chosen[service] = _reserve(port, reserved)
+            if chosen[service] != port and service in _NAMES:
+                notes.append(f"port {port} ({_NAMES[service]}) is taken: using {chosen[service]}")
+        yield ChosenPorts(ports=Ports(**chosen), notes=tuple(notes))
 
 
-def _next_free(wanted: int, *, taken: set[int]) -> int:
+def _reserve(wanted: int, reserved: ExitStack) -> int:
     for port in range(wanted, min(wanted + TRIES, 65536)):
-        if port not in taken and _is_free(port):
+        if _is_free(port) and _lock(port, reserved):
             return port
     raise NoFreePort(f"no port from {wanted} to {wanted + TRIES - 1} is free: name another")
+
+
+def _lock(port: int, reserved: ExitStack) -> bool:
+    """Lock a port against other demos on this machine, until `reserved` closes."""
+    path = Path(tempfile.gettempdir()) / f"sekvens-port-{port}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except PermissionError:  # somebody else's demo
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    reserved.callback(os.close, lock)
+    return True
 
 
 def _is_free(port: int) -> bool:

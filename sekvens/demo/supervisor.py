@@ -20,7 +20,7 @@ from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.folder import own_folder, write_environ
 from sekvens.demo.narration import Narrator, Tally
-from sekvens.demo.ports import Ports, choose_ports
+from sekvens.demo.ports import ChosenPorts, Ports, reserve_ports
 from sekvens.demo.processes import Processes
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
@@ -75,8 +75,9 @@ class _Supervisor:
         with (
             _stopped_by_signals(),
             own_folder(self._options.data, fresh=self._options.fresh) as data,
+            reserve_ports(self._options.ports) as chosen,
         ):
-            site = self._site(data)
+            site = self._site(data, chosen)
             environ = site.environ(os.environ)
             environ["TEMPORAL_CONFIG_FILE"] = str(data / "temporal.toml")
             (data / "temporal.toml").touch()  # empty: somebody's own profile must not be used
@@ -99,8 +100,7 @@ class _Supervisor:
                 processes.close()
                 database.close()
 
-    def _site(self, data: Path) -> Site:
-        chosen = choose_ports(self._options.ports)
+    def _site(self, data: Path, chosen: ChosenPorts) -> Site:
         for note in chosen.notes:
             self._console.print(f"[yellow]{note}[/]")
         return Site(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from sekvens.clock import FrozenClock
 from sekvens.demo.folder import own_folder, write_environ
-from sekvens.demo.ports import Ports, choose_ports
+from sekvens.demo.ports import Ports, reserve_ports
 from sekvens.demo.processes import ROOT, Processes, Service, ServiceStopped
 from sekvens.demo.services import Site
 from sekvens.demo.shop import post_all
@@ -87,17 +88,23 @@ def site(**given: object) -> Site:
 def test_a_taken_port_is_named_and_the_next_free_one_is_used():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        with reserve_ports(Ports(api=port)) as chosen:
+            pass
 
-        chosen = choose_ports(Ports(api=port))
-
-        assert chosen.ports.api > port
-        assert any(str(port) in note and str(chosen.ports.api) in note for note in chosen.notes)
+    assert chosen.ports.api > port
+    assert any(str(port) in note and str(chosen.ports.api) in note for note in chosen.notes)
 
 
 def test_two_services_that_ask_for_one_port_get_two():
-    chosen = choose_ports(Ports(api=9700, inbox=9700))
+    with reserve_ports(Ports(api=9700, inbox=9700)) as chosen:
+        assert chosen.ports.api != chosen.ports.inbox
 
-    assert chosen.ports.api != chosen.ports.inbox
+
+def test_two_demos_that_start_at_once_share_no_port():
+    with reserve_ports(Ports(api=9700)) as first, reserve_ports(Ports(api=9700)) as second:
+        mine, theirs = asdict(first.ports).values(), asdict(second.ports).values()
+
+        assert not set(mine) & set(theirs)
 
 
 def test_a_demo_begins_with_an_empty_folder(tmp_path):
