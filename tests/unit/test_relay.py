@@ -1,11 +1,17 @@
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
+from sekvens.db.tables import metadata
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.testing import Fault, ProcessDied
 from sekvens.errors import TemporalUnavailable
@@ -18,6 +24,13 @@ def world(database: Database, clock: FrozenClock) -> World:
     world = World(database, clock, cart_flow())
     world.contact("c-maja")
     return world
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Wait until something is so, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.05)
 
 
 async def test_a_trigger_starts_a_workflow_with_everything_pinned(world: World):
@@ -255,7 +268,7 @@ async def test_an_outage_of_temporal_is_told_in_a_sentence_and_loses_nothing(
     world.happens("c-maja", "Product Added", cart_id="k1")
     await asyncio.sleep(0.5)
     world.temporal.is_down = False
-    await asyncio.sleep(1.5)
+    await until(lambda: world.temporal.all_executions)
     stop.set()
     await relaying
 
@@ -270,7 +283,7 @@ async def test_a_running_relay_brings_a_purchase_to_the_workflow_within_a_second
     world.happens("c-maja", "Product Added", cart_id="k1")
     await asyncio.sleep(1)  # the relay is idle again, and looks seldom
     await asyncio.to_thread(world.happens, "c-maja", "Order Completed")
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(0.9)
     stop.set()
     await relaying
 
@@ -286,3 +299,38 @@ async def test_what_one_relay_has_leased_no_other_delivers_until_the_lease_is_ov
     assert await alive.deliver_once() == 0
     world.clock.move(timedelta(seconds=30))
     assert await alive.deliver_once() == 1
+
+
+class AbsentDatabase(Database):
+    """Cannot be reached while `is_down`."""
+
+    is_down = False
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        if self.is_down:
+            raise OperationalError("SELECT 1", {}, ConnectionError())
+        with super().read() as session:
+            yield session
+
+
+async def test_an_outage_of_the_database_is_told_in_a_sentence_and_loses_nothing(
+    tmp_path: Path, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+):
+    database = AbsentDatabase(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    metadata.create_all(database.engine)
+    world = World(database, clock, cart_flow())
+    world.happens(world.contact("c-maja"), "Product Added", cart_id="k1")
+    database.is_down = True
+    stop = asyncio.Event()
+    relaying = asyncio.create_task(world.relay().run(stop))
+    await asyncio.sleep(0.3)
+    database.is_down = False
+    await until(lambda: world.temporal.all_executions)
+    stop.set()
+    await relaying
+    database.close()
+
+    assert len(world.temporal.all_executions) == 1
+    assert {record.action for record in caplog.records} >= {"database_unavailable"}
+    assert all(record.exc_info is None for record in caplog.records)
