@@ -7,9 +7,10 @@ a reader is decided by `variables`, once the template has said which locales it 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -22,7 +23,7 @@ from sekvens.messages.formats import currency_code, price
 from sekvens.messages.links import unsubscribe_url
 from sekvens.messages.markdown import is_web_url
 from sekvens.settings import ApiSettings
-from sekvens.shop import Shop
+from sekvens.shop import Offer, Shop
 
 #: A longer "first name" is something else that ended up in the field.
 FIRST_NAME_CHARACTERS_MAX = 40
@@ -144,9 +145,9 @@ def cart_line(posted: object) -> CartLine | None:
     )
 
 
-def offer_ends_at(shop: Shop, offer: str, *, started_at: datetime) -> datetime:
-    """Tell when an offer ends for somebody who was enrolled then."""
-    return started_at + timedelta(days=shop.offers[offer].days)
+def last_day_of(offer: Offer, *, started_at: datetime, timezone: str) -> date:
+    """Tell the last day on which an offer holds, where the contact lives."""
+    return (started_at + timedelta(days=offer.days)).astimezone(ZoneInfo(timezone)).date()
 
 
 def _check_offer(facts: Facts, shop: Shop, enrollment_id: str) -> None:
@@ -158,7 +159,10 @@ def _check_offer(facts: Facts, shop: Shop, enrollment_id: str) -> None:
             f"{where} is not in the settings any more; add [shop.offers.{facts.offer}], or skip "
             f"the step of enrollment {enrollment_id}"
         )
-    if offer_ends_at(shop, facts.offer, started_at=facts.started_at) <= facts.now:
+    last_day = last_day_of(
+        shop.offers[facts.offer], started_at=facts.started_at, timezone=facts.timezone
+    )
+    if last_day < facts.now.astimezone(ZoneInfo(facts.timezone)).date():
         raise TemplateError(
             f"{where} is over for enrollment {enrollment_id}: the e-mail would promise what the "
             "checkout refuses; skip the step"

@@ -43,7 +43,7 @@ class Parsed:
     """A parsed source, its marks still in it."""
 
     html: str
-    passages: tuple[Passage, ...]
+    passages: tuple[Passage | str, ...]  #: a passage without marks is laid out already
 
 
 def value_mark(index: int) -> str:
@@ -82,7 +82,9 @@ def fill_text(parsed: Parsed, *, values: Sequence[str], blocks: Sequence[str]) -
         TemplateError: a link leads nowhere that a mail may lead.
     """
     filled = (
-        passage.laid_out(_filled(passage.body, values, blocks, escape=str))
+        passage
+        if isinstance(passage, str)
+        else passage.laid_out(_filled(passage.body, values, blocks, escape=str))
         for passage in parsed.passages
     )
     return "\n".join(lines for lines in filled if lines is not None).strip("\n")
@@ -102,7 +104,13 @@ def parse(source: str) -> Parsed:
             token.meta[BLOCK] = True
             tokens[position - 1].hidden = tokens[position + 1].hidden = True
     rendered = _PARSER.renderer.render(tokens, _PARSER.options, {})
-    return Parsed(html=rendered, passages=tuple(passages(tokens)))
+    return Parsed(
+        html=rendered,
+        passages=tuple(
+            passage if _MARKS.search(passage.body) else passage.laid_out(passage.body) or ""
+            for passage in passages(tokens)
+        ),
+    )
 
 
 def checked_url(url: str) -> str:

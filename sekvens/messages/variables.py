@@ -1,6 +1,6 @@
 """The variables that an e-mail's source may use, written out for one reader.
 
-This is the vocabulary of whoever writes e-mails: `docs/` lists it. All values are plain and frozen.
+This is the whole vocabulary of whoever writes e-mails. All values are plain and frozen.
 What is missing for this contact is None; what the whole step lacks (a cart, an offer) is undefined,
 so that using it is an error with a remedy instead of a hole in a letter.
 """
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined
 
-from sekvens.messages.context import CartFacts, CartLine, Facts, offer_ends_at
+from sekvens.messages.context import CartFacts, CartLine, Facts, last_day_of
 from sekvens.messages.formats import day, money
 from sekvens.messages.markdown import Prose
 from sekvens.shop import Links, Localized, Person, Shop
@@ -215,15 +215,14 @@ def _line(line: CartLine, currency: str, restore_url: str, locale: str) -> LineV
 def _offer(facts: Facts, shop: Shop, locale: str) -> OfferView:
     assert facts.offer is not None  # noqa: S101  tells the type checker what the caller knows
     offer = shop.offers[facts.offer]
-    zone = ZoneInfo(facts.timezone)
-    ends_at = offer_ends_at(shop, facts.offer, started_at=facts.started_at)
-    last_day = ends_at.astimezone(zone).date()
+    last_day = last_day_of(offer, started_at=facts.started_at, timezone=facts.timezone)
+    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
     return OfferView(
         code=offer.code,
         percent=offer.percent,
         free_shipping=offer.free_shipping,
         ends_on=day(last_day, locale=locale),
-        days=(last_day - facts.now.astimezone(zone).date()).days,
+        days=(last_day - today).days,
     )
 
 

@@ -17,6 +17,8 @@ from sekvens.settings import ApiSettings
 from tests.unit.composing import NOW, sample_shop
 
 API = ApiSettings(public_url="https://post.shop.example", link_secret="s" * 32)
+OFFER_DAYS = timedelta(days=sample_shop().offers["nudge"].days)
+LONG_AGO = NOW - OFFER_DAYS - timedelta(days=1)
 LINE = {"name": "Tröjan Dellen", "price": "1895", "quantity": 2, "url": "https://shop.example/p/1"}
 
 
@@ -148,7 +150,7 @@ def test_a_long_product_name_is_cut(sqlite_database: Database):
     [
         ({"contact_id": "c-two"}, "contact c-two of enrollment e-one is gone"),
         ({"offer": "summer"}, r"'summer' is not in the settings.*skip"),
-        ({"offer": "nudge", "started_at": NOW - timedelta(days=7)}, "is over for enrollment e-one"),
+        ({"offer": "nudge", "started_at": LONG_AGO}, "is over for enrollment e-one"),
     ],
 )
 def test_what_is_gone_or_over_is_an_error_with_a_remedy(
@@ -160,3 +162,20 @@ def test_what_is_gone_or_over_is_an_error_with_a_remedy(
             gathered(session, **changes)
 
     assert "cart-abandonment/a-small-nudge" in str(raised.value)
+
+
+def test_an_offer_holds_until_its_last_day_is_over_where_the_contact_lives(
+    sqlite_database: Database,
+):
+    # It was made at 23:30 in Helsinki (21:30 UTC), and it is 23:45 there on its last day.
+    last_day = NOW.replace(hour=21, minute=45)
+    started_at = last_day - OFFER_DAYS - timedelta(minutes=15)
+    with sqlite_database.write() as session:
+        arrange(session)
+        facts = gathered(session, offer="nudge", started_at=started_at, now=last_day)
+        with pytest.raises(TemplateError, match="is over"):
+            gathered(
+                session, offer="nudge", started_at=started_at, now=last_day + timedelta(minutes=15)
+            )
+
+    assert facts.offer == "nudge"
