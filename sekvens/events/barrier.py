@@ -9,19 +9,32 @@ import logging
 import time
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.errors import LockTimeout
-from sekvens.events.facts import chunks
+from sekvens.events.facts import look_up
 from sekvens.messages.tables import Message, MessageState
 
 #: For the whole batch: a client waits for its reply meanwhile.
 TIMEOUT: Final = timedelta(seconds=2)
+
+_IDS: Final[BindParameter[Any]] = bindparam("ids", expanding=True)
+_IN_DISPATCH: Final = (
+    select(Message.contact_id, Contact.merged_into)
+    .join(Contact, Contact.id == Message.contact_id)
+    .where(
+        or_(
+            Message.contact_id.in_(_IDS),
+            Message.contact_id.in_(select(Contact.id).where(Contact.merged_into.in_(_IDS))),
+        ),
+        Message.state == MessageState.DISPATCHING,
+    )
+)
 
 _log = logging.getLogger(__name__)
 
@@ -45,17 +58,8 @@ def in_dispatch(session: Session, contact_ids: Collection[str]) -> set[frozenset
     There are two where a message's enrollment began before a merge: it carries the id of the one
     merged away, and its sender may hold either lock.
     """
-    held: set[frozenset[str]] = set()
-    for some in chunks(set(contact_ids)):
-        aliases = select(Contact.id).where(Contact.merged_into.in_(some))
-        for condition in (Message.contact_id.in_(some), Message.contact_id.in_(aliases)):
-            rows = session.execute(
-                select(Message.contact_id, Contact.merged_into)
-                .join(Contact, Contact.id == Message.contact_id)
-                .where(condition, Message.state == MessageState.DISPATCHING)
-            )
-            held.update(frozenset(name for name in row if name) for row in rows)
-    return held
+    rows = look_up(session, _IN_DISPATCH, set(contact_ids))
+    return {frozenset(name for name in row if name) for row in rows}
 
 
 def pass_through(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
 from sekvens.events.tables import ContactEvent
@@ -68,6 +68,19 @@ def logs(
 def in_order(fact: Fact) -> tuple[datetime, str]:
     """Tell a fact's place: when it happened; of two at one instant, any fixed order will do."""
     return fact.occurred_at, fact.message_id
+
+
+def look_up(
+    session: Session, statement: Select[*tuple[Any, ...]], ids: Collection[str]
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """Run a look-up of columns by its parameter `ids`, in pieces.
+
+    Such a statement is built once, and run without the session's own work on entities: together
+    that is most of the cost of a small look-up. What the session has not flushed is not seen.
+    """
+    connection = session.connection()
+    for some in chunks(ids):
+        yield from connection.execute(statement, {"ids": some})
 
 
 def chunks(ids: Collection[str]) -> Iterator[list[str]]:

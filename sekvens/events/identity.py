@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import bindparam, insert, select, text
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.merge import merge, older_first
 from sekvens.contacts.tables import Contact, Identity, IdentityKind
 from sekvens.contacts.traits import usable_email
 from sekvens.db.base import new_id
-from sekvens.events.facts import chunks
+from sekvens.events.facts import chunks, look_up
 from sekvens.events.parse import IncomingEvent
 
 #: The first half of PostgreSQL's two-part advisory key: ours, and for visitors.
@@ -32,6 +32,15 @@ VISITOR_CLASS: Final = 0x5ED
 VISITOR_STRIPES: Final = 64
 _LOCK: Final = text(
     "SELECT pg_advisory_xact_lock(:class, stripe) FROM unnest(CAST(:stripes AS int[])) AS stripe"
+)
+
+_BY_NAME: Final = select(Identity.kind, Identity.value, Identity.contact_id).where(
+    Identity.kind.in_([kind.value for kind in IdentityKind]),
+    Identity.value.in_(bindparam("ids", expanding=True)),
+)
+_HAS_USER_ID: Final = select(Identity.contact_id).where(
+    Identity.kind == IdentityKind.USER_ID,
+    Identity.contact_id.in_(bindparam("ids", expanding=True)),
 )
 
 Name: TypeAlias = tuple[str, str]
@@ -110,14 +119,8 @@ class _Book:
         """Look up every name in the events, and the contacts behind them, at once."""
         names = {name for event in events for name in _names(event)}
         self._lock_visitors({value for kind, value in names if kind == IdentityKind.ANONYMOUS_ID})
-        for some in chunks({value for _, value in names}):
-            rows = self._session.execute(
-                select(Identity.kind, Identity.value, Identity.contact_id).where(
-                    Identity.kind.in_([kind.value for kind in IdentityKind]),
-                    Identity.value.in_(some),
-                )
-            )
-            self._by_name |= {(kind, value): contact_id for kind, value, contact_id in rows}
+        rows = look_up(self._session, _BY_NAME, {value for _, value in names})
+        self._by_name = {(row.kind, row.value): row.contact_id for row in rows}
         self.contacts = load_contacts(self._session, self._by_name.values())
         self._has_user_id = {
             contact_id
@@ -125,14 +128,8 @@ class _Book:
             if kind == IdentityKind.USER_ID
         }
         visitors = set(self._by_name.values()) - self._has_user_id
-        for some in chunks(visitors):
-            self._has_user_id.update(
-                self._session.scalars(
-                    select(Identity.contact_id).where(
-                        Identity.contact_id.in_(some), Identity.kind == IdentityKind.USER_ID
-                    )
-                )
-            )
+        named = look_up(self._session, _HAS_USER_ID, visitors)
+        self._has_user_id.update(row.contact_id for row in named)
 
     def contact_of(self, event: IncomingEvent) -> Contact | None:
         """Find or make the contact of one event; None: a visitor not yet known."""
@@ -168,7 +165,7 @@ class _Book:
         self._session.add_all(self._new_contacts)
         self._session.flush()
         if self._new_names:
-            self._session.execute(
+            self._session.connection().execute(
                 insert(Identity),
                 [
                     {"kind": name[0], "value": name[1], "contact_id": self._by_name[name]}

@@ -6,21 +6,27 @@ or its place in the outbox. What was committed before is a duplicate, whatever i
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
 from sekvens.events.carts import EMPTIED_SUFFIX
-from sekvens.events.facts import Fact, chunks, from_row
+from sekvens.events.facts import Fact, chunks, from_row, look_up
 from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
 from sekvens.events.schema import CART_EMPTIED
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
+
+_BY_MESSAGE_ID: Final = select(ContactEvent.message_id, ContactEvent.contact_id).where(
+    ContactEvent.message_id.in_(bindparam("ids", expanding=True))
+)
+_INSERT_EVENTS: Final = insert(ContactEvent).returning(ContactEvent.message_id, ContactEvent.id)
+_INSERT_OUTBOX: Final = insert(OutboxEntry)
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,20 +122,15 @@ def record_fact(
 
 
 def _known(session: Session, message_ids: Iterable[str]) -> dict[str, str | None]:
-    known: dict[str, str | None] = {}
-    for some in chunks(set(message_ids)):
-        rows = session.execute(
-            select(ContactEvent.message_id, ContactEvent.contact_id).where(
-                ContactEvent.message_id.in_(some)
-            )
-        )
-        known |= {row.message_id: row.contact_id for row in rows}
-    return known
+    rows = look_up(session, _BY_MESSAGE_ID, set(message_ids))
+    return {row.message_id: row.contact_id for row in rows}
 
 
 def _reject(session: Session, refused: Sequence[Refused]) -> None:
     if refused:
-        session.execute(insert(RejectedEvent), [msgspec.structs.asdict(item) for item in refused])
+        session.connection().execute(
+            insert(RejectedEvent), [msgspec.structs.asdict(item) for item in refused]
+        )
 
 
 def _store(
@@ -176,9 +177,7 @@ def _in_shop_time(wall: datetime, shop_time: ShopTime) -> datetime:
 
 
 def _insert_events(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
-    stored = session.execute(
-        insert(ContactEvent).returning(ContactEvent.message_id, ContactEvent.id), rows
-    )
+    stored = session.connection().execute(_INSERT_EVENTS, rows)
     return {row.message_id: row.id for row in stored}
 
 
@@ -240,7 +239,7 @@ def _settle(
         if fact.type == "track"
     ]
     if owed:
-        session.execute(insert(OutboxEntry), owed)
+        session.connection().execute(_INSERT_OUTBOX, owed)
 
 
 def _cart_emptied(fact: Fact) -> Fact:

@@ -175,10 +175,21 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=12,
 )
-FIELDS = (
-    "type event name userId anonymousId previousId messageId timestamp originalTimestamp sentAt "
-    "properties traits context"
-).split()
+FIELDS = [
+    "type",
+    "event",
+    "name",
+    "userId",
+    "anonymousId",
+    "previousId",
+    "messageId",
+    "timestamp",
+    "originalTimestamp",
+    "sentAt",
+    "properties",
+    "traits",
+    "context",
+]
 KINDS = st.sampled_from(["track", "identify", "alias", "page", "group", "?"])
 EVENTS = st.dictionaries(st.sampled_from(FIELDS), JSON).flatmap(
     lambda event: KINDS.map(lambda kind: event | {"type": kind})

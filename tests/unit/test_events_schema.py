@@ -8,6 +8,7 @@ from sekvens.events import schema
 from sekvens.events.schema import EVENTS, KNOWN_EVENTS, EventKind, canonical
 from sekvens.flows.catalogue import CATALOGUE
 
+NOTHING = "\N{EN DASH}"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
 
 
@@ -53,4 +54,4 @@ def row(kind: EventKind) -> str:
     if kind.name == schema.UNSUBSCRIBED:
         ends.append("ends every flow that is marketing only")
     name = kind.name + (" *" if kind.ours else "")
-    return f"| {name} | {kind.folds_into or '–'} | {', '.join(starts + ends) or '–'} |"
+    return f"| {name} | {kind.folds_into or NOTHING} | {', '.join(starts + ends) or NOTHING} |"
