@@ -1,0 +1,1 @@
+"""Conditions on contacts, evaluated: in the database and in memory."""
