@@ -118,7 +118,7 @@ class EnrollmentWorkflow:
         while self._inbox:
             item = self._inbox.pop(0)
             if isinstance(item, EventsSignal):
-                for event in item.events:
+                for event in orders.events_for(self._pinned, item):
                     self._see(event.event_id, event.matched, event.seq)
             elif isinstance(item, RecordInput):
                 # The fact first: the gates of the contact's other enrollments must see it, too.

@@ -8,8 +8,10 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.enrollments.wire import (
         AnswerInput,
         DirectSignal,
+        EnrollmentEvent,
         EnrollmentInput,
         EnrollmentView,
+        EventsSignal,
         FinishInput,
         JournalLine,
         RecordInput,
@@ -55,6 +57,11 @@ def send_order(
         shop_speed=speed,
         skip=command.skip,
     )
+
+
+def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[EnrollmentEvent, ...]:
+    """Tell a signal's events; none if it was meant for another entry under the same workflow id."""
+    return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
 
 
 def direct_signal(raw: object) -> DirectSignal:

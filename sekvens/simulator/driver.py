@@ -80,6 +80,8 @@ def _happen(
         for pattern in graph.listens()
         if pattern.matches(event.name, dict(event.properties))
     )
+    if event.direct:
+        state = interpreter.see(graph, state, f"event-{seq}", (event.name,), seq=None, now=now)
     for _ in range(event.copies):
         state = interpreter.see(graph, state, f"event-{seq}", matched, seq=seq, now=now)
     return state

@@ -23,6 +23,7 @@ class ScenarioEvent:
     name: str
     properties: dict[str, object] = field(default_factory=dict)
     copies: int = 1  #: how often the event is delivered: a repeat must change nothing
+    direct: bool = False  #: a backend signals it by itself; the relay brings it, too
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from sekvens.enrollments import names
 from sekvens.enrollments.wire import (
     AnswerInput,
     AnswerResult,
+    DirectSignal,
     EnrollmentEvent,
     EnrollmentInput,
     EnrollmentView,
@@ -43,6 +44,13 @@ class Run:
     sent: tuple[str, ...]
     history: WorkflowHistory
     finished: list[str]
+
+
+#: The signals that have a name of their own; every other event is signalled by its own name.
+DIRECT_SIGNALS = {
+    "Order Completed": names.PURCHASE_SIGNAL,
+    "Unsubscribed": names.UNSUBSCRIBE_SIGNAL,
+}
 
 
 class WorldActivities:
@@ -142,6 +150,9 @@ async def _play(
             await handle.signal(event.name)
         else:
             world.happen(event, scenario.start + event.after)
+            if event.direct:
+                name = DIRECT_SIGNALS.get(event.name, event.name)
+                await handle.signal(name, DirectSignal(event_id=f"event-{seq}"))
             await handle.signal(names.EVENTS_SIGNAL, _signal(graph, event, seq))
 
 
