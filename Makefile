@@ -44,7 +44,8 @@ lint: $(VENV)/dev.stamp
 	@echo "Lint …"; $(BIN)/ruff check --quiet .
 
 types: $(VENV)/dev.stamp
-	@echo "Types …"; $(BIN)/mypy --no-error-summary
+	@echo "Types …"; $(BIN)/mypy --no-error-summary && \
+		$(BIN)/mypy --no-error-summary starter.py worker.py
 
 imports: $(VENV)/dev.stamp
 	@echo "Imports …"; $(BIN)/lint-imports --no-logo >$(VENV)/imports.txt || \

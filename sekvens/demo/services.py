@@ -148,14 +148,23 @@ def worker(site: Site) -> Service:
     )
 
 
-def shop(site: Site, *, starts: datetime) -> Service:
-    """The shop's backend, which tells the story."""
+def shop(site: Site) -> Service:
+    """The shop's backend, which tells the story once `open_shop` says that it begins."""
     command = [
         *(sys.executable, "-m", "sekvens.demo.shop", "--api", site.api_url),
-        *("--write-key", site.write_key, "--starts", starts.isoformat()),
+        *("--write-key", site.write_key, "--opens", str(_opening(site))),
         *("--day-seconds", f"{site.day_seconds:g}"),
     ]
     return Service(name="shop", command=command, is_ready=lambda: True, may_end=True)
+
+
+def open_shop(site: Site, *, at: datetime) -> None:
+    """Let the story begin at this instant (wall time)."""
+    _opening(site).write_text(f"{at.isoformat()}\n", encoding="ascii")
+
+
+def _opening(site: Site) -> Path:
+    return site.data / "shop-opened-at"
 
 
 def _temporal_binary() -> Path:

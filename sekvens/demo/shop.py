@@ -1,7 +1,8 @@
 """The shop's backend of the demo: tells the story to the API with Segment's own client.
 
-`python -m sekvens.demo.shop --api URL --write-key KEY --starts INSTANT --day-seconds N`. The
-client is the registry's, unmodified; all it is given is our address and a write key.
+`python -m sekvens.demo.shop --api URL --write-key KEY --opens FILE --day-seconds N`. The client is
+the registry's, unmodified; all it is given is our address and a write key. The shop prepares while
+the services start, and opens when `FILE` says at what instant the story begins.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from sekvens.clock import Clock, SystemClock
@@ -19,6 +21,8 @@ from sekvens.demo.story import Call, choose_cast, tell
 
 #: Half a second, the client's default, would be hours of the demo's time.
 UPLOAD_INTERVAL_SECONDS = 0.05
+#: How often a shop that is not open yet looks whether it is.
+LOOK_SECONDS = 0.05
 
 
 class SegmentClient(Protocol):
@@ -76,6 +80,15 @@ def post_all(
     return len(story)
 
 
+def wait_for_opening(file: Path, *, stop: threading.Event) -> datetime | None:
+    """Wait until the file says when the story begins; None when told to stop before."""
+    while not stop.wait(LOOK_SECONDS):
+        text = file.read_text(encoding="ascii") if file.exists() else ""
+        if text.endswith("\n"):  # all of it has been written
+            return datetime.fromisoformat(text.strip())
+    return None
+
+
 def main() -> None:
     """Tell the story from the command line, until its end or SIGTERM."""
     from segment.analytics import Client
@@ -87,14 +100,16 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     story = tell(choose_cast(read_purchases(purchases_file())), read_products(given.api))
     client = Client(given.write_key, host=given.api, upload_interval=UPLOAD_INTERVAL_SECONDS)
-    post_all(
-        story,
-        client,
-        starts=given.starts,
-        day_seconds=given.day_seconds,
-        clock=SystemClock(),
-        stop=stop,
-    )
+    starts = wait_for_opening(given.opens, stop=stop)
+    if starts is not None:
+        post_all(
+            story,
+            client,
+            starts=starts,
+            day_seconds=given.day_seconds,
+            clock=SystemClock(),
+            stop=stop,
+        )
     client.shutdown()
 
 
@@ -102,7 +117,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
     parser.add_argument("--api", required=True, help="base address of the API")
     parser.add_argument("--write-key", required=True)
-    parser.add_argument("--starts", required=True, type=datetime.fromisoformat)
+    parser.add_argument("--opens", required=True, type=Path)
     parser.add_argument("--day-seconds", required=True, type=float)
     return parser.parse_args()
 

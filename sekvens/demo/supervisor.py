@@ -123,6 +123,8 @@ class _Supervisor:
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
         for service in (services.worker(site), services.api(site), services.relay(site)):
             processes.start(service)
+        if self._options.with_shop:
+            processes.start(services.shop(site))
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
         took = (self._clock.now() - site.origin).total_seconds()
         self._console.print(f"All are up, after {took:.1f} s.", highlight=False)
@@ -133,7 +135,7 @@ class _Supervisor:
     ) -> int:
         ready_at = self._clock.now()
         if self._options.with_shop:
-            processes.start(services.shop(site, starts=ready_at))
+            services.open_shop(site, at=ready_at)
             self._console.print(
                 f"A day passes in {site.day_seconds:g} s. The shop opens.\n", highlight=False
             )

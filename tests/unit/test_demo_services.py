@@ -18,7 +18,7 @@ from sekvens.demo.folder import own_folder, write_environ
 from sekvens.demo.ports import Ports, reserve_ports
 from sekvens.demo.processes import ROOT, Processes, Service, ServiceStopped
 from sekvens.demo.services import Site
-from sekvens.demo.shop import post_all
+from sekvens.demo.shop import post_all, wait_for_opening
 from sekvens.demo.story import Call
 from sekvens.demo.supervisor import Verdict
 from sekvens.errors import SettingsError
@@ -198,6 +198,13 @@ def test_the_shop_posts_each_call_when_its_day_has_come():
 
     assert made == 2
     assert [kind for kind, _ in client.calls] == ["identify", "track"]
+
+
+def test_a_shop_opens_when_it_is_told_at_what_instant_its_story_begins(tmp_path):
+    opening = tmp_path / "opened-at"
+    threading.Timer(0.2, opening.write_text, [f"{NOON.isoformat()}\n"]).start()
+
+    assert wait_for_opening(opening, stop=threading.Event()) == NOON
 
 
 @pytest.mark.parametrize(
