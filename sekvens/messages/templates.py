@@ -26,6 +26,8 @@ LAYOUT = Path(__file__).parent / "layout"
 #: Raised when the meaning of the sources changes, so that old digests do not claim the new one.
 FORMAT = 1
 
+_LAYOUT_KINDS = frozenset({".html", ".txt", ".css", ".toml"})
+
 #: Templates that one process keeps: far more than a shop has in use at once.
 LOADED_MAX = 512
 
@@ -70,7 +72,13 @@ def read_sources(name: str, *, content: Path = CONTENT, layout: Path = LAYOUT) -
         raise TemplateError(
             f"template {name} has no source: write {content / flow / step}.<locale>.md"
         )
-    return TemplateSource(name=name, sources=sources, layout=_layout(layout))
+    return TemplateSource(name=name, sources=sources, layout=read_layout(layout))
+
+
+def read_layout(folder: Path = LAYOUT) -> dict[str, str]:
+    """Read the layout's files: file name -> source."""
+    files = sorted(file for file in folder.iterdir() if file.suffix in _LAYOUT_KINDS)
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def digest(template: TemplateSource) -> str:
@@ -136,14 +144,6 @@ def load(session: Session, digest: str) -> StoredTemplate:
         TemplateError: it was never stored, or its row has been tampered with.
     """
     return _SHELF.load(session, digest)
-
-
-def _layout(folder: Path) -> dict[str, str]:
-    files = sorted(file for file in folder.iterdir() if file.suffix in _LAYOUT_KINDS)
-    return {file.name: file.read_text(encoding="utf-8") for file in files}
-
-
-_LAYOUT_KINDS = frozenset({".html", ".txt", ".css", ".toml"})
 
 
 def _insert(session: Session, template: StoredTemplate, *, now: datetime) -> None:

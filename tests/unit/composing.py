@@ -8,7 +8,7 @@ from typing import Any
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.context import Facts
 from sekvens.messages.samples import sample_facts
-from sekvens.messages.templates import LAYOUT, StoredTemplate, TemplateSource, _layout, stored
+from sekvens.messages.templates import StoredTemplate, TemplateSource, read_layout, stored
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.shop import Shop
 
@@ -32,7 +32,7 @@ def template(body: str, *, subject: str = "Hej", preheader: str = "Några rader"
     text = f"---\nsubject: {subject}\npreheader: {preheader}\n---\n{body}\n"
     sources = {"sv": text, "en": text}
     return stored(
-        TemplateSource(name="cart-abandonment/a-step", sources=sources, layout=_layout(LAYOUT))
+        TemplateSource(name="cart-abandonment/a-step", sources=sources, layout=read_layout())
     )
 
 

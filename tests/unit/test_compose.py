@@ -1,10 +1,13 @@
 """One source, two parts: what a marketer may write, and what becomes of it."""
 
 import re
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from sekvens.errors import TemplateError
+from sekvens.flows.steps import Purpose
 from sekvens.messages.compose import compose
 from tests.unit.composing import composed, facts, sample_shop, template
 
@@ -158,3 +161,36 @@ def test_the_locale_is_the_contacts_else_its_language_else_the_shops():
 
     assert chosen == ["en", "en", "sv", "sv"]
     assert composed("Hej", locale=None).locale == "sv"
+
+
+def test_mail_about_an_order_says_so_and_offers_no_way_out_of_it():
+    email = composed("Hej", purpose=Purpose.TRANSACTIONAL, unsubscribe_url=None)
+
+    assert "hör till din beställning hos Hallgrens Ylle" in email.text
+    assert "Avsluta breven" not in email.text + email.html
+
+
+def test_the_shops_own_facts_are_live_while_the_template_is_pinned():
+    pinned = template("Hej från {{ shop.name }}.")
+    moved = msgspec.structs.replace(sample_shop(), postal_address="Nya vägen 1\n820 60 Delsbo")
+    email = compose(pinned, facts(), shop=moved)
+
+    assert "Nya vägen 1, 820 60 Delsbo" in email.text
+    assert "Nya vägen 1, 820 60 Delsbo" in email.html
+
+
+def test_a_locale_that_the_layout_has_no_words_for_is_refused_with_what_to_write():
+    swedish = template("Hej")
+    finnish = replace(swedish, digest="fi", sources={"fi": swedish.sources["sv"]})
+
+    with pytest.raises(TemplateError, match=r"write words\.fi\.toml"):
+        compose(finnish, facts(), shop=sample_shop())
+
+
+def test_the_preheader_is_padded_so_that_no_inbox_shows_the_letter_behind_it():
+    email = composed("Hej")
+    preheader = email.html.partition('class="preheader"')[2].partition("</div>")[0]
+
+    assert preheader.partition(">")[2].startswith("Några rader")
+    assert preheader.count("&nbsp;") >= 60
+    assert "Några rader" not in email.text
