@@ -18,7 +18,6 @@ import urllib.request
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
@@ -31,6 +30,7 @@ from bench.harness import (
     Figure,
     arguments,
     cpu_seconds,
+    free_ports,
     listens,
     machine,
     new_site,
@@ -309,14 +309,8 @@ def _fast_ses(site: Site) -> Service:
 
 def _bare_worker(site: Site) -> Service:
     command = [sys.executable, "-m", "bench.bare", site.temporal_address]
-    port = _port_of_bare_worker(site.data)
+    port = free_ports(1)[0]
     return Service(name="bare-worker", command=[*command, str(port)], is_ready=listens(port))
-
-
-def _port_of_bare_worker(_folder: Path) -> int:
-    from bench.harness import free_ports
-
-    return free_ports(1)[0]
 
 
 if __name__ == "__main__":

