@@ -15,6 +15,7 @@ TEMPORAL_PORT ?= 7233
 UI_PORT ?= 8233
 
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+BENCHES := compose ingress relay enrollments
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
@@ -33,12 +34,14 @@ test: $(VENV)/dev.stamp format lint types imports all-tests flows ## Everything 
 
 check: $(VENV)/dev.stamp format lint types imports fast-tests ## The quick part: before each commit.
 
-bench: $(VENV)/dev.stamp ## Measure, and print the ratios.
-	@for bench in bench/*.py; do echo "== $$bench"; PYTHONPATH=. $(BIN)/python $$bench || exit 1; done
+bench: $(VENV)/dev.stamp ## Measure, and print the ratios (SHORT=1: a quick look).
+	@for bench in $(BENCHES); do \
+		echo "== $$bench"; $(BIN)/python -m bench.$$bench $(if $(SHORT),--short) || exit 1; \
+	done
 
 format: $(VENV)/dev.stamp
-	@echo "Format …"; $(BIN)/ruff format --check --quiet . || \
-		{ echo "Run '$(BIN)/ruff format .'"; exit 1; }
+	@echo "Format …"; $(BIN)/ruff format --check --quiet --exclude '*.md' . || \
+		{ echo "Run: $(BIN)/ruff format --exclude '*.md' ."; exit 1; }
 
 lint: $(VENV)/dev.stamp
 	@echo "Lint …"; $(BIN)/ruff check --quiet .
