@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sekvens.events.facts import Fact
+from sekvens.events.facts import Fact, key_of
 from sekvens.events.schema import (
     CART_EMPTIED,
     CHECKOUT_STARTED,
@@ -42,7 +42,7 @@ class CartState:
 
 def cart_id(fact: Fact) -> str:
     """Tell which cart an event is about."""
-    return str(fact.properties.get("cart_id") or DEFAULT)
+    return key_of(fact.properties.get("cart_id") or DEFAULT)
 
 
 def fold(carts: dict[str, CartState], fact: Fact) -> bool:
@@ -83,7 +83,7 @@ def _order(carts: dict[str, CartState], fact: Fact) -> None:
     # Segment's Order Completed has no cart_id: then everything that was in a cart has been decided.
     named = fact.properties.get("cart_id")
     for key, cart in carts.items():
-        if named is None or key == str(named):
+        if named is None or key == key_of(named):
             carts[key] = replace(cart, ordered=True, updated_at=fact.occurred_at)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from sekvens.events.facts import Fact
+from sekvens.events.facts import Fact, key_of
 from sekvens.events.schema import (
     ORDER_CANCELLED,
     ORDER_COMPLETED,
@@ -44,7 +44,7 @@ class OrderState:
 
 def order_id(fact: Fact) -> str:
     """Tell which order an event is about; one without `order_id` is an order of its own."""
-    return str(fact.properties.get("order_id") or fact.message_id)
+    return key_of(fact.properties.get("order_id") or fact.message_id)
 
 
 def fold(order: OrderState | None, fact: Fact) -> OrderState:

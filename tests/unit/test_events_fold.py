@@ -1,5 +1,6 @@
 """What is folded from events, in whatever order they come."""
 
+import hashlib
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import select
 
 from sekvens.contacts.tables import ConsentChange, Suppression, address_hash
 from sekvens.db.session import Database
+from sekvens.events.schema import KNOWN_EVENTS
 from sekvens.events.tables import Visit
 from tests.unit.ingesting import NOON, Shop, identify, track
 
@@ -184,6 +186,16 @@ def test_an_amount_that_is_none_leaves_the_order_without_a_total(shop: Shop, tot
     assert shop.orders()[0][2] is None
 
 
+def test_an_id_that_no_index_would_take_is_an_id_all_the_same(shop: Shop) -> None:
+    long = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(200))
+    shop.post(track("Product Added", ago=2, cart_id=long, product_id="p"))
+    shop.post(track("Order Completed", ago=1, cart_id=long, order_id=long))
+    shop.post(track("Order Refunded", order_id=long))
+
+    assert [order[1] for order in shop.orders()] == ["refunded"]
+    assert shop.cart(hashlib.sha256(long.encode()).hexdigest()).ordered
+
+
 _examples = itertools.count()
 AGES = st.integers(0, 4)
 HAPPENINGS = st.one_of(
@@ -215,3 +227,51 @@ def test_any_order_of_the_same_events_folds_to_the_same_consent_and_orders(
 
     assert shop.consent(users[0]) == shop.consent(users[1])
     assert shop.orders(users[0]) == shop.orders(users[1])
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+    | st.just("x" * 9000),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("product_id"), inner),
+    max_leaves=4,
+)
+PROPERTIES = [
+    "cart_id",
+    "order_id",
+    "products",
+    "product_id",
+    "sku",
+    "variant",
+    "name",
+    "quantity",
+    "total",
+    "currency",
+    "email",
+    "reason",
+    "source",
+    "url",
+    "title",
+]
+TRAITS = ["email", "firstName", "locale", "timezone", "country", "address", "other", "x" * 101]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    name=st.sampled_from(sorted(KNOWN_EVENTS)),
+    properties=st.dictionaries(st.sampled_from(PROPERTIES), ODD),
+    traits=st.dictionaries(st.sampled_from(TRAITS), ODD),
+)
+def test_whatever_an_event_says_it_is_stored_and_folded(
+    database: Database, name: str, properties: dict[str, Any], traits: dict[str, Any]
+) -> None:
+    shop, user = Shop(database), f"u{next(_examples)}"
+    event = track(name, user) | {"properties": properties, "traits": traits}
+    ingested = shop.post(event, identify(user, **traits), track("Product Added", user))
+
+    assert ingested.accepted + ingested.rejected == 3
