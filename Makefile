@@ -14,8 +14,9 @@ INBOX_PORT ?= 8025
 TEMPORAL_PORT ?= 7233
 UI_PORT ?= 8233
 
-CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BENCHES := compose ingress relay enrollments
+export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
