@@ -7,6 +7,9 @@ import click
 from sekvens.commands.resources import find_contact, open_database
 from sekvens.errors import SekvensError
 
+#: See `_signal`.
+SETTLE_SECONDS = 0.1
+
 
 class NothingToSignal(SekvensError):
     """No enrollment of this contact is under way."""
@@ -107,3 +110,6 @@ async def _signal(
             if error.status == RPCStatusCode.NOT_FOUND:
                 raise NothingToSignal(f"no workflow {workflow_id} is under way") from error
             raise
+    # The SDK's own threads are still letting go of the last answer; an interpreter that ended under
+    # them crashed now and then.
+    await asyncio.sleep(SETTLE_SECONDS)
