@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.enrollments import names
     from sekvens.enrollments.wire import (
         AnswerResult,
-        DirectSignal,
         EnrollmentInput,
         EnrollmentResult,
         EnrollmentView,
@@ -70,24 +69,22 @@ class EnrollmentWorkflow:
         """Take events from the relay."""
         self._inbox.append(signal)
 
-    @workflow.signal(name=names.PURCHASE_SIGNAL)
-    def purchase(self, signal: DirectSignal) -> None:
-        """Take a purchase from a backend that signals by itself."""
-        self._take_direct("Order Completed", signal)
-
-    @workflow.signal(name=names.UNSUBSCRIBE_SIGNAL)
-    def unsubscribe(self, signal: DirectSignal) -> None:
-        """Take an unsubscribe from a backend that signals by itself."""
-        self._take_direct("Unsubscribed", signal)
-
     @workflow.signal(dynamic=True)
     def by_name(self, name: str, args: Sequence[RawValue]) -> None:
-        """Take a person's word (`retry`, `skip`, `exit`), or any other event by its name."""
+        """Take a person's word (`retry`, `skip`, `exit`), or an event by its name.
+
+        `purchase` and `unsubscribe` come in here, too: a handler with a parameter of its own fails
+        the task for ever when a backend gives it no argument, or one that the SDK cannot read.
+        """
         if name in (names.RETRY_SIGNAL, names.SKIP_SIGNAL, names.EXIT_SIGNAL):
             self._inbox.append(name)
             return
-        raw = workflow.payload_converter().from_payload(args[0].payload) if args else None
-        self._take_direct(name, orders.direct_signal(raw))
+        signal = orders.direct_signal(args)
+        event_name = names.DIRECT_SIGNALS.get(name, name)
+        event_id = signal.event_id or f"signal-{workflow.uuid4()}"
+        self._inbox.append(
+            orders.record_order(self._pinned, event_name, event_id, signal, now=self._now())
+        )
 
     @workflow.run
     async def run(self, _args: Sequence[RawValue]) -> EnrollmentResult:
@@ -107,12 +104,6 @@ class EnrollmentWorkflow:
                     await self._ask(command)
                 case _:
                     assert_never(command)
-
-    def _take_direct(self, event_name: str, signal: DirectSignal) -> None:
-        event_id = signal.event_id or f"signal-{workflow.uuid4()}"
-        self._inbox.append(
-            orders.record_order(self._pinned, event_name, event_id, signal, now=self._now())
-        )
 
     async def _work_off_inbox(self) -> None:
         while self._inbox:
@@ -164,6 +155,7 @@ class EnrollmentWorkflow:
         order = orders.finish_order(self._pinned, command, step_id=step_id, now=self._now())
         workflow.upsert_search_attributes([EXIT_REASON.value_set(reason)])
         await self._do(names.FINISH_ACTIVITY, order, None, summary=f"left: {reason}")
+        await self._work_off_inbox()  # a purchase signalled meanwhile is a fact all the same
         return EnrollmentResult(exit_reason=reason, step_id=step_id)
 
     async def _do(

@@ -1,10 +1,14 @@
 """What crosses between the interpreter's values and the wire; pure."""
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 
 from temporalio import workflow
+from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from sekvens.enrollments import names
     from sekvens.enrollments.wire import (
         AnswerInput,
         DirectSignal,
@@ -64,14 +68,18 @@ def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[Enrollmen
     return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
 
 
-def direct_signal(raw: object) -> DirectSignal:
-    """Read what a backend sent with a signal by name; what is no id of ours is not looked at."""
-    given = raw if isinstance(raw, dict) else {}
-    event_id, order_id = given.get("event_id"), given.get("order_id")
-    return DirectSignal(
-        event_id=event_id if isinstance(event_id, str) else None,
-        order_id=order_id if isinstance(order_id, str) else None,
-    )
+def direct_signal(args: Sequence[RawValue]) -> DirectSignal:
+    """Read what a backend sent with a signal; what is no id of ours is not looked at.
+
+    It may be anything in any encoding, and must not break the workflow.
+    """
+    try:
+        given = json.loads(args[0].payload.data) if args else None
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return DirectSignal()
+    return DirectSignal(event_id=_id(given.get("event_id")), order_id=_id(given.get("order_id")))
 
 
 def record_order(
@@ -121,3 +129,11 @@ def view_of(
         exit_reason=state.exit,
         journal=tuple(JournalLine(at=entry.at, text=entry.text) for entry in state.journal),
     )
+
+
+def _id(value: object) -> str | None:
+    """Take an id as text or as a number; anything else would fail in the database for ever."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return text if 0 < len(text) <= names.ID_LENGTH_MAX and text.isprintable() else None

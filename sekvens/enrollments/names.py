@@ -19,6 +19,10 @@ FINISH_ACTIVITY = "finish_enrollment"
 EVENTS_SIGNAL = "events"
 PURCHASE_SIGNAL = "purchase"
 UNSUBSCRIBE_SIGNAL = "unsubscribe"
+#: The event behind a signal that has a name of its own; any other is named like its event.
+DIRECT_SIGNALS = {PURCHASE_SIGNAL: "Order Completed", UNSUBSCRIBE_SIGNAL: "Unsubscribed"}
+#: An id given with a signal may be as long as one that comes by HTTP.
+ID_LENGTH_MAX = 255
 RETRY_SIGNAL = "retry"
 SKIP_SIGNAL = "skip"
 EXIT_SIGNAL = "exit"
