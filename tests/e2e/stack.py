@@ -1,0 +1,305 @@
+"""The real services for end-to-end tests, on free ports, by the demo's own process handling.
+
+Everything listens on 127.0.0.1 and is stopped by its process id. When a test fails, the ends of
+the services' logs are printed; the logs themselves stay in the test's folder.
+"""
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.request
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client, WorkflowHandle
+
+from sekvens.clock import SystemClock
+from sekvens.commands.resources import publish_flows
+from sekvens.db.migrate import upgrade
+from sekvens.db.session import Database
+from sekvens.demo import services
+from sekvens.demo.ports import Ports
+from sekvens.demo.processes import Processes, Service
+from sekvens.demo.products import Product, read_products
+from sekvens.demo.services import Site
+from sekvens.enrollments import names, queries
+from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.wire import EnrollmentView
+from sekvens.messages.tables import Message
+from sekvens.plugin import sekvens_plugin
+from sekvens.settings import load_settings
+
+T = TypeVar("T")
+
+#: The machine may be busy: how long something may take that should take a moment.
+PATIENCE = 120.0
+TAIL_LINES = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """Temporal, the local SES, API, relay and worker, with their database."""
+
+    site: Site
+    environ: Mapping[str, str]
+    database: Database
+    processes: Processes
+    products: list[Product]
+
+    # What a shop's backend does.
+
+    def post(self, *events: dict[str, Any]) -> datetime:
+        """Post events as one batch of Segment's API; tell when the 200 came."""
+        key = b64encode(f"{self.site.write_key}:".encode()).decode()
+        http_post(
+            f"{self.site.api_url}/v1/batch",
+            json.dumps({"batch": events}).encode(),
+            {"Authorization": f"Basic {key}", "Content-Type": "application/json"},
+        )
+        return datetime.now(UTC)
+
+    def cart(self, user_id: str, cart_id: str, language: str = "sv") -> dict[str, Any]:
+        """Make the event of a product put into a cart."""
+        put = self.products[0].properties(language)
+        return track(user_id, "Product Added", {**put, "cart_id": cart_id, "quantity": 1})
+
+    # What the outside sees.
+
+    def mails(self, *user_ids: str) -> list[dict[str, Any]]:
+        """List the e-mails that the local SES took, of some contacts or of all."""
+        mails = json.loads(_http("GET", f"{self.site.inbox_url}/_local/messages"))
+        wanted = {address_of(user_id) for user_id in user_ids}
+        return [mail for mail in mails if not wanted or mail["recipient"] in wanted]
+
+    def steps(self, user_id: str) -> list[str]:
+        """List the e-mails that a contact got, as `flow/step`."""
+        mails = self.mails(user_id)
+        return [f"{mail['tags']['flow']}/{mail['tags']['step']}" for mail in mails]
+
+    def break_ses(self, mode: str, count: int | None = None) -> None:
+        """Arm a fault of the local SES; without a count until it is mended."""
+        body = json.dumps({"mode": mode, "count": count}).encode()
+        http_post(self._faults_url, body, {"Content-Type": "application/json"})
+
+    def mend_ses(self) -> None:
+        """Disarm every fault."""
+        _http("DELETE", self._faults_url)
+
+    @property
+    def _faults_url(self) -> str:
+        return f"{self.site.inbox_url}/_local/faults"
+
+    # What the database says.
+
+    def enrollments(self, *user_ids: str) -> list[Enrollment]:
+        """List the enrollments of some contacts, or of all, as they were entered."""
+        with self.database.read() as session:
+            query = select(Enrollment).order_by(Enrollment.started_at)
+            if user_ids:
+                found = [queries.find_contact(session, user_id) for user_id in user_ids]
+                whose = [contact.id for contact in found if contact is not None]
+                query = query.where(Enrollment.contact_id.in_(whose))
+            return list(session.scalars(query))
+
+    def enrolled(self, user_id: str, flow: str = "welcome") -> Enrollment:
+        """Wait until a contact is enrolled in a flow."""
+
+        def found() -> Enrollment | None:
+            rows = self.enrollments(user_id)
+            return next((row for row in rows if row.flow == flow), None)
+
+        return eventually(found, f"{user_id} is enrolled in {flow}")
+
+    def ledger(self, enrollment_id: str | None = None) -> list[Message]:
+        """List the ledger's rows, of one enrollment or of all."""
+        with self.database.read() as session:
+            query = select(Message).order_by(Message.claimed_at)
+            if enrollment_id is not None:
+                query = query.where(Message.enrollment_id == enrollment_id)
+            return list(session.scalars(query))
+
+    def has_ended(self, *user_ids: str) -> bool:
+        """Tell whether every enrollment of these contacts is over."""
+        return all(row.ended_at is not None for row in self.enrollments(*user_ids))
+
+    def shop_now(self) -> datetime:
+        """Tell the shop time."""
+        return load_settings(self.environ).shop_time().at(datetime.now(UTC))
+
+    # What Temporal says.
+
+    async def temporal(self) -> Client:
+        """Connect to Temporal, as a backend with its client would."""
+        return await Client.connect(self.site.temporal_address, plugins=[sekvens_plugin()])
+
+    # What operators do to the services.
+
+    def kill(self, *services: str) -> None:
+        """Kill -9 services, all at once; they may be started again."""
+        process_ids = self.processes.process_ids()
+        for name in services:
+            os.kill(process_ids[name], signal.SIGKILL)
+        self.stop(*services)
+
+    def stop(self, *services: str) -> None:
+        """Stop services and wait for them."""
+        self.processes.stop(*services)
+
+    def start(self, *names_of_services: str) -> None:
+        """Start services, and wait until all are ready."""
+        for name in names_of_services:
+            self.processes.start(_MAKERS[name](self.site))
+        self.processes.wait_until_ready(timeout_seconds=PATIENCE)
+
+    def log(self, service: str) -> str:
+        """Read a service's log."""
+        path = self.site.data / "logs" / f"{service}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+@contextmanager
+def running_stack(
+    folder: Path, *, day_seconds: float, grace_seconds: int = 1800
+) -> Iterator[Stack]:
+    """Run every service in a folder for the length of a block."""
+    site = _site(folder, day_seconds)
+    environ = site.environ(os.environ)
+    environ["TEMPORAL_CONFIG_FILE"] = str(folder / "temporal.toml")
+    environ["SEKVENS_SENDING__GRACE_SECONDS"] = str(grace_seconds)
+    (folder / "temporal.toml").touch()
+    database = Database(load_settings(environ).database.url)
+    processes = Processes(environ=environ, logs=folder / "logs")
+    stack = Stack(
+        site=site,
+        environ=environ,
+        database=database,
+        processes=processes,
+        products=read_products(site.api_url),
+    )
+    try:
+        upgrade(database)
+        publish_flows(database, SystemClock())
+        stack.start("temporal", "local-ses")
+        stack.start("worker", "api", "relay")
+        yield stack
+    finally:
+        processes.stop("relay", "worker", "api")
+        processes.close()
+        database.close()
+
+
+@contextmanager
+def logs_on_failure(stack: Stack, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print the ends of all logs when the test fails."""
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed:
+        for path in sorted((stack.site.data / "logs").glob("*.log")):
+            lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            print(f"--- the end of {path}", *lines, sep="\n")  # noqa: T201  pytest shows it
+
+
+def http_post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    """Post to one of the services, and see that it answers 200."""
+    _http("POST", url, body, headers)
+
+
+def eventually(probe: Callable[[], T | None], what: str, *, seconds: float = PATIENCE) -> T:
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.1)
+
+
+async def view_of(handle: WorkflowHandle[Any, Any]) -> EnrollmentView:
+    """Ask an enrollment where it stands."""
+    view: EnrollmentView = await handle.query(names.VIEW_QUERY, result_type=EnrollmentView)
+    return view
+
+
+def address_of(user_id: str) -> str:
+    return f"{user_id}@example.com"
+
+
+def identify(user_id: str, locale: str = "sv", **traits: str) -> dict[str, Any]:
+    given = {"email": address_of(user_id), "locale": locale, **traits}
+    return {"type": "identify", "userId": user_id, "messageId": _new_id(), "traits": given}
+
+
+def track(user_id: str, event: str, properties: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "userId": user_id,
+        "event": event,
+        "messageId": _new_id(),
+        "properties": properties or {},
+    }
+
+
+def sign_up(user_id: str, locale: str = "sv", **traits: str) -> tuple[dict[str, Any], ...]:
+    """Make the events of a contact who asks for our e-mail."""
+    return identify(user_id, locale, **traits), track(user_id, "Email Subscribed")
+
+
+def order(user_id: str, order_id: str) -> dict[str, Any]:
+    return track(user_id, "Order Completed", {"order_id": order_id, "total": 459})
+
+
+_MAKERS: dict[str, Callable[[Site], Service]] = {
+    "temporal": services.temporal,
+    "local-ses": services.local_ses,
+    "api": services.api,
+    "relay": services.relay,
+    "worker": services.worker,
+}
+
+
+def _site(folder: Path, day_seconds: float) -> Site:
+    fields = ("temporal", "temporal_ui", "api", "inbox", "worker_health", "relay_health")
+    return Site(
+        ports=Ports(**dict(zip(fields, _free_ports(len(fields)), strict=True))),
+        data=folder,
+        day_seconds=day_seconds,
+        origin=SystemClock().now(),
+        write_key=services.new_write_key(),
+        link_secret=services.new_link_secret(),
+    )
+
+
+def _http(
+    method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    assert url.startswith("http://127.0.0.1:")
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  checked above
+        assert answer.status == 200
+        content: bytes = answer.read()
+        return content
+
+
+def _free_ports(count: int) -> list[int]:
+    # All are held until each is known, or one might be given twice.
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = []
+    for taken in sockets:
+        with closing(taken):
+            ports.append(taken.getsockname()[1])
+    return ports
+
+
+def _new_id() -> str:
+    return f"m-{uuid.uuid4()}"
