@@ -131,7 +131,10 @@ def _happen(database: Database, name: str, contacts: int) -> None:
         stored = session.execute(
             select(ContactEvent.id, ContactEvent.contact_id).where(ContactEvent.name == name)
         )
-        entries = [{"event_id": ident, "contact_id": whose} for ident, whose in stored]
+        entries = [
+            {"event_id": ident, "contact_id": whose, "committed_at": now}
+            for ident, whose in stored
+        ]
         session.execute(insert(OutboxEntry), entries)
 
 

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical
 from sekvens.contacts.tables import Contact
+from sekvens.send_time.local_time import zone_or
 from sekvens.shop import Shop
 
 
@@ -12,4 +13,4 @@ def zone_of(session: Session, contact_id: str, shop: Shop) -> str:
     """Tell the contact's IANA time zone: their own, or the shop's until we know better."""
     contact_id = canonical(session, [contact_id])[contact_id]
     zone = session.scalar(select(Contact.timezone).where(Contact.id == contact_id))
-    return zone or shop.timezone
+    return zone_or(zone, shop.timezone)

@@ -18,6 +18,7 @@ from sekvens.enrollments import names
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
+from sekvens.events.facts import key_of
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.conditions import AllOf
 from sekvens.flows.definition import Flow
@@ -64,6 +65,7 @@ def enroll(
         contact_id=contact_id,
         entry_key=entry_key,
         trigger=trigger,
+        learned_at=now_shop,
         now_wall=now_wall,
         now_shop=now_shop,
         contact_ids=contact_ids,
@@ -75,22 +77,27 @@ def enroll(
     return result
 
 
-def admit(
+def admit(  # noqa: PLR0913  a decision is told all that it rests on
     session: Session,
     published: PublishedFlow,
     *,
     contact_id: str,
     entry_key: str | None,
     trigger: ContactEvent | None,
+    learned_at: datetime,
     now_wall: datetime,
     now_shop: datetime,
     contact_ids: Sequence[str] = (),
 ) -> Enrollment | NotEnrolled:
-    """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once."""
+    """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once.
+
+    A trigger's age is what it was at `learned_at` (shop time), when the event became this
+    contact's: old news enrolls nobody, and an outage of ours makes no news old.
+    """
     flow = published.flow
     if flow.entry_key is not None and not entry_key:
         return NotEnrolled(reason=EntryRefusal.NO_ENTRY_KEY)
-    if trigger is not None and now_shop - trigger.occurred_at > flow.trigger_age_max:
+    if trigger is not None and learned_at - trigger.occurred_at > flow.trigger_age_max:
         return NotEnrolled(reason=EntryRefusal.TOO_OLD)
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
@@ -118,7 +125,7 @@ def admit(
 def entry_key_of(flow: Flow, properties: dict[str, object]) -> str | None:
     """Read a trigger's entry key; None when the flow has none, or the trigger lacks it."""
     value = properties.get(flow.entry_key) if flow.entry_key is not None else None
-    return str(value) if isinstance(value, str | int) and str(value).strip() else None
+    return key_of(value) if isinstance(value, str | int) and str(value).strip() else None
 
 
 def is_in_the_way(flow: Flow, under_way: str | None, wanted: str | None) -> bool:

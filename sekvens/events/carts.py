@@ -15,13 +15,12 @@ from sekvens.events.facts import Fact, key_of
 from sekvens.events.schema import (
     CART_EMPTIED,
     CHECKOUT_STARTED,
+    DEFAULT_CART_ID,
     ORDER_COMPLETED,
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
 )
 
-#: The cart of a shop that gives its carts no id.
-DEFAULT: Final = "default"
 #: Nobody's cart is longer; somebody's crawler's is. The newest lines are kept.
 LINES_MAX: Final = 100
 QUANTITY_MAX: Final = 1_000_000
@@ -42,7 +41,7 @@ class CartState:
 
 def cart_id(fact: Fact) -> str:
     """Tell which cart an event is about."""
-    return key_of(fact.properties.get("cart_id") or DEFAULT)
+    return key_of(fact.properties.get("cart_id") or DEFAULT_CART_ID)
 
 
 def fold(carts: dict[str, CartState], fact: Fact) -> bool:

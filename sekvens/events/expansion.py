@@ -28,6 +28,7 @@ from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.events.deliveries import next_look
 from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.definition import Flow
+from sekvens.flows.shop_time import ShopTime
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def has_events(session: Session) -> bool:
     return session.scalar(select(OutboxEntry.event_id).limit(1)) is not None
 
 
-def expand(session: Session, *, now_wall: datetime, now_shop: datetime) -> int:
-    """Work off the head of the outbox; tell how many events that were.
+def expand(session: Session, *, now: datetime, shop_time: ShopTime) -> int:
+    """Work off the head of the outbox; tell how many events that were. `now` is wall time.
 
     One relay at a time does this: events of one contact must not overtake one another.
     """
@@ -54,12 +55,12 @@ def expand(session: Session, *, now_wall: datetime, now_shop: datetime) -> int:
     entries = _head_of_outbox(session)
     if not entries:
         return 0
-    expansion = _prepare(session, [contact_id for contact_id, _ in entries])
+    expansion = _prepare(session, [entry.contact_id for entry, _ in entries], now, shop_time)
     done = []
     # Who enters in this batch is under way until it ends: no query need see them before.
     with session.no_autoflush:
-        for contact_id, event in entries:
-            expansion.take(event, contact_id, now_wall=now_wall, now_shop=now_shop)
+        for entry, event in entries:
+            expansion.take(event, entry)
             done.append(event.id)
             if time.monotonic() >= deadline:
                 break
@@ -82,6 +83,8 @@ class _Expansion:
     """What a batch of events has to do with whom."""
 
     session: Session
+    now: datetime  #: wall time
+    shop_time: ShopTime
     live: list[PublishedFlow]
     canonical: dict[str, str]
     known_as: dict[str, tuple[str, ...]]
@@ -90,16 +93,14 @@ class _Expansion:
     owed: list[Delivery] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
-    def take(
-        self, event: ContactEvent, contact_id: str, *, now_wall: datetime, now_shop: datetime
-    ) -> None:
+    def take(self, event: ContactEvent, entry: OutboxEntry) -> None:
         """Deliver an event to those under way, then see whom it enrolls.
 
         In this order, so that a trigger is not delivered to the enrollment that it makes.
         """
-        contact_id = self.canonical[contact_id]
+        contact_id = self.canonical[entry.contact_id]
         for listener in self.listeners[contact_id]:
-            self._deliver(event, listener, now_wall)
+            self._deliver(event, listener, self.now)
         for published in self.live:
             if not published.flow.trigger.matches(event.name, event.properties):
                 continue
@@ -112,8 +113,9 @@ class _Expansion:
                 contact_id=contact_id,
                 entry_key=key,
                 trigger=event,
-                now_wall=now_wall,
-                now_shop=now_shop,
+                learned_at=self.shop_time.at(entry.committed_at),
+                now_wall=self.now,
+                now_shop=self.shop_time.at(self.now),
                 contact_ids=self.known_as[contact_id],
             )
             if isinstance(result, NotEnrolled):
@@ -121,7 +123,7 @@ class _Expansion:
             else:
                 self.listeners[contact_id].append(_Listener(result, published))
                 self.enrolled.append(result)
-                self.owed.append(start_of(result, event, now_wall))
+                self.owed.append(start_of(result, event, self.now))
 
     def write(self) -> None:
         """Write everything down at once; one statement for many rows."""
@@ -174,18 +176,20 @@ class _Expansion:
         enrollment.due_at = min(enrollment.due_at or look, look)
 
 
-def _head_of_outbox(session: Session) -> list[tuple[str, ContactEvent]]:
-    query = select(OutboxEntry.contact_id, ContactEvent).join(
+def _head_of_outbox(session: Session) -> list[tuple[OutboxEntry, ContactEvent]]:
+    query = select(OutboxEntry, ContactEvent).join(
         ContactEvent, ContactEvent.id == OutboxEntry.event_id
     )
     rows = session.execute(query.order_by(OutboxEntry.event_id).limit(BATCH))
-    return [(contact_id, event) for contact_id, event in rows]
+    return [(entry, event) for entry, event in rows]
 
 
-def _prepare(session: Session, contact_ids: Sequence[str]) -> _Expansion:
+def _prepare(
+    session: Session, contact_ids: Sequence[str], now: datetime, shop_time: ShopTime
+) -> _Expansion:
     canonical = aliases.canonical(session, set(contact_ids))
     known_as = aliases.known_as(session, set(canonical.values()))
-    expansion = _Expansion(session, live_flows(session), canonical, known_as)
+    expansion = _Expansion(session, now, shop_time, live_flows(session), canonical, known_as)
     owner = {alias: whose for whose, known in known_as.items() for alias in known}
     query = (
         select(Enrollment, FlowVersion.digest)

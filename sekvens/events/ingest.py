@@ -234,7 +234,7 @@ def _settle(
     # Flows listen for what a contact did: track events and those derived from them. An identify
     # or an alias says who somebody is, and a page is a visit; neither starts or ends anything.
     owed = [
-        {"event_id": fact.event_id, "contact_id": fact.contact_id}
+        {"event_id": fact.event_id, "contact_id": fact.contact_id, "committed_at": now}
         for fact in facts
         if fact.type == "track"
     ]

@@ -11,7 +11,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from sekvens.events.schema import EMAIL_SUBSCRIBED, canonical
+from sekvens.events.schema import (
+    DEFAULT_CART_ID,
+    EMAIL_SUBSCRIBED,
+    ONE_CART_EVENTS,
+    canonical,
+)
 from sekvens.events.segment import Id, SegmentEvent, read_envelope, read_event, read_frame
 
 #: Segment's own limit for one event.
@@ -170,7 +175,7 @@ def _event(
         raise _Unusable("an alias needs previousId")
     name = _name(posted.event) if kind == "track" else kind
     context = posted.context or {}
-    properties = _properties(posted, kind, context)
+    properties = _properties(posted, kind, name, context)
     return IncomingEvent(
         type=kind,
         name=name,
@@ -203,7 +208,9 @@ def _name(event: str | None) -> str:
     return canonical(name)
 
 
-def _properties(posted: SegmentEvent, kind: str, context: dict[str, Any]) -> dict[str, Any]:
+def _properties(
+    posted: SegmentEvent, kind: str, name: str, context: dict[str, Any]
+) -> dict[str, Any]:
     if kind == "identify":
         # Kept as its properties, so that an anonymous visitor's traits are there to be replayed.
         return _own_traits(posted, context)
@@ -212,6 +219,8 @@ def _properties(posted: SegmentEvent, kind: str, context: dict[str, Any]) -> dic
     if kind == "page" and isinstance(page, dict):
         seen = {key: page[key] for key in ("url", "title", "referrer") if key in page}
         properties = seen | properties
+    if name in ONE_CART_EVENTS and properties.get("cart_id") in (None, ""):
+        properties = properties | {"cart_id": DEFAULT_CART_ID}
     return properties
 
 

@@ -71,7 +71,7 @@ class Relay:
                 return 0
         now = self._clock.now()
         with self._database.write() as session:
-            return expansion.expand(session, now_wall=now, now_shop=self._shop_time.at(now))
+            return expansion.expand(session, now=now, shop_time=self._shop_time)
 
     async def deliver_once(self) -> int:
         """Deliver one batch of what is owed; tell how many enrollments got something.

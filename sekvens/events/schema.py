@@ -122,6 +122,10 @@ CART_EVENTS: Final = frozenset(
     }
 )
 
+#: These are about one cart, and say which; a shop that names none has only the one.
+ONE_CART_EVENTS: Final = CART_EVENTS - {CHECKOUT_STARTED, ORDER_COMPLETED}
+DEFAULT_CART_ID: Final = "default"
+
 #: Other people's names for the same things, beside casing, which `_key` levels.
 ALIASES: Final = {
     # Segment's first vocabulary (spec/ecommerce/v1)

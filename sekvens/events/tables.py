@@ -57,6 +57,7 @@ class OutboxEntry(Base):
         ForeignKey("events.id"), primary_key=True, autoincrement=False
     )
     contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    committed_at: Mapped[datetime]  #: wall time at which we learned whose event it is
 
 
 class Cart(Base):

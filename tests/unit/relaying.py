@@ -113,7 +113,9 @@ class World:
         with self.database.write() as session:
             session.add_all(events)
             session.flush()
-            session.add_all(OutboxEntry(event_id=e.id, contact_id=contact_id) for e in events)
+            session.add_all(
+                OutboxEntry(event_id=e.id, contact_id=contact_id, committed_at=now) for e in events
+            )
         return [e.message_id for e in events]
 
     def relay(self) -> Relay:

@@ -217,3 +217,11 @@ def test_whatever_bytes_are_posted_they_are_read_or_malformed(body: bytes) -> No
             read()
         except Malformed:
             continue
+
+
+@pytest.mark.parametrize("given", [{}, {"cart_id": None}, {"cart_id": ""}])
+def test_a_shop_that_names_no_cart_has_the_one(given: dict[str, Any]) -> None:
+    parsed = parse(track(event="Product Added", properties={"product_id": "p"} | given))
+
+    assert isinstance(parsed, IncomingEvent)
+    assert parsed.properties["cart_id"] == "default"

@@ -334,3 +334,18 @@ async def test_an_outage_of_the_database_is_told_in_a_sentence_and_loses_nothing
     assert len(world.temporal.all_executions) == 1
     assert {record.action for record in caplog.records} >= {"database_unavailable"}
     assert all(record.exc_info is None for record in caplog.records)
+
+
+def test_an_outage_of_the_relay_makes_no_trigger_too_old(world: World):
+    world.happens("c-maja", "Product Added", cart_id="k1")
+    world.clock.move(timedelta(days=5))
+    world.expand_all()
+
+    assert [e.entry_key for e in world.enrollments()] == ["k1"]
+
+
+def test_old_news_enrolls_nobody_when_it_is_told(world: World):
+    world.happens("c-maja", "Product Added", ago=timedelta(days=5), cart_id="k1")
+    world.expand_all()
+
+    assert world.enrollments() == []

@@ -240,6 +240,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("committed_at", base.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["contact_id"], ["contacts.id"], name=op.f("fk_outbox_contact_id_contacts")
         ),
