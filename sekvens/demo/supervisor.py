@@ -7,11 +7,13 @@ import contextlib
 import json
 import os
 import signal
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -29,6 +31,7 @@ from sekvens.settings import Settings, load_settings
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.25
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,8 @@ class _Supervisor:
                 self._addresses(site)
                 return 0
             finally:
-                _ignore_signals()
+                # Whoever is impatient presses Ctrl-C twice; stopping must still come to its end.
+                _on_signals(signal.SIG_IGN)
                 # Those that use Temporal and SES first, so that they end in good order.
                 processes.stop("shop", "relay", "worker", "api")
                 processes.close()
@@ -143,10 +147,13 @@ class _Supervisor:
         narrator = Narrator(database, shop_now=lambda: shop_time.at(self._clock.now()))
         report = Report(self._console, opened_at=shop_time.at(ready_at), ready_at=ready_at)
         ends_at = time.monotonic() + (self._options.for_seconds or float("inf"))
+        told_to_stop = threading.Event()
+        _on_signals(lambda *_: told_to_stop.set())  # no line is torn from here on
         while time.monotonic() < ends_at:
             processes.check()
             report.tell(narrator)
-            time.sleep(POLL_SECONDS)
+            if told_to_stop.wait(POLL_SECONDS):
+                raise KeyboardInterrupt
         report.tell(narrator)
         return self._judge(site, narrator.tally(), report)
 
@@ -211,16 +218,15 @@ def _short(path: Path) -> Path:
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end it the way Ctrl-C does."""
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    before = [signal.getsignal(number) for number in _SIGNALS]
+    _on_signals(signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)
 
 
-def _ignore_signals() -> None:
-    # Whoever is impatient presses Ctrl-C twice; stopping must still come to its end.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+def _on_signals(handler: Any) -> None:
+    for number in _SIGNALS:
+        signal.signal(number, handler)
