@@ -46,11 +46,8 @@ class Run:
     finished: list[str]
 
 
-#: The signals that have a name of their own; every other event is signalled by its own name.
-DIRECT_SIGNALS = {
-    "Order Completed": names.PURCHASE_SIGNAL,
-    "Unsubscribed": names.UNSUBSCRIBE_SIGNAL,
-}
+#: An event's own signal, where it has one; every other is signalled by the event's name.
+SIGNALS = {event: signal for signal, event in names.DIRECT_SIGNALS.items()}
 
 
 class WorldActivities:
@@ -151,7 +148,7 @@ async def _play(
         else:
             world.happen(event, scenario.start + event.after)
             if event.direct:
-                name = DIRECT_SIGNALS.get(event.name, event.name)
+                name = SIGNALS.get(event.name, event.name)
                 await handle.signal(name, DirectSignal(event_id=f"event-{seq}"))
             await handle.signal(names.EVENTS_SIGNAL, _signal(graph, event, seq))
 
