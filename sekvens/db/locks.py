@@ -6,19 +6,22 @@ replies. Whichever came first, either the sender sees the facts or the reply wai
 """
 
 import fcntl
+import logging
 import os
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from sekvens.errors import LockTimeout
+
+logger = logging.getLogger(__name__)
 
 #: A lock file serves all contacts whose hash falls on it: enough that strangers seldom meet.
 STRIPES = 256
@@ -31,8 +34,8 @@ ADVISORY_CLASS = 0x5EC
 class ContactLocks(Protocol):
     """Mutual exclusion on a contact, between threads, processes and machines."""
 
-    def hold(self, contact_id: str, *, timeout: timedelta) -> AbstractContextManager[None]:
-        """Hold the contact's lock.
+    def hold(self, *contact_ids: str, timeout: timedelta) -> AbstractContextManager[None]:
+        """Hold the contact's lock; of several ids, as after a merge, the locks of all of them.
 
         Raises:
             LockTimeout: it could not be had within `timeout`.
@@ -48,16 +51,21 @@ class FileLocks:
         folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def hold(self, contact_id: str, *, timeout: timedelta) -> Iterator[None]:
-        """Hold the contact's stripe."""
-        stripe = zlib.crc32(contact_id.encode()) % STRIPES
-        # A fresh descriptor each time: flock excludes descriptors, so threads are excluded too.
-        descriptor = os.open(self._folder / f"{stripe:02x}", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _flock(descriptor, contact_id, timeout)
+    def hold(self, *contact_ids: str, timeout: timedelta) -> Iterator[None]:
+        """Hold the contacts' stripes."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        # Two ids may share a stripe, and a holder must not wait for itself. The order is
+        # everybody's, so that no two wait for one another.
+        stripes = {zlib.crc32(contact_id.encode()) % STRIPES for contact_id in contact_ids}
+        with ExitStack() as held:
+            for stripe in sorted(stripes):
+                # A fresh descriptor each time: flock excludes descriptors, so threads too.
+                path = self._folder / f"{stripe:02x}"
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                held.callback(os.close, descriptor)
+                if not _flock(descriptor, deadline):
+                    raise LockTimeout(_timed_out(contact_ids, timeout))
             yield
-        finally:
-            os.close(descriptor)
 
 
 class PostgresLocks:
@@ -67,38 +75,64 @@ class PostgresLocks:
         self._engine = engine
 
     @contextmanager
-    def hold(self, contact_id: str, *, timeout: timedelta) -> Iterator[None]:
-        """Hold the contact's advisory lock on a connection of its own."""
-        key = {"class": ADVISORY_CLASS, "contact": zlib.crc32(contact_id.encode()) - 2**31}
-        milliseconds = max(1, round(timeout.total_seconds() * 1000))
+    def hold(self, *contact_ids: str, timeout: timedelta) -> Iterator[None]:
+        """Hold the contacts' advisory locks on a connection of their own."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        keys = {zlib.crc32(contact_id.encode()) - 2**31 for contact_id in contact_ids}
         autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with autocommit.connect() as connection:
-            connection.execute(text(f"SET lock_timeout = {milliseconds}"))
             try:
-                connection.execute(text("SELECT pg_advisory_lock(:class, :contact)"), key)
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
-                    raise LockTimeout(_timed_out(contact_id, timeout)) from error
-                raise
-            try:
+                for key in sorted(keys):
+                    if not _advisory_lock(connection, key, deadline):
+                        raise LockTimeout(_timed_out(contact_ids, timeout))
                 yield
             finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:class, :contact)"), key)
-                connection.execute(text("RESET lock_timeout"))
+                _hand_back(connection, contact_ids)
 
 
-def _flock(descriptor: int, contact_id: str, timeout: timedelta) -> None:
-    deadline = time.monotonic() + timeout.total_seconds()
+def _advisory_lock(connection: Connection, key: int, deadline: float) -> bool:
+    milliseconds = max(1, round((deadline - time.monotonic()) * 1000))
+    connection.execute(text(f"SET lock_timeout = {milliseconds}"))
+    try:
+        connection.execute(
+            text("SELECT pg_advisory_lock(:class, :contact)"),
+            {"class": ADVISORY_CLASS, "contact": key},
+        )
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
+            return False
+        raise
+    return True
+
+
+def _hand_back(connection: Connection, contact_ids: Sequence[str]) -> None:
+    """Release what the connection holds, and leave it to the pool as it was."""
+    try:
+        connection.execute(text("SELECT pg_advisory_unlock_all()"))
+        # Or the next user of the connection would give up on a row after our time-out.
+        connection.execute(text("RESET lock_timeout"))
+    except DBAPIError:
+        # PostgreSQL released the lock with the connection. What was done under it stands, and an
+        # error from here would hide what became of it.
+        logger.warning(
+            "the connection that held the lock of %s was lost",
+            " and ".join(contact_ids),
+            extra={"action": "lock_lost", "contact_id": contact_ids[0]},
+        )
+
+
+def _flock(descriptor: int, deadline: float) -> bool:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise LockTimeout(_timed_out(contact_id, timeout)) from None
+                return False
             time.sleep(POLL_INTERVAL.total_seconds())
         else:
-            return
+            return True
 
 
-def _timed_out(contact_id: str, timeout: timedelta) -> str:
-    return f"the lock of contact {contact_id} was not free within {timeout.total_seconds():g} s"
+def _timed_out(contact_ids: Sequence[str], timeout: timedelta) -> str:
+    names = " and ".join(contact_ids)
+    return f"the lock of contact {names} was not free within {timeout.total_seconds():g} s"

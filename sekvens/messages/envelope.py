@@ -6,10 +6,12 @@ from sekvens.contacts.aliases import canonical
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
+from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
 from sekvens.messages.context import Facts, gather
+from sekvens.messages.templates import StoredTemplate
 from sekvens.ses.mime import Mail, assemble
 from sekvens.settings import ApiSettings
 from sekvens.shop import Shop
@@ -22,6 +24,7 @@ class Sealed:
     sender: str
     recipient: str
     raw: bytes
+    tags: dict[str, str]
 
 
 class Envelope:
@@ -57,20 +60,56 @@ class Envelope:
                 api=self._api,
                 message_id=message_id,
             )
-        composed = compose(template, facts, shop=self.shop)
-        sender = self.shop.sender
-        mail = Mail(
-            sender_name=sender.name[composed.locale],
-            sender_address=sender.address,
-            reply_to=sender.reply_to,
+        return Sealed(
+            sender=self.shop.sender.address,
             recipient=recipient,
-            subject=composed.subject,
-            text=composed.text,
-            html=composed.html,
-            headers=_headers(facts),
-            message_id=message_id,
+            raw=self._written(order, template, facts, message_id, recipient),
+            tags=_tags(order, message_id),
         )
-        return Sealed(sender=sender.address, recipient=recipient, raw=assemble(mail))
+
+    def _written(
+        self,
+        order: SendInput,
+        template: StoredTemplate,
+        facts: Facts,
+        message_id: str,
+        recipient: str,
+    ) -> bytes:
+        sender = self.shop.sender
+        try:
+            composed = compose(template, facts, shop=self.shop)
+            mail = Mail(
+                sender_name=sender.name.get(composed.locale)
+                or sender.name[self.shop.default_locale],
+                sender_address=sender.address,
+                reply_to=sender.reply_to,
+                recipient=recipient,
+                subject=composed.subject,
+                text=composed.text,
+                html=composed.html,
+                headers=_headers(facts),
+                message_id=message_id,
+            )
+            return assemble(mail)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # A fact or a setting that nobody thought of holds this one e-mail, not the queue. The
+            # error's own text may quote the fact.
+            raise TemplateError(
+                f"{order.flow}/{order.step_id} cannot be made for contact {order.contact_id}: "
+                f"{type(error).__name__}. Look at the contact's facts and the shop's settings, "
+                "then retry or skip the step"
+            ) from error
+
+
+def _tags(order: SendInput, message_id: str) -> dict[str, str]:
+    """Tag the message: its id comes back in SES's events; flow and step go to Gmail's figures."""
+    return {
+        "message_id": message_id,
+        "flow": order.flow,
+        "step": order.step_id,
+        "ses:feedback-id-a": order.flow,
+        "ses:feedback-id-b": order.step_id,
+    }
 
 
 def _headers(facts: Facts) -> dict[str, str]:

@@ -16,7 +16,7 @@ from sekvens.contacts.tables import Consent, ConsentStatus, Contact, Suppression
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
-from sekvens.events.tables import ContactEvent
+from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages.addresses import usable
@@ -66,15 +66,15 @@ class Gate:
         recipient = usable(contact.email) if contact.email else None
         refused = (
             _exited(session, order, published, contact_id)
-            or _forbidden(session, contact_id, recipient, Purpose(order.purpose))
+            or _forbidden(session, order, published, contact_id)
+            or _unreachable(session, published, recipient)
             or self._not_allowed(recipient)
             or _filtered(session, order, published, contact_id)
             or _stale(order)
         )
         if refused is not None:
             return refused
-        if recipient is None:
-            return Refused(reason=SkipReason.NO_ADDRESS)
+        assert recipient is not None  # noqa: S101  or it would be unreachable
         return self._warm_up(session, order, now=now) or Allowed(recipient=recipient)
 
     def _not_allowed(self, recipient: str | None) -> Refused | None:
@@ -116,8 +116,10 @@ def _exited(
         reason = ExitReason(enrollment.exit_reason or ExitReason.CANCELLED)
         return Refused(reason=SkipReason.EXITED, exit=reason)
     rules = published.graph.exit_rules()
-    # What the relay owes this enrollment, and what it has not got to yet: between the two, every
-    # event committed since the enrollment's own trigger.
+    # What the relay owes this enrollment, and what it has not got to yet: between them, every event
+    # committed since the enrollment's own trigger, an older one that was committed late included.
+    known = known_as(session, [contact_id])[contact_id]
+    waiting = select(OutboxEntry.event_id).where(OutboxEntry.contact_id.in_(known))
     owed = select(Delivery.event_id).where(
         Delivery.enrollment_id == order.enrollment_id, Delivery.urgent
     )
@@ -127,9 +129,9 @@ def _exited(
     events = session.execute(
         select(ContactEvent.name, ContactEvent.properties)
         .where(
-            ContactEvent.contact_id.in_(known_as(session, [contact_id])[contact_id]),
+            ContactEvent.contact_id.in_(known),
             ContactEvent.name.in_({rule.pattern.name for rule in rules}),
-            since | ContactEvent.id.in_(owed),
+            since | ContactEvent.id.in_(owed) | ContactEvent.id.in_(waiting),
         )
         .order_by(ContactEvent.id)
     ).all()
@@ -141,18 +143,31 @@ def _exited(
 
 
 def _forbidden(
-    session: Session, contact_id: str, recipient: str | None, purpose: Purpose
+    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
 ) -> Refused | None:
-    """Refuse what consent and suppression forbid."""
-    if purpose is Purpose.MARKETING:
-        consent = session.get(Consent, (contact_id, Purpose.MARKETING.value))
-        if consent is None or consent.status != ConsentStatus.SUBSCRIBED:
-            withdrawn = consent is not None and consent.status == ConsentStatus.UNSUBSCRIBED
-            exit_reason = ExitReason.UNSUBSCRIBED if withdrawn else None
-            return Refused(reason=SkipReason.NO_CONSENT, exit=exit_reason)
-    if recipient is not None and session.get(Suppression, address_hash(recipient)) is not None:
-        return Refused(reason=SkipReason.SUPPRESSED, exit=ExitReason.SUPPRESSED)
-    return None
+    """Refuse marketing to whom has not agreed to it."""
+    if order.purpose == Purpose.TRANSACTIONAL:
+        return None
+    consent = session.get(Consent, (contact_id, Purpose.MARKETING.value))
+    if consent is not None and consent.status == ConsentStatus.SUBSCRIBED:
+        return None
+    withdrawn = consent is not None and consent.status == ConsentStatus.UNSUBSCRIBED
+    # In a flow that also sends order mail, that goes on.
+    ends = withdrawn and published.graph.is_marketing_only()
+    exit_reason = ExitReason.UNSUBSCRIBED if ends else None
+    return Refused(reason=SkipReason.NO_CONSENT, exit=exit_reason)
+
+
+def _unreachable(
+    session: Session, published: PublishedFlow, recipient: str | None
+) -> Refused | None:
+    """Refuse when there is no address to send to, or it must not be mailed."""
+    if recipient is None:
+        return Refused(reason=SkipReason.NO_ADDRESS)
+    if session.get(Suppression, address_hash(recipient)) is None:
+        return None
+    exit_reason = ExitReason.SUPPRESSED if published.graph.is_marketing_only() else None
+    return Refused(reason=SkipReason.SUPPRESSED, exit=exit_reason)
 
 
 def _filtered(

@@ -4,17 +4,42 @@ A row leaves `dispatching` in three ways only: SES took the message, SES certain
 became of it is settled as unknown. Every time here is wall time from one clock.
 """
 
-from datetime import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from sekvens.db.base import new_id
+from sekvens.db.session import Database
 from sekvens.enrollments.position import stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import Message, MessageState
+
+#: How long the database may be away while an attempt has something to record.
+RECORD_PATIENCE = timedelta(seconds=10)
+RECORD_INTERVAL = timedelta(milliseconds=250)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to call SES once for one message; it lapses when somebody claims the row anew."""
+
+    message: Message
+    before: Message
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether an earlier attempt may have arrived."""
+        return self.before.state == MessageState.DISPATCHING
 
 
 def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
@@ -44,40 +69,35 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
     ).scalar_one()
 
 
-def claim(session: Session, message: Message, *, now: datetime, in_doubt: bool) -> bool:
-    """Take the right to call SES for this message; False when another attempt has it.
+def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
+    """Take the right to call SES for a message; None when somebody has changed its row since.
 
-    `in_doubt` claims a message whose last attempt may have arrived, and flags it so.
+    A message that is in dispatch already is claimed again, and flagged: it may have arrived.
     """
-    expected = MessageState.DISPATCHING if in_doubt else MessageState.PENDING
+    in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
         update(Message)
-        .where(
-            Message.id == message.id,
-            Message.state == expected,
-            Message.attempts == message.attempts,
-        )
+        .where(_still_is(message), Message.state == message.state)
         .values(
             state=MessageState.DISPATCHING,
             attempts=message.attempts + 1,
             dispatched_at=now,
             resent_in_doubt=message.resent_in_doubt or in_doubt,
         )
-        .returning(Message.id)
+        .returning(Message)
     ).scalar_one_or_none()
-    return claimed is not None
+    return None if claimed is None else Claim(message=claimed, before=message)
 
 
-def release(session: Session, message_id: str, *, note: str, in_doubt: bool) -> None:
-    """Give the claim back: this attempt certainly reached nobody.
+def release(session: Session, claim: Claim, *, note: str) -> None:
+    """Give a claim back: this attempt certainly reached nobody, so all is as it was before.
 
-    When an earlier attempt may have arrived, the row stays in doubt, as it was before.
+    When an earlier attempt may have arrived, the row is in doubt again, since the same instant.
     """
-    state = MessageState.DISPATCHING if in_doubt else MessageState.PENDING
     session.execute(
         update(Message)
-        .where(Message.id == message_id, Message.state == MessageState.DISPATCHING)
-        .values(state=state, note=note)
+        .where(_still_is(claim.message))
+        .values(state=claim.before.state, dispatched_at=claim.before.dispatched_at, note=note)
     )
 
 
@@ -101,15 +121,39 @@ def accepted(
 
 
 def skipped(
-    session: Session, message_id: str, order: SendInput, reason: SkipReason, note: str | None = None
-) -> None:
-    """Record that the message is not sent, why, and where the enrollment goes on."""
-    session.execute(
+    session: Session,
+    message: Message,
+    order: SendInput,
+    reason: SkipReason,
+    note: str | None = None,
+) -> bool:
+    """Record that the message is not sent, why, and where the enrollment goes on.
+
+    False, and nothing recorded, when somebody has changed its row since: it may be on its way.
+    """
+    ended = session.execute(
         update(Message)
-        .where(Message.id == message_id, Message.state != MessageState.ACCEPTED)
+        .where(_still_is(message))
         .values(state=MessageState.SKIPPED, skip_reason=reason, note=note)
-    )
+        .returning(Message.id)
+    ).scalar_one_or_none()
+    if ended is None:
+        return False
     stand_at(session, order.enrollment_id, order.next_step)
+    return True
+
+
+def record(database: Database, write: Callable[[Session], T]) -> T:
+    """Write down what nobody else knows, patiently: unwritten, it would become a doubt."""
+    deadline = time.monotonic() + RECORD_PATIENCE.total_seconds()
+    while True:
+        try:
+            with database.write() as session:
+                return write(session)
+        except DBAPIError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(RECORD_INTERVAL.total_seconds())
 
 
 def close_enrollment(session: Session, enrollment_id: str) -> None:
@@ -123,3 +167,12 @@ def close_enrollment(session: Session, enrollment_id: str) -> None:
             .where(Message.enrollment_id == enrollment_id, Message.state == state)
             .values(state=MessageState.SKIPPED, skip_reason=reason)
         )
+
+
+def _still_is(message: Message) -> ColumnElement[bool]:
+    """Hold while nobody has claimed or ended the message since it was read: attempts only grow."""
+    return and_(
+        Message.id == message.id,
+        Message.attempts == message.attempts,
+        Message.state.in_((MessageState.PENDING, MessageState.DISPATCHING)),
+    )

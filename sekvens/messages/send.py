@@ -8,8 +8,13 @@ before the grace has passed, and for marketing not at all.
 import logging
 import re
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical
@@ -43,17 +48,19 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages import ledger
 from sekvens.messages.envelope import Envelope, Sealed
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
+from sekvens.messages.ledger import Claim
 from sekvens.messages.tables import Message, MessageState
 from sekvens.send_time.local_time import next_local_time
-from sekvens.ses.client import SesClient
 from sekvens.settings import SendingSettings
 
 logger = logging.getLogger(__name__)
 
-#: A sender waits this long for the contact's lock; ingress waits no longer than 2 s for a sender.
-LOCK_TIMEOUT = timedelta(seconds=10)
 #: From the claim to the signed request: a worker that was frozen for longer sends nothing.
 DISPATCH_DEADLINE = timedelta(seconds=5)
+#: A sender waits this long for the contact's lock: later, the deadline would be too near.
+LOCK_TIMEOUT = timedelta(seconds=4)
+#: Longer than an attempt's deadline and SES's time-outs together.
+OVERTAKEN_FOR = timedelta(seconds=15)
 
 #: How long (wall time) a refusal of SES or of the lock holds a message back before the next look.
 RETRY_AFTER: dict[type[Exception], timedelta] = {
@@ -64,20 +71,25 @@ RETRY_AFTER: dict[type[Exception], timedelta] = {
     NotSent: timedelta(seconds=30),
 }
 
+#: The locks were taken for somebody who has become somebody else: take them again.
+JUST_MERGED = Later(reason="contact_merged", wait=timedelta(seconds=1))
 
-@dataclass(frozen=True, kw_only=True)
-class _Claim:
-    """What one attempt holds: the row, and whether an earlier attempt may have arrived."""
 
-    message: Message
-    in_doubt: bool
+class Ses(Protocol):
+    """What takes the messages: `SesClient`, or `sekvens.ses.testing.FakeSes`."""
+
+    def send(
+        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
+    ) -> str:
+        """Hand over one message, once, and tell SES's id of it; see `SesClient.send`."""
+        ...
 
 
 class Sender:
     """Sends messages. One per process; its `send` is called by many threads at once."""
 
     def __init__(
-        self, *, database: Database, ses: SesClient, clock: Clock, envelope: Envelope,
+        self, *, database: Database, ses: Ses, clock: Clock, envelope: Envelope,
         sending: SendingSettings,
     ) -> None:  # fmt: skip
         self._database = database
@@ -97,26 +109,32 @@ class Sender:
         with self._database.write() as session:
             message = ledger.open_row(session, order, now=self._clock.now())
             published = pinned_flow(session, order.flow, order.flow_version)
-        settled = self._settled(order, message)
+        settled = self._settled(order, published, message)
         if settled is not None:
             return settled
         # A first look without the lock: most refusals need neither the e-mail nor the lock.
         verdict = self._look(order, published)
         if not isinstance(verdict, Allowed):
-            return self._refuse(order, message, verdict)
+            in_doubt = message.state == MessageState.DISPATCHING
+            return self._refuse(order, message, verdict, in_doubt=in_doubt)
         try:
             mail = self._envelope.fill(order, message.id, verdict.recipient)
         except TemplateError as error:
             return self._park(order, error)
         return self._dispatch(order, published, message, mail)
 
-    def _settled(self, order: SendInput, message: Message) -> Outcome | None:
+    def _settled(
+        self, order: SendInput, published: PublishedFlow, message: Message
+    ) -> Outcome | None:
         """Tell the outcome that stands in the ledger, or None if there is something to do."""
         if message.state == MessageState.ACCEPTED:
             return Sent(message_id=message.id, resume_at=self._resume_at(order))
         if message.state == MessageState.SKIPPED:
             reason = SkipReason(message.skip_reason or SkipReason.OPERATOR)
-            return Skipped(reason=reason, resume_at=self._resume_at(order))
+            # Whoever skipped it may have died before it could say that the enrollment ends.
+            verdict = self._look(order, published)
+            exit_reason = verdict.exit if isinstance(verdict, Refused) else None
+            return Skipped(reason=reason, exit=exit_reason, resume_at=self._resume_at(order))
         if message.state == MessageState.DISPATCHING:
             return self._unknown(order, message)
         if order.skip:
@@ -145,35 +163,40 @@ class Sender:
     def _dispatch(
         self, order: SendInput, published: PublishedFlow, message: Message, mail: Sealed
     ) -> Outcome:
-        in_doubt = message.state == MessageState.DISPATCHING
         with self._database.write() as session:
-            claimed = ledger.claim(session, message, now=self._clock.now(), in_doubt=in_doubt)
-            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+            claim = ledger.claim(session, message, now=self._clock.now())
         deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
-        if not claimed:  # another attempt is at it: look again when its fate is known
-            return InDoubt(until=_after(order, self._grace))
-        claim = _Claim(message=message, in_doubt=in_doubt)
-        try:
-            with self._database.locks.hold(contact_id, timeout=LOCK_TIMEOUT):
-                return self._call(order, published, claim, mail=mail, deadline=deadline)
-        except LockTimeout as error:
-            return self._hold_back(order, claim, error)
+        if claim is None:
+            return _overtaken(order)
+        with ExitStack() as held:
+            try:
+                # Also under the id that the row carries: by it the barrier knows whom to wait for.
+                whose = self._whose(order)
+                held.enter_context(self._database.locks.hold(*whose, timeout=LOCK_TIMEOUT))
+                merged = self._whose(order) != whose
+                verdict = JUST_MERGED if merged else self._look(order, published)
+            except LockTimeout as error:
+                return self._hold_back(order, claim, error)
+            except SQLAlchemyError:
+                self._release(claim, note="the database went away")
+                raise
+            return self._call(order, claim, verdict, mail=mail, deadline=deadline)
+
+    def _whose(self, order: SendInput) -> list[str]:
+        """List whose locks a sender holds: the contact's, and its own before it was merged."""
+        with self._database.read() as session:
+            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+        return sorted({order.contact_id, contact_id})
 
     def _call(
-        self,
-        order: SendInput,
-        published: PublishedFlow,
-        claim: _Claim,
-        *,
-        mail: Sealed,
-        deadline: float,
+        self, order: SendInput, claim: Claim, verdict: Verdict, *, mail: Sealed, deadline: float
     ) -> Outcome:
-        """Ask the gate and call SES, under the contact's lock."""
+        """Call SES if the gate has said so, and record what it answered; under the lock."""
         message = claim.message
-        verdict = self._look(order, published)
+        if isinstance(verdict, Later):
+            self._release(claim, note=f"held at the gate: {verdict.reason}")
         if not isinstance(verdict, Allowed):
-            self._release(claim, note="refused at the gate")
-            return self._refuse(order, message, verdict)
+            return self._refuse(order, message, verdict, in_doubt=claim.in_doubt)
         if verdict.recipient != mail.recipient:
             return self._hold_back(order, claim, NotSent("the address has just changed"))
         try:
@@ -181,7 +204,7 @@ class Sender:
                 raw=mail.raw,
                 sender=mail.sender,
                 recipient=mail.recipient,
-                tags=_tags(order, message),
+                tags=mail.tags,
                 deadline=deadline,
             )
         except OutcomeUnknown as error:
@@ -192,27 +215,38 @@ class Sender:
             return self._skip(order, message, SkipReason.REJECTED, note=str(error))
         except NotSent as error:
             return self._hold_back(order, claim, error)
-        with self._database.write() as session:
-            now = self._clock.now()
-            ledger.accepted(session, message.id, order, ses_message_id=ses_message_id, now=now)
+        now = self._clock.now()
+        ledger.record(
+            self._database,
+            lambda session: ledger.accepted(
+                session, message.id, order, ses_message_id=ses_message_id, now=now
+            ),
+        )
         return Sent(message_id=message.id, resume_at=self._resume_at(order))
 
-    def _refuse(self, order: SendInput, message: Message, verdict: Refused | Later) -> Outcome:
+    def _refuse(
+        self, order: SendInput, message: Message, verdict: Refused | Later, *, in_doubt: bool
+    ) -> Outcome:
         if isinstance(verdict, Later):
             return Deferred(until=_after(order, verdict.wait), reason=verdict.reason)
-        skipped = self._skip(order, message, verdict.reason)
-        return replace(skipped, exit=verdict.exit)
+        # What may have arrived is not said to have been refused.
+        reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else verdict.reason
+        outcome = self._skip(order, message, reason)
+        return replace(outcome, exit=verdict.exit) if isinstance(outcome, Skipped) else outcome
 
     def _skip(
         self, order: SendInput, message: Message, reason: SkipReason, note: str | None = None
-    ) -> Skipped:
-        with self._database.write() as session:
-            ledger.skipped(session, message.id, order, reason, note)
+    ) -> Outcome:
+        if not ledger.record(
+            self._database,
+            lambda session: ledger.skipped(session, message, order, reason, note),
+        ):
+            return _overtaken(order)
         extra = _extra(order, "message_skipped", reason=reason.value)
         logger.info("%s/%s skipped: %s", order.flow, order.step_id, reason.value, extra=extra)
         return Skipped(reason=reason, resume_at=self._resume_at(order))
 
-    def _hold_back(self, order: SendInput, claim: _Claim, error: Exception) -> Deferred:
+    def _hold_back(self, order: SendInput, claim: Claim, error: Exception) -> Deferred:
         """Give the claim back, and look again after a while."""
         self._release(claim, note=str(error))
         kind = type(error)
@@ -221,9 +255,8 @@ class Sender:
         wait = RETRY_AFTER.get(kind, RETRY_AFTER[NotSent])
         return Deferred(until=_after(order, wait), reason=_snake(kind.__name__))
 
-    def _release(self, claim: _Claim, *, note: str) -> None:
-        with self._database.write() as session:
-            ledger.release(session, claim.message.id, note=note, in_doubt=claim.in_doubt)
+    def _release(self, claim: Claim, *, note: str) -> None:
+        ledger.record(self._database, lambda session: ledger.release(session, claim, note=note))
 
     def _park(self, order: SendInput, error: TemplateError) -> Parked:
         with self._database.write() as session:
@@ -246,15 +279,9 @@ def _after(order: SendInput, wait: timedelta) -> datetime:
     return order.now + wait * order.shop_speed
 
 
-def _tags(order: SendInput, message: Message) -> dict[str, str]:
-    """Tag the message: its id comes back in SES's events; flow and step go to Gmail's figures."""
-    return {
-        "message_id": message.id,
-        "flow": order.flow,
-        "step": order.step_id,
-        "ses:feedback-id-a": order.flow,
-        "ses:feedback-id-b": order.step_id,
-    }
+def _overtaken(order: SendInput) -> InDoubt:
+    """Leave the message to another attempt that is at it, and look again when that is over."""
+    return InDoubt(until=_after(order, OVERTAKEN_FOR))
 
 
 def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:
