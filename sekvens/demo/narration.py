@@ -6,8 +6,10 @@ It reads only what the services committed, so a line means that it is so.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
@@ -15,7 +17,7 @@ from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.tables import Message, MessageState
 
-_LEFT = {
+_LEFT: dict[str, str] = {
     ExitReason.COMPLETED: "has had all of it",
     ExitReason.CONVERTED: "ordered, and leaves",
     ExitReason.UNSUBSCRIBED: "unsubscribed, and leaves",
@@ -72,25 +74,11 @@ class Narrator:
     def tally(self) -> Tally:
         """Count everything so far."""
         with self._database.read() as session:
-            states = dict(
-                session.execute(select(Enrollment.state, func.count()).group_by(Enrollment.state))
-                .tuples()
-                .all()
+            states = _counts(session, Enrollment.state)
+            left = _counts(
+                session, Enrollment.exit_reason, Enrollment.state == EnrollmentState.ENDED
             )
-            left = dict(
-                session.execute(
-                    select(Enrollment.exit_reason, func.count())
-                    .where(Enrollment.state == EnrollmentState.ENDED)
-                    .group_by(Enrollment.exit_reason)
-                )
-                .tuples()
-                .all()
-            )
-            messages = dict(
-                session.execute(select(Message.state, func.count()).group_by(Message.state))
-                .tuples()
-                .all()
-            )
+            messages = _counts(session, Message.state)
             first = session.scalar(select(func.min(Message.accepted_at)))
         return Tally(
             enrollments=sum(states.values()),
@@ -108,7 +96,7 @@ class Narrator:
                 select(Enrollment, Contact.first_name)
                 .join(Contact, Contact.id == Enrollment.contact_id)
                 .order_by(Enrollment.started_at)
-            ).tuples()
+            )
             found = list(rows)
         news: list[Happening] = []
         for enrollment, first_name in found:
@@ -126,7 +114,7 @@ class Narrator:
                 select(Message, Contact.first_name)
                 .join(Contact, Contact.id == Message.contact_id)
                 .where(Message.state.in_([MessageState.ACCEPTED, MessageState.SKIPPED]))
-            ).tuples()
+            )
             found = [row for row in rows if self._is_new(row[0].id, row[0].state)]
         return [
             Happening(
@@ -149,6 +137,12 @@ class Narrator:
         return True
 
 
+def _counts(session: Session, column: Any, *only: Any) -> dict[str | None, int]:
+    """Count rows by a column's value."""
+    rows = session.execute(select(column, func.count()).where(*only).group_by(column))
+    return dict(rows.all())
+
+
 def _about(enrollment: Enrollment, first_name: str | None, kind: str, at: datetime) -> Happening:
     if kind == "entered":
         text = "enters"
@@ -156,7 +150,7 @@ def _about(enrollment: Enrollment, first_name: str | None, kind: str, at: dateti
         text = f"is parked: {enrollment.parked_reason}"
     else:
         reason = enrollment.exit_reason or "unknown"
-        text = _LEFT.get(reason, f"leaves: {reason}")  # type: ignore[call-overload]
+        text = _LEFT.get(reason, f"leaves: {reason}")
     return Happening(
         at=at,
         first_name=first_name or "somebody",

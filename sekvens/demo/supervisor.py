@@ -145,6 +145,8 @@ class _Supervisor:
             )
         shop_time = settings.shop_time()
         narrator = Narrator(database, shop_now=lambda: shop_time.at(self._clock.now()))
+        if not self._options.fresh:
+            narrator.news()  # what an earlier start told is no news
         report = Report(self._console, opened_at=shop_time.at(ready_at), ready_at=ready_at)
         ends_at = time.monotonic() + (self._options.for_seconds or float("inf"))
         told_to_stop = threading.Event()
