@@ -71,8 +71,8 @@ endif
 flows: $(VENV)/dev.stamp
 	@echo "Flows …"; $(BIN)/python starter.py flows validate
 
-clean: ## Remove the virtual environment, caches and everything the demo wrote.
-	@rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Remove the virtual environment, caches and what demos wrote; your data and secrets stay.
+	@rm -rf $(VENV) var/demo var/demo-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Sekvens needs Python 3.11 or newer, and there is \

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sekvens.clock import FrozenClock
-from sekvens.demo.folder import own_folder, write_environ
+from sekvens.demo.folder import MARKER, NotADemoFolder, own_folder, write_environ
 from sekvens.demo.ports import Ports, reserve_ports
 from sekvens.demo.processes import ROOT, Processes, Service, ServiceStopped
 from sekvens.demo.services import Site
@@ -107,12 +107,43 @@ def test_two_demos_that_start_at_once_share_no_port():
         assert not set(mine) & set(theirs)
 
 
-def test_a_demo_begins_with_an_empty_folder(tmp_path):
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "sekvens.db").touch()
+def test_a_demo_begins_without_what_an_earlier_demo_left(tmp_path):
+    with own_folder(tmp_path / "demo", fresh=True) as folder:
+        (folder / "sekvens.db").touch()
 
     with own_folder(tmp_path / "demo", fresh=True) as folder:
-        assert list(folder.iterdir()) == []
+        assert [file.name for file in folder.iterdir()] == [MARKER]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_folder_that_no_demo_made_is_refused_and_left_as_it_is(tmp_path, fresh):
+    somebodys = tmp_path / "checkout"
+    (somebodys / ".git").mkdir(parents=True)
+    (somebodys / "worker.py").write_text("precious")
+
+    with pytest.raises(NotADemoFolder), own_folder(somebodys, fresh=fresh):
+        pass
+
+    assert (somebodys / "worker.py").read_text() == "precious"
+    assert sorted(file.name for file in somebodys.iterdir()) == [".git", "worker.py"]
+
+
+def test_a_demo_never_empties_what_up_keeps(tmp_path):
+    with own_folder(tmp_path / "up", fresh=False) as folder:
+        (folder / "sekvens.db").touch()
+
+    with pytest.raises(NotADemoFolder), own_folder(tmp_path / "up", fresh=True):
+        pass
+
+    assert (tmp_path / "up" / "sekvens.db").exists()
+
+
+def test_a_link_to_somebodys_folder_is_refused(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "demo").symlink_to(tmp_path / "theirs")
+
+    with pytest.raises(NotADemoFolder), own_folder(tmp_path / "demo", fresh=True):
+        pass
 
 
 def test_a_second_demo_at_the_same_time_has_a_folder_of_its_own(tmp_path):
