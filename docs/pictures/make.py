@@ -1,0 +1,179 @@
+"""Take the pictures of the documentation anew: `.venv/bin/python docs/pictures/make.py`.
+
+A demo of its own runs for them, on free ports, in a folder that is deleted. Nothing is retouched.
+Look at each picture before you commit it, and keep it below `BYTES_MAX`.
+"""  # noqa: INP001  a script beside its pictures, and no package
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import Page, sync_playwright
+
+PICTURES = Path(__file__).resolve().parent
+ROOT = PICTURES.parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+BYTES_MAX = 150_000
+
+#: Slow enough that a purchase in mid-wait is seen as one in a timeline.
+DAY_SECONDS = 3
+DEMO_SECONDS = 110
+STORY_SECONDS_MAX = 90
+
+#: An enrollment with something to tell: e-mails, waits, and an exit in the middle of a long one.
+STORY = """
+    SELECT e.workflow_id FROM enrollments e JOIN contacts c ON c.id = e.contact_id
+    JOIN messages m ON m.enrollment_id = e.id AND m.state = 'accepted'
+    WHERE e.flow = 'welcome' AND e.exit_reason = 'converted' AND c.timezone = 'Europe/Stockholm'
+    GROUP BY e.id
+    HAVING count(*) = 3 AND julianday(e.ended_at) - julianday(max(m.sent_on)) > 1
+    LIMIT 1
+"""
+CONVERTED = 'ExitReason = "converted"'
+UNDER_WAY = """
+    SELECT e.workflow_id FROM enrollments e JOIN contacts c ON c.id = e.contact_id
+    WHERE e.flow = 'welcome' AND e.state = 'active' AND e.step_id = 'until-day-thirteen'
+    AND c.timezone = 'Europe/Stockholm' ORDER BY e.started_at DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A demo that is running."""
+
+    inbox_url: str
+    workflows_url: str
+    database: Path
+
+    def find(self, query: str, *, seconds_max: float) -> str:
+        """Wait for an enrollment that answers a query; tell its workflow id."""
+        deadline = time.monotonic() + seconds_max
+        while time.monotonic() < deadline:
+            with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+                found = connection.execute(query).fetchone()
+            if found:
+                return str(found[0])
+            time.sleep(1)
+        raise SystemExit(f"no enrollment answers within {seconds_max:g} s: {query}")
+
+
+def main() -> int:
+    """Take every picture; the exit code says whether all are small enough."""
+    with running_demo() as demo, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 1300},
+            color_scheme="light",
+            locale="en-GB",
+            timezone_id="UTC",
+        )
+        page = context.new_page()
+        story = demo.find(STORY, seconds_max=STORY_SECONDS_MAX)
+        take_enrollment(page, demo, story)
+        take_list(page, demo)
+        take_details(page, demo, demo.find(UNDER_WAY, seconds_max=20))
+        take_inbox(page, demo)
+        take_email(page, demo)
+        browser.close()
+    large = [path.name for path in PICTURES.glob("*.png") if path.stat().st_size > BYTES_MAX]
+    sys.stdout.write(f"too large: {', '.join(large)}\n" if large else "the pictures are taken\n")
+    return 1 if large else 0
+
+
+def take_enrollment(page: Page, demo: Demo, workflow_id: str) -> None:
+    """An enrollment's timeline, from its first e-mail to the purchase that ends it."""
+    page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
+    page.get_by_text("finish_enrollment").first.wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=PICTURES / "enrollment.png", clip=_content(page, top=56, height=1000))
+
+
+def take_list(page: Page, demo: Demo) -> None:
+    """The workflows that ended because of a purchase, as a filter finds them."""
+    page.set_viewport_size({"width": 1280, "height": 620})
+    page.goto(f"{demo.workflows_url}?query={quote(CONVERTED)}")
+    page.locator("a[href*='welcome%2Fc-']").first.wait_for()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=PICTURES / "enrollments.png", clip=_content(page, top=56, height=564))
+
+
+def take_details(page: Page, demo: Demo, workflow_id: str) -> None:
+    """What an enrollment that is under way says of itself."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
+    page.get_by_role("link", name="User Metadata").or_(
+        page.get_by_role("tab", name="User Metadata")
+    ).first.click()
+    page.get_by_text("Current Details").first.wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=PICTURES / "under-way.png", clip=_content(page, top=56, height=740))
+
+
+def take_inbox(page: Page, demo: Demo) -> None:
+    """The local SES's inbox, newest first."""
+    page.set_viewport_size({"width": 1100, "height": 660})
+    page.goto(demo.inbox_url)
+    page.wait_for_timeout(1000)
+    page.screenshot(path=PICTURES / "inbox.png")
+
+
+def take_email(page: Page, demo: Demo) -> None:
+    """One e-mail, as the inbox shows it."""
+    page.set_viewport_size({"width": 900, "height": 1000})
+    page.goto(f"{demo.inbox_url}/?q=your-cart-misses-you")
+    page.get_by_text("Your basket").first.click()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=PICTURES / "email.png")
+
+
+@contextmanager
+def running_demo() -> Iterator[Demo]:
+    """Run a demo on free ports until its pictures are taken."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, log = Path(folder) / "demo", Path(folder) / "log"
+        command = [
+            *(sys.executable, "starter.py", "demo", "--data", str(data)),
+            *("--day", str(DAY_SECONDS), "--for", str(DEMO_SECONDS)),
+        ]
+        with log.open("w") as written:
+            process = subprocess.Popen(  # noqa: S603  our own command
+                command, cwd=ROOT, stdout=written, stderr=subprocess.STDOUT
+            )
+        try:
+            yield _ready(process, log, data)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _ready(process: subprocess.Popen[bytes], log: Path, data: Path) -> Demo:
+    while process.poll() is None:
+        text = log.read_text(encoding="utf-8")
+        inbox = re.search(r"Inbox +(http://\S+)", text)
+        workflows = re.search(r"Temporal +(http://\S+)", text)
+        if inbox and workflows:
+            return Demo(
+                inbox_url=inbox[1], workflows_url=workflows[1], database=data / "sekvens.db"
+            )
+        time.sleep(0.5)
+    raise SystemExit(f"the demo did not start:\n{log.read_text(encoding='utf-8')}")
+
+
+def _content(page: Page, *, top: float, height: float) -> dict[str, float]:
+    """Leave out Temporal's own navigation on the left."""
+    width = (page.viewport_size or {"width": 1440})["width"]
+    return {"x": 256, "y": top, "width": width - 256, "height": height}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
