@@ -2,10 +2,11 @@
 
 `SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
 `SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. How to reach
-Temporal is not here: it is Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+Temporal stands in Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
 """
 
 import ipaddress
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -20,7 +21,14 @@ from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.shop import Shop
 
+#: Values that the environment gives separated by commas.
+LISTS = frozenset({"write_keys", "allow_list", "warm_up", "locales"})
+
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
+
+
+#: AWS refuses a request signed more than 15 minutes ago; five more for clocks that differ.
+RESEND_SECONDS_MIN = 1200
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,7 +74,8 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     warm_up_from: date | None = None
     #: an unknown outcome is settled after this long without evidence (wall time)
     grace_seconds: int = 1800
-    #: … and a transactional message is sent again after this long
+    #: … and a transactional message is sent again after this long; with Amazon SES no sooner than
+    #: a request of ours could still be accepted (`RESEND_SECONDS_MIN`)
     resend_seconds: int = 7200
 
 
@@ -89,6 +98,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sending: SendingSettings = SendingSettings()
     clock: ClockSettings = ClockSettings()
 
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.clock.day_seconds) and self.clock.day_seconds > 0):
+            raise ValueError(f"clock.day_seconds is {self.clock.day_seconds}, not a length of time")
+        soonest = 0 if is_local(self.ses.endpoint_url) else RESEND_SECONDS_MIN
+        if self.sending.resend_seconds < max(soonest, self.sending.grace_seconds):
+            raise ValueError(
+                f"sending.resend_seconds is {self.sending.resend_seconds}: before "
+                f"{max(soonest, self.sending.grace_seconds)} s (grace_seconds, and with Amazon SES "
+                f"{RESEND_SECONDS_MIN}) a lost request may still arrive, and come twice"
+            )
+
     def shop_time(self) -> ShopTime:
         """Tell how shop time runs.
 
@@ -101,19 +121,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if not is_local(self.ses.endpoint_url):
             raise SettingsError(
                 f"clock.day_seconds is {self.clock.day_seconds:g}, but ses.endpoint_url is "
-                f"{self.ses.endpoint_url or 'Amazon SES'}: days may pass quickly only with a local SES, "
-                "or a year of e-mails would reach real people in minutes. Set day_seconds to 86400."
+                f"{self.ses.endpoint_url or 'Amazon SES'}: days may pass quickly only with a local "
+                "SES, or a year of e-mails would reach real people in minutes. "
+                "Set day_seconds to 86400."
             )
-        if (
-            self.clock.origin is None
-            or self.clock.origin.tzinfo is None
-            or day_lasts <= timedelta(0)
-        ):
+        origin = self.clock.origin
+        if origin is None or origin.tzinfo is None:
             raise SettingsError(
-                "clock.day_seconds other than 86400 needs to be positive, and clock.origin: "
-                "an instant with a zone, such as 2026-11-21T12:00:00Z, the same for every process"
+                "clock.day_seconds other than 86400 needs clock.origin: an instant with a zone, "
+                "such as 2026-11-21T12:00:00Z, the same for every process"
             )
-        return shop_time(day_lasts, self.clock.origin)
+        return shop_time(day_lasts, origin)
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -130,6 +148,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         path = SAMPLE_SHOP
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     try:
@@ -152,6 +172,7 @@ def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
         section, found, key = name.removeprefix("SEKVENS_").lower().partition("__")
         if not name.startswith("SEKVENS_") or not found:
             continue
-        is_list = key in ("write_keys", "allow_list")
-        data.setdefault(section, {})[key] = value.split(",") if is_list else value
+        is_list = key in LISTS
+        values = [item.strip() for item in value.split(",") if item.strip()]
+        data.setdefault(section, {})[key] = values if is_list else value
     return data

@@ -115,7 +115,7 @@ class EnrollmentWorkflow:
                 # The fact first: the gates of the contact's other enrollments must see it, too.
                 summary = f"record {item.event_name}"
                 await self._do(names.RECORD_ACTIVITY, item, None, summary=summary)
-                self._see(item.event_id, (item.event_name,), None)
+                self._see(names.plain(item.event_id), (item.event_name,), None)
             else:
                 self._state = interpreter.operate(self._state, item, self._now())
 

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 def api() -> None:
-    """Serve the HTTP API: events in, links of e-mails, feedback.
+    """Serve the HTTP API: events in, and the links of e-mails.
 
     Example: starter.py api
     """

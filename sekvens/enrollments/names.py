@@ -44,11 +44,15 @@ _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def workflow_id(flow: str, contact_id: str, entry_key: str | None) -> str:
     """Make the deterministic workflow id of an entry: `<flow>/<contact_id>[/<entry_key>]`.
 
-    An entry key comes from outside and may be anything, an address too: one that is not short and
-    plain is replaced by its hash.
+    An entry key comes from outside and may be an address: it goes in as `plain` makes it.
     """
     if entry_key is None:
         return f"{flow}/{contact_id}"
-    if not _SAFE_KEY.fullmatch(entry_key):
-        entry_key = "h-" + hashlib.sha256(entry_key.encode()).hexdigest()[:24]
-    return f"{flow}/{contact_id}/{entry_key}"
+    return f"{flow}/{contact_id}/{plain(entry_key)}"
+
+
+def plain(given: str) -> str:
+    """Give back an id from outside if it is short and plain, else its hash: it may be anything."""
+    if _SAFE_KEY.fullmatch(given):
+        return given
+    return "h-" + hashlib.sha256(given.encode()).hexdigest()[:24]

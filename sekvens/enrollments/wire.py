@@ -39,7 +39,7 @@ class EnrollmentEvent:
     """One event as an enrollment sees it: which of its patterns it fits, none of its content."""
 
     seq: int  #: position in the enrollment's own sequence, from 1; repeats are dropped by it
-    event_id: str  #: the event's `messageId`
+    event_id: str  #: the event's `messageId`, as `names.plain` makes it
     matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
 
 

@@ -13,6 +13,7 @@ from typing import TypedDict
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
+from sekvens.enrollments import names
 from sekvens.enrollments.publish import PublishedFlow, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.temporal import WorkflowStart
@@ -174,7 +175,9 @@ def _pack(
 ) -> Parcel:
     events = tuple(
         EnrollmentEvent(
-            seq=delivery.seq, event_id=delivery.message_id, matched=tuple(delivery.matched)
+            seq=delivery.seq,
+            event_id=names.plain(delivery.message_id),
+            matched=tuple(delivery.matched),
         )
         for delivery in owed
         if delivery.seq > 0

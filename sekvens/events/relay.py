@@ -164,7 +164,7 @@ class Relay:
                 "`starter.py show %s` tells where it stood",
                 parcel.workflow_id,
                 parcel.enrollment_id,
-                parcel.enrollment_id,
+                parcel.workflow_id.split("/")[1],
                 extra=_about(parcel, "enrollment_missing"),
             )
 

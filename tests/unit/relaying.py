@@ -92,6 +92,7 @@ class World:
         *,
         times: int = 1,
         ago: timedelta = timedelta(0),
+        message_id: str = "",
         **properties: Any,
     ) -> list[str]:
         """Commit events with their outbox entries, as ingress does; list their `messageId`s."""
@@ -100,7 +101,7 @@ class World:
         self._events += times
         events = [
             ContactEvent(
-                message_id=f"event-{number}",
+                message_id=message_id or f"event-{number}",
                 type="track",
                 name=name,
                 contact_id=contact_id,

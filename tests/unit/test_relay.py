@@ -349,3 +349,13 @@ def test_old_news_enrolls_nobody_when_it_is_told(world: World):
     world.expand_all()
 
     assert world.enrollments() == []
+
+
+async def test_a_message_id_that_could_be_an_address_reaches_temporal_as_a_hash(world: World):
+    world.happens("c-maja", "Product Added", cart_id="k1")
+    await world.relay_all()
+    world.happens("c-maja", "Order Completed", message_id="maja@example.com")
+    await world.relay_all()
+
+    [execution] = world.temporal.all_executions
+    assert [event.event_id[:2] for event in execution.events_seen()] == ["h-"]
