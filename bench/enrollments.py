@@ -21,8 +21,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from bench.bare import FLOWS_QUEUE, Bare, BareInput
@@ -41,6 +39,7 @@ from bench.harness import (
     show,
     start,
 )
+from bench.history import show_histories
 from sekvens.clock import SystemClock
 from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
@@ -63,18 +62,6 @@ IN_FLIGHT = 32
 #: Contacts in one request.
 BATCH = 25
 STALL_SECONDS = 120.0
-
-#: What a Temporal Cloud bill counts (docs.temporal.io/cloud/actions), as history events.
-_BILLED = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-        EventType.EVENT_TYPE_TIMER_STARTED,
-        EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-        EventType.EVENT_TYPE_MARKER_RECORDED,
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +134,10 @@ async def _measure(plan: Plan, site: Site, database: Database, processes: Proces
         ],
         unit="enrollments",
     )
-    await _show_histories(stage)
+    with database.read() as session:
+        workflow_id = session.scalars(select(Enrollment.workflow_id).limit(1)).one()
+    kinds = {"bare Temporal workflow": "bare/1/0", "Sekvens": workflow_id}
+    await show_histories(client, kinds, mails=mails)
 
 
 def _figure(name: str, runs: list[Run]) -> Figure:
@@ -245,33 +235,6 @@ def _count(database: Database) -> int:
         return session.scalar(ended) or 0
 
 
-async def _show_histories(stage: Stage) -> None:
-    """Count what one enrollment leaves in Temporal, beside the bare workflow and the design."""
-    with stage.database.read() as session:
-        workflow_id = session.scalars(select(Enrollment.workflow_id).limit(1)).one()
-    mails = len(LETTERS)
-    print(f"\nWhat one enrollment of {mails} e-mails leaves in Temporal")
-    print(f"  {'':<26}  events  per e-mail  actions  per e-mail    bytes  per e-mail")
-    for name, ident in (("bare Temporal workflow", "bare/1/0"), ("Sekvens", workflow_id)):
-        history = await stage.client.get_workflow_handle(ident).fetch_history()
-        events = list(history.events)
-        actions = sum(map(_actions, events))
-        size = sum(event.ByteSize() for event in events)
-        print(
-            f"  {name:<26}  {len(events):>6}  {len(events) / mails:>10.1f}  {actions:>7}  "
-            f"{actions / mails:>10.1f}  {size:>7}  {size / mails:>10.0f}"
-        )
-    by_design = f"  {'design: 11N+11, 2N+2':<26}  {11 * mails + 11:>6}  "
-    print(f"{by_design}{(11 * mails + 11) / mails:>10.1f}  {2 * mails + 2:>7}  "
-          f"{(2 * mails + 2) / mails:>10.1f}")  # fmt: skip
-
-
-def _actions(happened: HistoryEvent) -> int:
-    """Count what a bill counts: a retry shows in the attempt of the start that is recorded."""
-    retries = happened.activity_task_started_event_attributes.attempt - 1
-    return int(happened.event_type in _BILLED) + max(0, retries)
-
-
 def _bench_flow() -> Flow:
     steps: list[Any] = []
     for template in LETTERS:
@@ -308,7 +271,7 @@ def _fast_ses(site: Site) -> Service:
 
 
 def _bare_worker(site: Site) -> Service:
-    command = [sys.executable, "-m", "bench.bare", site.temporal_address]
+    command = [sys.executable, "-m", "bench.bare_worker", site.temporal_address]
     port = free_ports(1)[0]
     return Service(name="bare-worker", command=[*command, str(port)], is_ready=listens(port))
 

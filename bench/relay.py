@@ -132,8 +132,7 @@ def _happen(database: Database, name: str, contacts: int) -> None:
             select(ContactEvent.id, ContactEvent.contact_id).where(ContactEvent.name == name)
         )
         entries = [
-            {"event_id": ident, "contact_id": whose, "committed_at": now}
-            for ident, whose in stored
+            {"event_id": ident, "contact_id": whose, "committed_at": now} for ident, whose in stored
         ]
         session.execute(insert(OutboxEntry), entries)
 
