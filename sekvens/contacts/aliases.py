@@ -6,10 +6,17 @@ for facts does it for all of a person's contacts.
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
+
+#: Built once: these are asked several times for each e-mail, and building cost more than asking.
+_ANY_OF_THEM: BindParameter[str] = bindparam("contact_ids", expanding=True)
+_MERGED = select(Contact.id, Contact.merged_into).where(
+    Contact.id.in_(_ANY_OF_THEM), Contact.merged_into.is_not(None)
+)
+_MERGED_INTO = select(Contact.id, Contact.merged_into).where(Contact.merged_into.in_(_ANY_OF_THEM))
 
 
 def canonical(session: Session, contact_ids: Iterable[str]) -> dict[str, str]:
@@ -18,10 +25,8 @@ def canonical(session: Session, contact_ids: Iterable[str]) -> dict[str, str]:
     frontier: Collection[str] = set(found)
     seen = set(found)
     while frontier:
-        query = select(Contact.id, Contact.merged_into).where(
-            Contact.id.in_(frontier), Contact.merged_into.is_not(None)
-        )
-        merged = {old: new for old, new in session.execute(query) if new is not None}
+        rows = session.execute(_MERGED, {"contact_ids": list(frontier)})
+        merged = {old: new for old, new in rows if new is not None}
         found = {contact_id: merged.get(now, now) for contact_id, now in found.items()}
         frontier = set(merged.values()) - seen  # a circle of merges would never end
         seen |= frontier
@@ -33,12 +38,8 @@ def known_as(session: Session, contact_ids: Iterable[str]) -> dict[str, tuple[st
     owner = {contact_id: contact_id for contact_id in contact_ids}
     frontier: Collection[str] = set(owner)
     while frontier:
-        query = select(Contact.id, Contact.merged_into).where(Contact.merged_into.in_(frontier))
-        children = {
-            old: owner[new]
-            for old, new in session.execute(query)
-            if new is not None and old not in owner
-        }
+        rows = session.execute(_MERGED_INTO, {"contact_ids": list(frontier)})
+        children = {old: owner[new] for old, new in rows if new is not None and old not in owner}
         owner.update(children)
         frontier = set(children)
     known: dict[str, list[str]] = {}
