@@ -23,7 +23,7 @@ from sekvens.flows.steps import ExitReason
 from sekvens.messages import send as sending
 from sekvens.messages.tables import MessageState
 from sekvens.ses.client import failure_of
-from tests.unit.ingesting import NOON
+from tests.unit.ingesting import NOON, identify
 from tests.unit.sending import ADDRESS, PostOffice
 
 GRACE = timedelta(seconds=1800)
@@ -222,7 +222,7 @@ def test_an_address_that_changes_while_the_message_is_made_gets_the_next_one(
 
     def fill_and_move(*args: object) -> object:
         mail = fill(*args)  # type: ignore[arg-type]
-        office.shop.post(identify_again("ny@kund.example"))
+        office.shop.post(identify("u", email="ny@kund.example"))
         return mail
 
     office.sender._envelope.fill = fill_and_move  # type: ignore[method-assign, assignment]
@@ -232,12 +232,6 @@ def test_an_address_that_changes_while_the_message_is_made_gets_the_next_one(
     assert held == Deferred(until=NOON + timedelta(seconds=30), reason="not_sent")
     assert isinstance(office.send(), Sent)
     assert [taken.recipient for taken in office.ses.accepted] == ["ny@kund.example"]
-
-
-def identify_again(address: str) -> dict[str, object]:
-    from tests.unit.ingesting import identify
-
-    return identify("u", email=address)
 
 
 def test_a_person_may_skip_what_is_held_back(office: PostOffice) -> None:
