@@ -174,5 +174,8 @@ def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
             continue
         is_list = key in LISTS
         values = [item.strip() for item in value.split(",") if item.strip()]
-        data.setdefault(section, {})[key] = values if is_list else value
+        table = data.setdefault(section, {})
+        if not isinstance(table, dict):
+            raise SettingsError(f"{section} is a table in the settings file, for {name} to set")
+        table[key] = values if is_list else value
     return data

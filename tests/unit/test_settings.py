@@ -1,0 +1,211 @@
+"""Settings: where values come from, and that what cannot be used is refused in a sentence."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sekvens.errors import SettingsError
+from sekvens.flows.shop_time import ShopTime
+from sekvens.settings import SAMPLE_SHOP, SendingSettings, Settings, is_local, load_settings
+
+
+def loaded(**environ: str) -> Settings:
+    given = {f"SEKVENS_{name}": value for name, value in environ.items()}
+    return load_settings({"SEKVENS_SETTINGS": str(SAMPLE_SHOP)} | given)
+
+
+def refusal(**environ: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        loaded(**environ)
+    return str(refused.value)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sekvens.toml"
+
+
+def written(file: Path, text: str) -> dict[str, str]:
+    file.write_text(text, encoding="utf-8")
+    return {"SEKVENS_SETTINGS": str(file)}
+
+
+def test_without_a_file_it_is_the_sample_shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert load_settings({}).shop.name == "Hallgrens Ylle"
+
+
+def test_a_file_in_the_working_folder_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = SAMPLE_SHOP.read_text(encoding="utf-8")
+    written(file, shop.replace('name = "Hallgrens Ylle"', 'name = "En annan"', 1))
+    monkeypatch.chdir(file.parent)
+
+    assert load_settings({}).shop.name == "En annan"
+
+
+def test_nothing_leaves_by_default() -> None:
+    sending = SendingSettings()
+
+    assert (sending.production, sending.allow_list) == (False, ())
+    assert (sending.grace_seconds, sending.resend_seconds) == (1800, 7200)
+
+
+def test_the_environment_overrides_the_file() -> None:
+    settings = loaded(
+        DATABASE__URL="postgresql+psycopg://db/sekvens",
+        API__PORT="9090",
+        SES__CONCURRENCY="5",
+        SENDING__PRODUCTION="true",
+        SENDING__GRACE_SECONDS="60",
+        SENDING__WARM_UP_FROM="2026-11-21",
+    )
+
+    assert settings.database.url == "postgresql+psycopg://db/sekvens"
+    assert (settings.api.port, settings.ses.concurrency) == (9090, 5)
+    assert (settings.sending.production, settings.sending.grace_seconds) == (True, 60)
+    assert settings.sending.warm_up_from == date(2026, 11, 21)
+
+
+@pytest.mark.parametrize(("given", "meant"), [("0", False), ("false", False), ("1", True)])
+def test_a_truth_value_is_not_true_because_it_is_there(given: str, meant: object) -> None:
+    assert loaded(SENDING__PRODUCTION=given).sending.production is meant
+
+
+def test_lists_are_given_with_commas() -> None:
+    settings = loaded(
+        API__WRITE_KEYS="one,two",
+        SENDING__ALLOW_LIST=" me@shop.se , @shop.se,",
+        SENDING__WARM_UP="50,100, 500",
+    )
+
+    assert settings.api.write_keys == ("one", "two")
+    assert settings.sending.allow_list == ("me@shop.se", "@shop.se")
+    assert settings.sending.warm_up == (50, 100, 500)
+
+
+def test_an_empty_list_holds_nothing_rather_than_an_empty_key() -> None:
+    assert loaded(API__WRITE_KEYS="").api.write_keys == ()
+
+
+def test_other_variables_are_none_of_our_business() -> None:
+    settings = load_settings(
+        {"SEKVENS_SETTINGS": str(SAMPLE_SHOP), "SEKVENS_LOG_LEVEL": "DEBUG", "PATH__X": "1"}
+    )
+
+    assert settings == loaded()
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"API__PORT": "http"}, r"int.*\$\.api\.port"),
+        ({"API__PROT": "1"}, "unknown field `prot`"),
+        ({"APi__X": "1"}, "unknown field `x`"),
+        ({"NONSENSE__X": "1"}, "unknown field `nonsense`"),
+        ({"SENDING__WARM_UP": "50,many"}, r"int.*\$\.sending\.warm_up"),
+        ({"SENDING__WARM_UP_FROM": "soon"}, r"\$\.sending\.warm_up_from"),
+        ({"SENDING__PRODUCTION": "perhaps"}, r"bool.*\$\.sending\.production"),
+        ({"CLOCK__DAY_SECONDS": "nan"}, "day_seconds"),
+        ({"CLOCK__DAY_SECONDS": "inf"}, "day_seconds"),
+        ({"CLOCK__DAY_SECONDS": "0"}, "day_seconds"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(environ: dict[str, str], told: str) -> None:
+    refused = refusal(**environ)
+
+    assert re.search(told, refused), refused
+
+
+def test_a_secret_that_is_of_the_wrong_kind_is_not_quoted(file: Path) -> None:
+    shop = SAMPLE_SHOP.read_text(encoding="utf-8")
+    environ = written(file, f'{shop}\n[api]\nport = "hunter2"\n')
+    with pytest.raises(SettingsError) as refused:
+        load_settings(environ)
+
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("shop = [", "is not valid TOML"),
+        ("\ufeffx", "is not valid TOML"),
+        ("", "missing required field `shop`"),
+        ("api = 3", "api is a table in the settings file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(file: Path, text: str, told: str) -> None:
+    environ = written(file, text) | {"SEKVENS_API__PORT": "1"}
+    with pytest.raises(SettingsError, match=told) as refused:
+        load_settings(environ)
+
+    assert str(file) in str(refused.value) or "table" in told
+
+
+@pytest.mark.parametrize("name", ["gone.toml", ""])
+def test_a_file_that_is_not_there_or_is_a_folder_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(SettingsError, match=str(tmp_path)):
+        load_settings({"SEKVENS_SETTINGS": str(path)})
+
+
+LOCAL = ["http://127.0.0.1:9000", "http://localhost:1", "http://[::1]:9", "http://127.9.9.9"]
+REMOTE = [
+    "",
+    "https://email.eu-north-1.amazonaws.com",
+    "https://ses.example:8080",
+    "http://192.168.1.20:9000",
+    "http://10.0.0.1",
+    "http://0.0.0.0:9000",
+    "http://localhost.example",
+    "http://127.0.0.1@ses.example",
+    "127.0.0.1:9000",
+]
+
+
+@pytest.mark.parametrize("url", LOCAL)
+def test_quick_days_run_against_a_local_ses(url: str) -> None:
+    origin = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    settings = loaded(
+        SES__ENDPOINT_URL=url, CLOCK__DAY_SECONDS="2", CLOCK__ORIGIN="2026-11-21T12:00:00Z"
+    )
+
+    assert is_local(url)
+    tomorrow = settings.shop_time().at(origin + timedelta(seconds=2))
+    assert tomorrow == origin + timedelta(days=1)
+
+
+@pytest.mark.parametrize("url", REMOTE)
+def test_quick_days_are_refused_with_any_other_ses(url: str) -> None:
+    settings = loaded(
+        SES__ENDPOINT_URL=url, CLOCK__DAY_SECONDS="2", CLOCK__ORIGIN="2026-11-21T12:00:00Z"
+    )
+
+    with pytest.raises(SettingsError, match=r"day_seconds is 2, but .*Set day_seconds to 86400"):
+        settings.shop_time()
+
+
+@pytest.mark.parametrize("url", [*LOCAL, *REMOTE])
+def test_days_that_last_a_day_need_no_origin(url: str) -> None:
+    assert loaded(SES__ENDPOINT_URL=url).shop_time() == ShopTime()
+
+
+@pytest.mark.parametrize("origin", [{}, {"CLOCK__ORIGIN": "2026-11-21T12:00:00"}])
+def test_quick_days_need_an_origin_with_a_zone(origin: dict[str, str]) -> None:
+    settings = loaded(SES__ENDPOINT_URL=LOCAL[0], CLOCK__DAY_SECONDS="2", **origin)
+
+    with pytest.raises(SettingsError, match=r"clock\.origin: an instant with a zone"):
+        settings.shop_time()
+
+
+def test_a_resend_before_the_first_request_has_died_is_refused() -> None:
+    amazon = {"SES__ENDPOINT_URL": "", "SENDING__GRACE_SECONDS": "60"}
+
+    assert "resend_seconds is 1199" in refusal(SENDING__RESEND_SECONDS="1199", **amazon)
+    assert "resend_seconds is 7200" in refusal(SENDING__GRACE_SECONDS="7201")
+    assert loaded(SENDING__RESEND_SECONDS="1200", **amazon).sending.resend_seconds == 1200
