@@ -20,7 +20,7 @@ export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format lint types imports fast-tests all-tests flows clean
+.PHONY: help demo test check bench bench-smoke format lint types imports fast-tests all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,7 +30,7 @@ demo: $(VENV)/demo.stamp ## Start every service and a sample shop; open the addr
 	@$(BIN)/python starter.py demo --day $(DAY) $(if $(FOR),--for $(FOR)) --api-port $(PORT) \
 		--inbox-port $(INBOX_PORT) --temporal-port $(TEMPORAL_PORT) --ui-port $(UI_PORT)
 
-test: $(VENV)/dev.stamp format lint types imports all-tests flows ## Everything that CI runs.
+test: $(VENV)/dev.stamp format lint types imports all-tests flows bench-smoke ## Everything that CI runs.
 	@echo "All is well."
 
 check: $(VENV)/dev.stamp format lint types imports fast-tests ## The quick part: before each commit.
@@ -39,6 +39,9 @@ bench: $(VENV)/dev.stamp ## Measure, and print the ratios (SHORT=1: a quick look
 	@for bench in $(BENCHES); do \
 		echo "== $$bench"; $(BIN)/python -m bench.$$bench $(if $(SHORT),--short) || exit 1; \
 	done
+
+bench-smoke: $(VENV)/dev.stamp
+	@$(MAKE) --silent bench SHORT=1
 
 format: $(VENV)/dev.stamp
 	@echo "Format …"; $(BIN)/ruff format --check --quiet --exclude '*.md' . || \

@@ -176,7 +176,7 @@ class EnrollmentWorkflow:
     def _show(self) -> None:
         """Say in the Temporal UI what it is at."""
         workflow.set_current_details(interpreter.doing(self._graph, self._state, self._now()))
-        parked = self._state.parked
+        parked = orders.parked_attribute(self._state)
         if parked != workflow.info().typed_search_attributes.get(PARKED_REASON):
             workflow.upsert_search_attributes(
                 [PARKED_REASON.value_set(parked) if parked else PARKED_REASON.value_unset()]

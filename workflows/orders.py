@@ -27,6 +27,9 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows.interpreter import Ask, Finish, SendMessage
     from sekvens.flows.state import State
 
+#: Temporal's visibility on SQL keeps Keywords in columns of 255 characters.
+KEYWORD_LENGTH_MAX = 255
+
 
 def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> State:
     """Start at the first step, or where a continue-as-new left off."""
@@ -112,6 +115,11 @@ def finish_order(
     return FinishInput(
         enrollment_id=pinned.enrollment_id, reason=command.reason, step_id=step_id, now=now
     )
+
+
+def parked_attribute(state: State) -> str | None:
+    """Cut the reason it is parked for to what a Keyword holds; the view has all of it."""
+    return state.parked[:KEYWORD_LENGTH_MAX] if state.parked else None
 
 
 def view_of(

@@ -1,5 +1,6 @@
 """`demo` and `up`: every service on this machine, with or without a shop that is busy."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,27 @@ def _with_ports(command: "Callable[..., None]") -> "Callable[..., None]":
     return command
 
 
+class _Seconds(click.FloatRange):
+    """A length of time that comes to an end."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Refuse what is no number of seconds, `nan` and `inf` among it."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
+
 @click.command()
 @_with_ports
 @click.option(
     "--day",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Seconds(),
     default=2.0,
     show_default=True,
     help="How many seconds a day of the shop lasts.",
@@ -40,7 +57,7 @@ def _with_ports(command: "Callable[..., None]") -> "Callable[..., None]":
 @click.option(
     "--for",
     "for_seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Seconds(),
     help="End after so many seconds; exit code 0 only if e-mails arrived and somebody left early.",
 )
 @click.option(
@@ -48,7 +65,7 @@ def _with_ports(command: "Callable[..., None]") -> "Callable[..., None]":
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("var/demo"),
     show_default=True,
-    help="Where everything is kept; emptied at the start.",
+    help="Where everything is kept; what an earlier demo left there is removed first.",
 )
 def demo(day: float, for_seconds: float | None, data: Path, **ports: int) -> None:
     """Show it all: start every service, open a sample shop, tell what happens until Ctrl-C.

@@ -105,7 +105,7 @@ def make_live(session: Session, name: str, version: int) -> FlowVersion:
 def publish_catalogue(
     session: Session, flows: Iterable[Flow], *, now: datetime, store_templates: StoreTemplates
 ) -> list[FlowVersion]:
-    """Publish every flow of a catalogue, as each service does when it starts.
+    """Publish every flow of a catalogue, as `starter.py flows publish` does before a deploy.
 
     Raises:
         FlowConflict: a version is published already with another content; nothing is published.
