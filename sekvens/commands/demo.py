@@ -36,10 +36,10 @@ class _Seconds(click.FloatRange):
         super().__init__(min=0, min_open=True)
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Refuse what is no number of seconds, `nan` and `inf` among it."""
-        seconds: float = super().convert(value, param, ctx)
+        seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
             self.fail(f"{value} is not a number of seconds", param, ctx)
         return seconds

@@ -103,7 +103,7 @@ class Flow:
         return MARKETING_LATENESS_MAX if self.purpose_of(step) is MARKETING else None
 
 
-def flow(
+def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an argument
     name: str,
     *,
     version: int,

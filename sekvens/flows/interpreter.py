@@ -189,7 +189,7 @@ def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State
 
 
 def operate(state: State, action: str, now: datetime) -> State:
-    """Do what a person on the staff asks: `retry` or `skip` what is parked, `exit` whatever it is."""
+    """Do what a person asks: `retry` or `skip` what is parked, `exit` whatever it is."""
     if action == "exit":
         return state.leave(ExitReason.CANCELLED, now)
     if state.parked is None:

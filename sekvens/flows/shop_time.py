@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ShopTime:
-    """Shop time: at the wall time `origin` it was `begins_at`, and runs `speed` times as fast since.
+    """Shop time: it was `begins_at` at the wall time `origin`, and runs `speed` times as fast.
 
     Without an origin it is wall time; without `begins_at` the two were equal at the origin.
     """

@@ -11,7 +11,7 @@ from sekvens.db.base import Base
 
 
 class MessageState(StrEnum):
-    """Where a message stands. The transitions and their stories are in docs/message-lifecycle.md."""
+    """Where a message stands; docs/message-lifecycle.md tells the transitions."""
 
     PENDING = "pending"  #: claimed; SES certainly does not have it
     DISPATCHING = "dispatching"  #: SES is being called, or was, and nobody heard the answer
@@ -20,7 +20,7 @@ class MessageState(StrEnum):
 
 
 class Message(Base):
-    """One e-mail to one contact: exactly one row per enrollment and step, written before SES is called."""
+    """One e-mail to one contact: one row per enrollment and step, written before SES is called."""
 
     __tablename__ = "messages"
     __table_args__ = (
