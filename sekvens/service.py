@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from sekvens.errors import SekvensError, SettingsError
 
@@ -40,12 +41,8 @@ def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
 
     `SEKVENS_HEALTH_PORT` opens `GET /health` on that port of 127.0.0.1: 200 when ready, 503 before.
     """
-    logging.basicConfig(
-        level=os.environ.get("SEKVENS_LOG_LEVEL", "INFO"),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
     try:
+        _log_to_stderr()
         asyncio.run(_run(Service(name), serve))
     except SettingsError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  the operator reads this line
@@ -74,15 +71,44 @@ async def until_ready(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         delay = min(delay * 2, RETRY_SECONDS_MAX)
 
 
+class _Threads(ThreadPoolExecutor):
+    """The loop's threads; it knows which of them are at work."""
+
+    def __init__(self) -> None:
+        super().__init__(thread_name_prefix="service")
+        self.at_work: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future = super().submit(fn, *args, **kwargs)
+        self.at_work.add(future)
+        future.add_done_callback(self.at_work.discard)
+        return future
+
+
+def _log_to_stderr() -> None:
+    level = os.environ.get("SEKVENS_LOG_LEVEL", "INFO").upper()
+    if level not in logging.getLevelNamesMapping():
+        known = ", ".join(logging.getLevelNamesMapping())
+        raise SettingsError(f"SEKVENS_LOG_LEVEL is {level}; it may be one of {known}")
+    logging.basicConfig(
+        level=level,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+
+
 async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) -> None:
     loop = asyncio.get_running_loop()
+    threads = _Threads()
+    loop.set_default_executor(threads)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop.set)
     health = await _health(service)
     task = asyncio.ensure_future(serve(service))
     stopped = asyncio.ensure_future(service.stop.wait())
     await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    if not service.is_ready and not task.done():
+    was_waiting = not service.is_ready and not task.done()
+    if was_waiting:
         task.cancel()  # it was still waiting for its world
     stopped.cancel()
     try:
@@ -92,6 +118,10 @@ async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) ->
     finally:
         if health is not None:
             health.close()
+    if was_waiting and threads.at_work:
+        # A thread that hangs in a connection cannot be ended, and Python would wait for it.
+        logging.shutdown()
+        os._exit(0)
 
 
 async def _health(service: Service) -> asyncio.Server | None:
@@ -108,4 +138,8 @@ async def _health(service: Service) -> asyncio.Server | None:
         await writer.drain()
         writer.close()
 
-    return await asyncio.start_server(answer, "127.0.0.1", int(port))
+    try:
+        return await asyncio.start_server(answer, "127.0.0.1", int(port))
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "it is no port"
+        raise SettingsError(f"SEKVENS_HEALTH_PORT={port} cannot be used: {reason}") from error
