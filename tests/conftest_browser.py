@@ -22,9 +22,13 @@ _ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
-    """Chromium; without one, tests are skipped, but in CI they fail."""
+    """Chromium; without one, tests are skipped, but in CI they fail.
+
+    One for a module, no longer: while it lives its event loop counts as running, and no test in
+    the same process could run another.
+    """
     from playwright.sync_api import Error, sync_playwright
 
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
