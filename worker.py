@@ -17,6 +17,7 @@ from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
 )
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -29,7 +30,7 @@ from sekvens.enrollments import names
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.plugin import connect
-from sekvens.service import Service, run_service, until_ready
+from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
 from workflows import WORKFLOWS
@@ -74,7 +75,9 @@ async def serve(service: Service) -> None:
             send_rate_max=quota.send_rate_max,
         )
         service.ready(f"the worker is at work on {names.FLOWS_QUEUE} and {names.SES_QUEUE}")
+        watching = asyncio.create_task(watch("Temporal", lambda: _greet(client)))
         await _work(workers, service)
+        watching.cancel()
     database.close()
 
 
@@ -137,6 +140,12 @@ async def register_search_attributes(client: Client) -> None:
                 search_attributes=dict.fromkeys(sorted(missing), keyword),
             )
         )
+
+
+async def _greet(client: Client) -> None:
+    await client.workflow_service.get_system_info(
+        GetSystemInfoRequest(), timeout=timedelta(seconds=5)
+    )
 
 
 async def _work(workers: Sequence[Worker], service: Service) -> None:

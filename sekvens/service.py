@@ -20,6 +20,13 @@ logger = logging.getLogger("sekvens.service")
 T = TypeVar("T")
 
 RETRY_SECONDS_MAX = 15.0
+WATCH_SECONDS = 5.0
+#: Temporal's SDK logs every retry of every call, dozens a second in an outage: we say it in one
+#: sentence ourselves (`watch`, the relay). Whatever else it warns of is shown.
+_SDK_LOG = (
+    "ERROR,temporalio_common=WARN,temporalio_sdk_core=WARN,temporalio_sdk=WARN,"
+    "temporal_sdk_bridge=WARN,temporalio_client=WARN,temporalio_client::retry=OFF"
+)
 
 
 class Service:
@@ -43,6 +50,7 @@ def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
     """
     try:
         _log_to_stderr()
+        _calm_the_sdk()
         asyncio.run(_run(Service(name), serve))
     except SettingsError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  the operator reads this line
@@ -69,6 +77,36 @@ async def until_ready(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
             )
         await asyncio.sleep(delay)
         delay = min(delay * 2, RETRY_SECONDS_MAX)
+
+
+async def watch(what: str, ask: Callable[[], Awaitable[object]]) -> None:
+    """Ask now and then, and say when there is no answer any more, and when there is again."""
+    answers = True
+    while True:
+        try:
+            await ask()
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the outside, we say so
+            if answers:
+                logger.warning(
+                    "%s cannot be reached (%s); nothing is lost, trying again",
+                    what,
+                    type(error).__name__,
+                    extra={"action": "dependency_unreachable", "dependency": what},
+                )
+            answers = False
+        else:
+            if not answers:
+                extra = {"action": "dependency_back", "dependency": what}
+                logger.info("%s is back", what, extra=extra)
+            answers = True
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+def _calm_the_sdk() -> None:
+    from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
+
+    telemetry = TelemetryConfig(logging=LoggingConfig(filter=_SDK_LOG))
+    Runtime.set_default(Runtime(telemetry=telemetry), error_if_already_set=False)
 
 
 class _Threads(ThreadPoolExecutor):
