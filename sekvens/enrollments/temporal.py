@@ -155,7 +155,9 @@ def _details(start: WorkflowStart) -> str:
         f"**{start.flow_version}**\n\n"
         f"* contact `{start.input.contact_id}`\n"
         f"* enrollment `{start.input.enrollment_id}`\n\n"
-        f"`starter.py show {start.input.contact_id}` tells what it has been sent, and why not."
+        f"`starter.py show {start.input.contact_id}` tells what the contact was sent, and why not."
+        f"\n\n`starter.py signal {start.workflow_id} exit` ends it; "
+        "where it is parked, `retry` and `skip` let it go on."
     )
 
 
