@@ -12,7 +12,8 @@ import time
 import urllib.request
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,8 @@ from sekvens.demo.services import Site
 from sekvens.enrollments import names, queries
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import EnrollmentView
-from sekvens.messages.tables import Message
+from sekvens.flows.outcomes import SkipReason
+from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
 
@@ -95,6 +97,11 @@ class Stack:
         """Disarm every fault."""
         _http("DELETE", self._faults_url)
 
+    def faults(self) -> list[dict[str, Any]]:
+        """List the faults that are armed."""
+        armed: list[dict[str, Any]] = json.loads(_http("GET", self._faults_url))
+        return armed
+
     @property
     def _faults_url(self) -> str:
         return f"{self.site.inbox_url}/_local/faults"
@@ -151,15 +158,35 @@ class Stack:
             os.kill(process_ids[name], signal.SIGKILL)
         self.stop(*services)
 
+    def terminate(self, service: str) -> int:
+        """Ask a service to stop, and wait for its exit code."""
+        child = next(each for each in self.processes._children if each.service.name == service)
+        child.process.terminate()
+        return child.process.wait(PATIENCE)
+
+    @contextmanager
+    def frozen(self, service: str) -> Iterator[None]:
+        """Freeze a service for the length of a block: it takes connections and says nothing."""
+        process_id = self.processes.process_ids()[service]
+        os.kill(process_id, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process_id, signal.SIGCONT)
+
     def stop(self, *services: str) -> None:
         """Stop services and wait for them."""
         self.processes.stop(*services)
 
     def start(self, *names_of_services: str) -> None:
         """Start services, and wait until all are ready."""
+        self.start_only(*names_of_services)
+        self.processes.wait_until_ready(timeout_seconds=PATIENCE)
+
+    def start_only(self, *names_of_services: str) -> None:
+        """Start services, and wait for none."""
         for name in names_of_services:
             self.processes.start(_MAKERS[name](self.site))
-        self.processes.wait_until_ready(timeout_seconds=PATIENCE)
 
     def log(self, service: str) -> str:
         """Read a service's log."""
@@ -207,6 +234,28 @@ def logs_on_failure(stack: Stack, request: pytest.FixtureRequest) -> Iterator[No
         for path in sorted((stack.site.data / "logs").glob("*.log")):
             lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
             print(f"--- the end of {path}", *lines, sep="\n")  # noqa: T201  pytest shows it
+
+
+def end_all(stack: Stack, user_ids: Sequence[str]) -> None:
+    """Let everybody order, so that every message that was due has its end in the ledger."""
+    stack.post(*[order(user_id, f"order-{user_id}") for user_id in user_ids])
+    eventually(lambda: stack.has_ended(*user_ids), "all enrollments are over")
+
+
+def judge(stack: Stack, *user_ids: str) -> None:
+    """Compare what SES took with what the ledger says: nothing twice, nothing lost, nothing open.
+
+    Every enrollment must be over, so that every message that was due has its end.
+    """
+    contact_ids = {row.contact_id for row in stack.enrollments(*user_ids)}
+    rows = {row.id: row for row in stack.ledger() if row.contact_id in contact_ids}
+    taken = Counter(mail["tags"]["message_id"] for mail in stack.mails(*user_ids))
+    assert set(taken) <= set(rows), "SES has what the ledger does not know"
+    for message_id, row in rows.items():
+        expected = {MessageState.ACCEPTED: {1}, MessageState.SKIPPED: {0}}[MessageState(row.state)]
+        if row.skip_reason == SkipReason.OUTCOME_UNKNOWN:
+            expected = {0, 1}  # that is what unknown means: marketing is at most once
+        assert taken[message_id] in expected, (row.step_id, row.state, row.skip_reason)
 
 
 def http_post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
