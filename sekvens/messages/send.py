@@ -253,7 +253,8 @@ class Sender:
         if kind is SesPaused:
             _warn("ses_paused", order, error)
         wait = RETRY_AFTER.get(kind, RETRY_AFTER[NotSent])
-        return Deferred(until=_after(order, wait), reason=_snake(kind.__name__))
+        reason = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+        return Deferred(until=_after(order, wait), reason=reason)
 
     def _release(self, claim: Claim, *, note: str) -> None:
         ledger.record(self._database, lambda session: ledger.release(session, claim, note=note))
@@ -296,7 +297,3 @@ def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:
 def _warn(action: str, order: SendInput, error: Exception) -> None:
     extra = _extra(order, action, reason=type(error).__name__)
     logger.warning("%s/%s: %s", order.flow, order.step_id, error, extra=extra)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
