@@ -224,6 +224,28 @@ async def test_a_purchase_that_says_nothing_of_its_order_is_a_purchase_all_the_s
     assert (await asyncio.wait_for(handle.result(), 60))["exit_reason"] == "converted"
 
 
+async def test_a_purchase_signalled_while_an_enrollment_ends_is_a_fact_all_the_same(stack):
+    welcome, _cart = enter_both(stack, "late")
+    handle = (await stack.temporal()).get_workflow_handle(welcome)
+    with stack.database.write() as session:
+        session.connection()  # whoever closes the enrollment waits for this transaction's end
+        await handle.signal("exit")
+        await is_finishing(handle)
+        await handle.signal("purchase", DirectSignal(order_id="till-4", event_id="late-receipt"))
+    result = await asyncio.wait_for(handle.result(), PATIENCE)
+
+    assert result["exit_reason"] == "cancelled"
+    assert facts(stack, "late-receipt") == ["Order Completed"]
+    assert orders_of(stack, "late") == ["till-4"]
+
+
+async def is_finishing(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until the enrollment's end is being written down."""
+    async with asyncio.timeout(PATIENCE):
+        while not (await handle.describe()).raw_description.pending_activities:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 # 8. What operators see
 
 
