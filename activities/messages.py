@@ -1,5 +1,8 @@
 """The send activity: one per e-mail, gate, compose, SES and ledger in one."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from temporalio import activity
 
 from sekvens.enrollments import names
@@ -15,5 +18,12 @@ class MessageActivities:
 
     @activity.defn(name=names.SEND_ACTIVITY)
     def send_message(self, order: SendInput) -> SendResult:
-        """Send the message of one step; what became of it is the result, never an exception."""
+        """Send the message of one step; what became of it is the result, never an exception.
+
+        The order may have waited: for a worker that was down, for the queue's rate, for a database.
+        That time counts, or a reminder that is days late would leave as if it were on time.
+        """
+        info = activity.info()
+        waited = max(info.started_time - info.scheduled_time, timedelta(0))
+        order = replace(order, now=order.now + waited * order.shop_speed)
         return SendResult(outcome=self._sender.send(order))

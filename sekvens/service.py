@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sekvens.errors import SekvensError, SettingsError
+from sekvens.log import SentenceFormatter
 
 logger = logging.getLogger("sekvens.service")
 
@@ -69,7 +70,7 @@ async def until_ready(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         except Exception as error:  # noqa: BLE001  whatever is wrong with the outside, we wait for it
             reason = str(error) if isinstance(error, SekvensError) else type(error).__name__
             logger.warning(
-                "%s cannot be reached (%s); trying again in %.0f s",
+                "%s cannot be reached (%s); trying again in %g s",
                 what,
                 reason,
                 delay,
@@ -128,11 +129,9 @@ def _log_to_stderr() -> None:
     if level not in logging.getLevelNamesMapping():
         known = ", ".join(logging.getLevelNamesMapping())
         raise SettingsError(f"SEKVENS_LOG_LEVEL is {level}; it may be one of {known}")
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(SentenceFormatter())
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) -> None:

@@ -27,9 +27,6 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows.interpreter import Ask, Finish, SendMessage
     from sekvens.flows.state import State
 
-#: Temporal's visibility on SQL keeps Keywords in columns of 255 characters.
-KEYWORD_LENGTH_MAX = 255
-
 
 def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> State:
     """Start at the first step, or where a continue-as-new left off."""
@@ -118,8 +115,8 @@ def finish_order(
 
 
 def parked_attribute(state: State) -> str | None:
-    """Cut the reason it is parked for to what a Keyword holds; the view has all of it."""
-    return state.parked[:KEYWORD_LENGTH_MAX] if state.parked else None
+    """Tell in a word what it is parked for; the view has the sentence."""
+    return state.parked_code if state.parked else None
 
 
 def view_of(

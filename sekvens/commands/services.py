@@ -1,5 +1,7 @@
 """`api`, `relay`, `local-ses`: the long-running processes, beside `worker.py`."""
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -21,6 +23,8 @@ def api() -> None:
     settings = load_settings()
     database = Database(settings.database.url, pool_size=40)
     app = create_app(settings, database, SystemClock())
+    # uvicorn raises the signal that stopped it once more when all is in order: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         app,
         host=settings.api.host,

@@ -158,7 +158,9 @@ def answer(
     if isinstance(step, Split):
         steps = step.otherwise if branch is None else step.cases[branch].steps
         taken = "otherwise" if branch is None else f"branch {branch + 1}"
-        return state.move(graph.enter(steps, step.id), now).note(now, f"{step.id}: {taken}")
+        next_id = graph.enter(steps, step.id)
+        state = state.move(next_id, now, owed_since=state.owed_since)
+        return state.note(now, f"{step.id}: {taken}")
     if instant is None:
         raise ValueError(f"step {step.id} asked for an instant and got none")
     return _wait_until(state, step.id, instant, now)
@@ -183,7 +185,8 @@ def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State
             return replace(state, due_at=outcome.until).note(now, text)
         case Parked():
             text = f"{step_id}: parked, {outcome.reason}"
-            return replace(state, parked=outcome.reason, due_at=None).note(now, text)
+            state = replace(state, parked=outcome.reason, parked_code=outcome.code, due_at=None)
+            return state.note(now, text)
         case _:
             assert_never(outcome)
 
@@ -194,7 +197,7 @@ def operate(state: State, action: str, now: datetime) -> State:
         return state.leave(ExitReason.CANCELLED, now)
     if state.parked is None:
         return state
-    state = replace(state, parked=None, skip=action == "skip", due_at=None)
+    state = replace(state, parked=None, parked_code=None, skip=action == "skip", due_at=None)
     return state.note(now, f"{state.step}: {action} asked for")
 
 
@@ -203,7 +206,7 @@ def doing(graph: Graph, state: State, now: datetime) -> str:
     if state.exit is not None:
         return f"ended: {state.exit}"
     if state.parked is not None:
-        return f"parked at {state.step}: {state.parked}. Signal retry, skip or exit."
+        return f"parked: {state.parked}. Signal retry, skip or exit."
     step = graph.steps.get(state.step or "")
     until = "" if state.due_at is None else f" until {clock_text(state.due_at)} UTC"
     match step:
@@ -230,7 +233,11 @@ def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
     if isinstance(after, Wait) and after.until is not None:
         resume = NextLocalTime(not_before=now + after.duration, local_time=after.until)
     return SendMessage(
-        step=step, due_at=state.entered_at, next_step=following, resume=resume, skip=state.skip
+        step=step,
+        due_at=state.owed_since or state.entered_at,
+        next_step=following,
+        resume=resume,
+        skip=state.skip,
     )
 
 
@@ -249,8 +256,10 @@ def _wait(
         return state, SleepUntil(step_id=step.id, until=state.due_at)
     if isinstance(step, WaitFor):
         state = state.note(now, f"{step.id}: it did not come")
-        return state.move(graph.enter(step.otherwise, step.id), now), None
-    return state.move(graph.following[step.id], now), None
+        next_id = graph.enter(step.otherwise, step.id)
+    else:
+        next_id = graph.following[step.id]
+    return state.move(next_id, now, owed_since=state.due_at), None
 
 
 def _go_on(graph: Graph, state: State, resume_at: datetime | None, now: datetime) -> State:

@@ -69,6 +69,7 @@ class Parked:
     """The message cannot be made (a broken template, a missing fact): a person must look."""
 
     reason: str
+    code: str = "template"  #: the reason in a word
     kind: Literal["parked"] = "parked"
 
 

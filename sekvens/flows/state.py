@@ -35,10 +35,13 @@ class State:
     step: str | None
     entered_at: datetime  #: shop time at which the step was reached
     due_at: datetime | None = None  #: when a wait ends or a send may be tried; None: not known yet
+    #: when the step was due, where that is not `entered_at`: an outage makes them differ
+    owed_since: datetime | None = None
     seq: int = 0  #: the relay's high-water mark
     recorded: tuple[str, ...] = ()  #: event ids of the newest direct signals
     skip: bool = False  #: a person asked to skip the send it is parked at
     parked: str | None = None  #: why it is held until a person looks
+    parked_code: str | None = None  #: the same in a word, to find its like by
     exit: ExitReason | None = None
     journal: tuple[JournalEntry, ...] = ()
     kind: Literal["state"] = "state"
@@ -48,9 +51,13 @@ class State:
         entry = JournalEntry(at=now, text=text)
         return replace(self, journal=(*self.journal, entry)[-JOURNAL_MAX:])
 
-    def move(self, step: str | None, now: datetime) -> "State":
-        """Stand at another step, from now."""
-        return replace(self, step=step, entered_at=now, due_at=None, skip=False)
+    def move(
+        self, step: str | None, now: datetime, *, owed_since: datetime | None = None
+    ) -> "State":
+        """Stand at another step, from now; it may have been due before."""
+        return replace(
+            self, step=step, entered_at=now, due_at=None, owed_since=owed_since, skip=False
+        )
 
     def leave(self, reason: ExitReason, now: datetime) -> "State":
         """End, with the first reason that was given."""

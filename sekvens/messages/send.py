@@ -24,13 +24,11 @@ from sekvens.enrollments.position import park
 from sekvens.enrollments.publish import PublishedFlow, pinned_flow
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import (
-    DispatchTooLate,
     LockTimeout,
     NotSent,
     OutcomeUnknown,
     SesPaused,
     SesRejected,
-    SesThrottled,
     TemplateError,
 )
 from sekvens.flows.codec import from_json
@@ -49,6 +47,7 @@ from sekvens.messages import ledger
 from sekvens.messages.envelope import Envelope, Sealed
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
 from sekvens.messages.ledger import Claim
+from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import SendingSettings
@@ -61,15 +60,6 @@ DISPATCH_DEADLINE = timedelta(seconds=5)
 LOCK_TIMEOUT = timedelta(seconds=4)
 #: Longer than an attempt's deadline and SES's time-outs together.
 OVERTAKEN_FOR = timedelta(seconds=15)
-
-#: How long (wall time) a refusal of SES or of the lock holds a message back before the next look.
-RETRY_AFTER: dict[type[Exception], timedelta] = {
-    SesThrottled: timedelta(seconds=10),
-    SesPaused: timedelta(minutes=10),
-    LockTimeout: timedelta(seconds=5),
-    DispatchTooLate: timedelta(seconds=1),
-    NotSent: timedelta(seconds=30),
-}
 
 #: The locks were taken for somebody who has become somebody else: take them again.
 JUST_MERGED = Later(reason="contact_merged", wait=timedelta(seconds=1))
@@ -252,7 +242,7 @@ class Sender:
         kind = type(error)
         if kind is SesPaused:
             _warn("ses_paused", order, error)
-        wait = RETRY_AFTER.get(kind, RETRY_AFTER[NotSent])
+        wait = retry_after(error, attempts=claim.message.attempts)
         reason = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
         return Deferred(until=_after(order, wait), reason=reason)
 

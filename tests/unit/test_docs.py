@@ -23,8 +23,9 @@ from sekvens.flows.steps import ExitReason
 from sekvens.flows.survey import sends
 from sekvens.flows.validate import Known, validate
 from sekvens.messages.blocks import BLOCKS
+from sekvens.messages.patience import FIRST_WAIT
 from sekvens.messages.samples import sample_facts
-from sekvens.messages.send import JUST_MERGED, RETRY_AFTER
+from sekvens.messages.send import JUST_MERGED
 from sekvens.messages.source import Source
 from sekvens.messages.tables import MessageState
 from sekvens.messages.variables import variables
@@ -253,7 +254,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
 
 def test_every_way_a_message_can_end_or_wait_is_explained():
     page = "docs/message-lifecycle.md"
-    snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in RETRY_AFTER}
+    snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in FIRST_WAIT}
 
     assert first_column(page, "## Why a message was skipped") == {*SkipReason}
     assert first_column(page, "## Why a message waits") == snake | {JUST_MERGED.reason, "warm_up"}

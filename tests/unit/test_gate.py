@@ -204,8 +204,8 @@ def test_a_contact_who_no_longer_meets_the_entry_conditions_is_skipped(office: P
 
 
 def test_a_message_later_than_its_step_allows_is_stale(office: PostOffice) -> None:
-    on_time = verdict(office, lateness_seconds_max=3600, due_at=NOON - HOUR)
-    too_late = verdict(office, lateness_seconds_max=3599, due_at=NOON - HOUR)
+    on_time = verdict(office, lateness_seconds_max=3600 - 60, due_at=NOON - HOUR)
+    too_late = verdict(office, lateness_seconds_max=3600 - 61, due_at=NOON - HOUR)
 
     assert on_time == Allowed(recipient=ADDRESS)
     assert too_late == Refused(reason=SkipReason.STALE)

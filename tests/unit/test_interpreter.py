@@ -178,3 +178,31 @@ def test_a_retry_of_what_is_not_parked_changes_nothing():
 
     assert interpreter.operate(state, "retry", START) == state
     assert interpreter.operate(state, "skip", START) == state
+
+
+def test_a_send_was_due_when_its_wait_was_over_however_late_the_worker_wakes():
+    graph = GRAPHS[1]
+    state = interpreter.start(graph, START)
+    late = START + timedelta(days=3)
+
+    state, _ = interpreter.decide(graph, state, START)
+    state, command = interpreter.decide(graph, state, late)
+
+    assert isinstance(command, SendMessage)
+    assert command.due_at == START + timedelta(hours=4)
+    assert state.entered_at == late
+
+
+def test_a_send_behind_a_split_is_due_when_the_wait_before_it_was_over():
+    graph = GRAPHS[1]
+    due = START + timedelta(days=2)
+    state = interpreter.start(graph, START).move("looked-again", START)
+    late = due + timedelta(days=5)
+
+    state, _ = interpreter.decide(graph, state, START)
+    state, _ = interpreter.decide(graph, state, late)
+    state = interpreter.answer(graph, state, 0, None, now=late)
+    _, command = interpreter.decide(graph, state, late)
+
+    assert isinstance(command, SendMessage)
+    assert (command.step.id, command.due_at) == ("a-small-nudge", due)

@@ -118,8 +118,8 @@ def test_one_who_is_overtaken_looks_again_soon(office: PostOffice) -> None:
     ("error", "reason", "wait"),
     [
         (SesThrottled("too fast"), "ses_throttled", timedelta(seconds=10)),
-        (SesPaused("paused"), "ses_paused", timedelta(minutes=10)),
-        (NotSent("unreachable"), "not_sent", timedelta(seconds=30)),
+        (SesPaused("paused"), "ses_paused", timedelta(minutes=1)),
+        (NotSent("unreachable"), "not_sent", timedelta(seconds=15)),
         (DispatchTooLate(), "dispatch_too_late", timedelta(seconds=1)),
     ],
 )
@@ -229,7 +229,7 @@ def test_an_address_that_changes_while_the_message_is_made_gets_the_next_one(
     held = office.send()
     office.sender._envelope.fill = fill  # type: ignore[method-assign]
 
-    assert held == Deferred(until=NOON + timedelta(seconds=30), reason="not_sent")
+    assert held == Deferred(until=NOON + timedelta(seconds=15), reason="not_sent")
     assert isinstance(office.send(), Sent)
     assert [taken.recipient for taken in office.ses.accepted] == ["ny@kund.example"]
 

@@ -140,8 +140,8 @@ def test_what_cannot_be_reached_is_said_in_a_sentence() -> None:
         assert process.stderr is not None
         line = process.stderr.readline()
 
-    expected = "SES cannot be reached (SES cannot be reached); trying again in 0 s"
-    assert line.endswith(f" WARNING sekvens.service {expected}\n")
+    expected = "SES cannot be reached (SES cannot be reached); trying again in 0.5 s"
+    assert f" WARNING sekvens.service {expected}  action=dependency_unreachable" in line
 
 
 @pytest.mark.parametrize(
