@@ -1,7 +1,8 @@
 """The activities: what Temporal calls, on real rows; each may be run twice."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import func, select, update
@@ -20,7 +21,7 @@ from sekvens.events.tables import ContactEvent, Order, OutboxEntry
 from sekvens.flows.codec import to_json
 from sekvens.flows.definition import happened, trait_is
 from sekvens.flows.interpreter import NextLocalTime, Question, WhichBranch
-from sekvens.flows.outcomes import Parked, Sent
+from sekvens.flows.outcomes import Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify
@@ -198,3 +199,15 @@ def test_results_hold_no_address_name_or_order(office: PostOffice) -> None:
     )
     assert "@" not in told
     assert "majabritt" not in told.casefold()
+
+
+def test_an_order_that_waited_for_a_dead_worker_is_late(office: PostOffice) -> None:
+    waiting = ActivityEnvironment()
+    began = waiting.info.scheduled_time
+    waiting.info = replace(waiting.info, started_time=began + timedelta(hours=13))
+    order = replace(office.order(), due_at=NOON, lateness_seconds_max=12 * 3600.0)
+
+    result = waiting.run(MessageActivities(office.sender).send_message, order)
+
+    assert result.outcome == Skipped(reason=SkipReason.STALE, resume_at=ANY)
+    assert office.ses.accepted == []
