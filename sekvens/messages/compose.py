@@ -3,7 +3,7 @@
 Both parts come from one source, so they cannot say different things. An e-mail is whole or it is
 not made: whatever is missing raises, and nothing unresolved ever reaches a reader.
 
-To look at an e-mail while writing it: `starter.py preview welcome/hello --locale sv`.
+To look at an e-mail while writing it: `starter.py preview welcome/hello --locale sv`
 (add `--html FILE` for the HTML part). In code:
 
     template = stored(read_sources("welcome/hello"))
