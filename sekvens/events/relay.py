@@ -8,6 +8,7 @@ relays may run; they share the work through the database.
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -212,7 +213,7 @@ async def _pause(event: asyncio.Event, duration: timedelta) -> None:
 
 
 def _complain(error: Exception) -> None:
-    """Say in one sentence that a service is down; a bug keeps its traceback."""
+    """Say in one sentence that a service is down; of a bug, say where it happened."""
     if isinstance(error, NotDelivered):
         logger.warning("%s", error, extra={"action": "temporal_unavailable"})
     elif isinstance(error, OperationalError | InterfaceError | PoolTimeout):
@@ -222,7 +223,16 @@ def _complain(error: Exception) -> None:
             extra={"action": "database_unavailable"},
         )
     else:
-        logger.error("the relay met a bug", exc_info=error, extra={"action": "relay_failed"})
+        logger.error("the relay met a bug: %s", _where(error), extra={"action": "relay_failed"})
+
+
+def _where(error: BaseException) -> str:
+    """Tell the kind of an error and its place, but not its text: that may quote an event."""
+    inner: list[BaseException | None] = [error.__cause__ or error.__context__]
+    if isinstance(error, BaseExceptionGroup):
+        inner += error.exceptions
+    place = f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+    return place + "".join(f"from {_where(one)}" for one in inner if one is not None)
 
 
 def _about(parcel: Parcel, action: str) -> dict[str, str]:

@@ -314,6 +314,33 @@ class AbsentDatabase(Database):
             yield session
 
 
+class BrokenDatabase(Database):
+    """A database that fails on every question, with words that quote what was asked about."""
+
+    address = "elsa@example.com"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        raise ValueError(self.address) from KeyError(self.address)
+        yield
+
+
+async def test_a_bug_is_logged_with_its_place_and_without_what_it_quotes(
+    tmp_path: Path, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+):
+    database = BrokenDatabase(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    metadata.create_all(database.engine)
+    stop = asyncio.Event()
+    relaying = asyncio.create_task(World(database, clock, cart_flow()).relay().run(stop))
+    await until(lambda: "the relay met a bug" in caplog.text)
+    stop.set()
+    await relaying
+    database.close()
+
+    assert all(word in caplog.text for word in ("ValueError", "KeyError", "in _lease"))
+    assert database.address not in caplog.text
+
+
 async def test_an_outage_of_the_database_is_told_in_a_sentence_and_loses_nothing(
     tmp_path: Path, clock: FrozenClock, caplog: pytest.LogCaptureFixture
 ):
