@@ -1,5 +1,7 @@
 """Health, the API's description and page, and the sample shop's pictures."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -21,6 +23,16 @@ async def test_health_says_whether_the_database_answers(
 
     assert (well.status_code, well.json()) == (200, {"status": "ok"})
     assert (ill.status_code, ill.json()["code"]) == (503, "unavailable")
+
+
+async def test_health_does_not_call_an_empty_database_well(tmp_path: Path) -> None:
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+
+    async with served(empty) as client:
+        reply = await client.get("/health")
+    empty.close()
+
+    assert (reply.status_code, reply.json()["code"]) == (503, "unavailable")
 
 
 async def test_every_route_of_ingress_is_described_with_its_body_key_and_errors(
