@@ -8,13 +8,15 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Suppression, SuppressionReason, address_hash
+from sekvens.messages.addresses import usable
 
 
 def suppress(
     session: Session, address: str, *, reason: SuppressionReason, at: datetime, source: str
 ) -> bool:
-    """Suppress an address; False if it was suppressed already."""
-    key = address_hash(address)
+    """Suppress an address, however it was spelt; False if it was suppressed already."""
+    # In the form that the gate asks for: a domain of a contact's address stands there in punycode.
+    key = address_hash(usable(address) or address)
     if session.get(Suppression, key) is not None:
         return False
     session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))

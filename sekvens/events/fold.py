@@ -87,8 +87,10 @@ def _fold_consents(session: Session, facts: Sequence[Fact]) -> None:
 
 
 def _suppress(session: Session, fact: Fact, contact: Contact) -> None:
-    address = fact.properties.get("email") or contact.email
-    if not isinstance(address, str):
+    posted = fact.properties.get("email")
+    # A value that is no address must not leave the contact mailed.
+    address = posted if isinstance(posted, str) and posted.strip() else contact.email
+    if address is None:
         return
     reason = str(fact.properties.get("reason"))
     known = reason in list(SuppressionReason)

@@ -50,6 +50,35 @@ def test_a_suppressed_contacts_address_is_kept_by_hash(shop: Shop) -> None:
     assert suppression.reason == "complaint"
 
 
+def test_an_address_is_suppressed_however_its_domain_was_spelt(shop: Shop) -> None:
+    shop.post(identify(email="Elsa@bücher.example"))
+    shop.post(track("Contact Suppressed", email="Elsa@BÜCHER.example"))
+
+    contact = shop.contact()
+    assert contact is not None
+    assert contact.email is not None
+    with shop.database.read() as session:
+        assert session.get(Suppression, address_hash(contact.email)) is not None
+
+
+@pytest.mark.parametrize("posted", [7, {"a": 1}, ["a@example.com"], True, " ", None])
+def test_a_suppression_without_a_usable_address_is_of_the_contacts_own(
+    shop: Shop, posted: object
+) -> None:
+    shop.post(identify(email="a@example.com"), track("Contact Suppressed", email=posted))
+
+    with shop.database.read() as session:
+        assert session.get(Suppression, address_hash("a@example.com")) is not None
+
+
+def test_a_name_keeps_nothing_that_a_mail_header_may_not_hold(shop: Shop) -> None:
+    shop.post(identify(firstName="El\x1b\u202esa\r\nBcc: x", lastName="\x07"))
+
+    contact = shop.contact()
+    assert contact is not None
+    assert (contact.first_name, contact.last_name) == ("Elsa Bcc: x", None)
+
+
 def test_traits_are_each_as_new_as_their_newest_word(shop: Shop) -> None:
     shop.post(identify(ago=1, firstName="Astrid", locale="sv_se", shoe_size=38))
     shop.post(identify(ago=9, firstName="A.", email="a@example.com", timezone="Asia/Tokyo"))
