@@ -11,6 +11,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
 
+from sekvens.errors import SettingsError
+
 
 def sekvens_plugin(
     *, workflows: Sequence[type] = (), activities: Sequence[Callable[..., Any]] = ()
@@ -25,7 +27,16 @@ def sekvens_plugin(
 
 
 async def connect(plugin: SimplePlugin | None = None) -> Client:
-    """Connect as Temporal's environment configuration says (`temporal.toml`, `TEMPORAL_*`)."""
-    config = ClientConfig.load_client_connect_config()
+    """Connect as Temporal's environment configuration says (`temporal.toml`, `TEMPORAL_*`).
+
+    Raises:
+        SettingsError: that configuration cannot be used; waiting would not mend it.
+    """
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except RuntimeError as error:  # the SDK's ConfigError is not exported
+        raise SettingsError(
+            f"Temporal's own configuration (TEMPORAL_*, temporal.toml) cannot be used: {error}"
+        ) from error
     config.setdefault("target_host", "127.0.0.1:7233")
     return await Client.connect(**config, plugins=[plugin or sekvens_plugin()])

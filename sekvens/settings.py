@@ -8,12 +8,14 @@ Temporal stands in Temporal's own environment configuration (`temporal.toml`, `T
 import ipaddress
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -30,6 +32,14 @@ SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 #: AWS refuses a request signed more than 15 minutes ago; five more for clocks that differ.
 RESEND_SECONDS_MIN = 1200
 
+#: The two databases that Sekvens runs on, each by the driver that is installed.
+_DATABASE_URL = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:).+|postgresql\+psycopg://.+")
+
+#: 0: any free port.
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+AtLeastZero = Annotated[int, msgspec.Meta(ge=0)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the facts are kept."""
@@ -37,12 +47,16 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     #: SQLAlchemy URL: `sqlite:///file` or `postgresql+psycopg://…`
     url: str = "sqlite:///var/sekvens.db"
 
+    def __post_init__(self) -> None:
+        if not _DATABASE_URL.fullmatch(self.url):  # not quoted: there may be a password in it
+            raise ValueError("database.url must be sqlite:///a-file or postgresql+psycopg://…")
+
 
 class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The HTTP API that the shop's backend posts to."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     #: how the outside reaches it: the base of unsubscribe links
     public_url: str = "http://127.0.0.1:8080"
     #: write keys, as in Segment; better given by SEKVENS_API__WRITE_KEYS (comma-separated)
@@ -59,7 +73,15 @@ class SesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     region: str = "eu-north-1"
     configuration_set: str = ""
     #: threads that send at once in one worker
-    concurrency: int = 20
+    concurrency: AtLeastOne = 20
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.endpoint_url)
+        if self.endpoint_url and not (url.scheme in ("http", "https") and url.hostname):
+            raise ValueError(
+                f"ses.endpoint_url is {self.endpoint_url!r}: it must begin with https:// (or "
+                "http://), or be empty for Amazon's own"
+            )
 
 
 class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,10 +92,10 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     #: addresses (`me@shop.se`) and domains (`@shop.se`)
     allow_list: tuple[str, ...] = ()
     #: a new identity's daily limits, by day since `warm_up_from`; after the last, no limit
-    warm_up: tuple[int, ...] = ()
+    warm_up: tuple[AtLeastZero, ...] = ()
     warm_up_from: date | None = None
     #: an unknown outcome is settled after this long without evidence (wall time)
-    grace_seconds: int = 1800
+    grace_seconds: AtLeastZero = 1800
     #: … and a transactional message is sent again after this long; with Amazon SES no sooner than
     #: a request of ours could still be accepted (`RESEND_SECONDS_MIN`)
     resend_seconds: int = 7200
@@ -101,6 +123,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def __post_init__(self) -> None:
         if not (math.isfinite(self.clock.day_seconds) and self.clock.day_seconds > 0):
             raise ValueError(f"clock.day_seconds is {self.clock.day_seconds}, not a length of time")
+        if not is_timezone(self.shop.timezone):
+            raise ValueError(
+                f"shop.timezone is {self.shop.timezone!r}: it must be a name like Europe/Stockholm"
+            )
+        if self.sending.warm_up and self.sending.warm_up_from is None:
+            raise ValueError(
+                "sending.warm_up holds nothing back without sending.warm_up_from, its first day: "
+                "set both or neither"
+            )
         soonest = 0 if is_local(self.ses.endpoint_url) else RESEND_SECONDS_MIN
         if self.sending.resend_seconds < max(soonest, self.sending.grace_seconds):
             raise ValueError(
@@ -165,6 +196,15 @@ def is_local(endpoint_url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_timezone(name: str) -> bool:
+    """Tell whether there is a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return bool(name)
 
 
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekvens.commands.resources import find_contact, open_database
-from sekvens.commands.tables import make_console, make_table, minute
+from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def _who(console: "Console", session: "Session", contact: "Contact") -> None:
     agreed = ", ".join(f"{consent.purpose}: {consent.status}" for consent in consents)
     suppressed = contact.email and session.get(Suppression, address_hash(contact.email))
     name = " ".join(filter(None, (contact.first_name, contact.last_name)))
-    console.print(f"{contact.id}  {name}  {contact.email or 'no address'}", markup=False)
+    console.print(f"{contact.id}  {printable(name)}  {contact.email or 'no address'}", markup=False)
     console.print(f"consent: {agreed or 'never asked'}")
     if suppressed:
         console.print(f"suppressed: {suppressed.reason}", style="red")
@@ -84,5 +84,5 @@ def _events(console: "Console", session: "Session", contact_id: str) -> None:
 
     table = make_table("happened", "event", title="Last events")
     for row in reversed(recent_events_of(session, contact_id)):
-        table.add_row(minute(row.occurred_at), escape(row.name))
+        table.add_row(minute(row.occurred_at), escape(printable(row.name)))
     console.print(table)

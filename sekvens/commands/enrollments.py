@@ -1,11 +1,17 @@
 """`enroll` and `signal`: what a person may do to one contact's passage through a flow."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import click
 
 from sekvens.commands.resources import find_contact, open_database
 from sekvens.errors import SekvensError
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from sekvens.enrollments.wire import DirectSignal
 
 #: See `_signal`.
 SETTLE_SECONDS = 0.1
@@ -13,6 +19,10 @@ SETTLE_SECONDS = 0.1
 
 class NothingToSignal(SekvensError):
     """No enrollment of this contact is under way."""
+
+
+class NoSuchSignal(SekvensError):
+    """No enrollment listens for a signal of this name."""
 
 
 class NotTaken(SekvensError):
@@ -70,17 +80,32 @@ def enroll(flow: str, contact: str, entry_key: str | None) -> None:
 def signal(target: str, name: str, event_id: str | None, order_id: str | None) -> None:
     """Signal enrollments directly, as a backend with a Temporal client may.
 
-    NAME is `purchase`, `unsubscribe` or any event's name; or `retry`, `skip`, `exit`, a person's
-    word on an enrollment that is parked or should end. A contact's enrollments all get it.
+    NAME is `purchase`, `unsubscribe` or the name of an event that docs/reference/events.md lists;
+    or `retry`, `skip`, `exit`, a person's word on an enrollment that is parked or should end. A
+    contact's enrollments all get it.
 
     Example: starter.py signal customer-42 purchase --order-id 1001
     """
+    _check_name(name)
     workflow_ids = [target] if "/" in target else _workflows_under_way(target)
     if not workflow_ids:
         raise NothingToSignal(f"no enrollment of {target!r} is under way: nothing to signal")
     asyncio.run(_signal(workflow_ids, name, event_id=event_id, order_id=order_id))
     for workflow_id in workflow_ids:
         click.echo(f"{workflow_id} got {name}")
+
+
+def _check_name(name: str) -> None:
+    """Refuse a slip of the pen: any name would be recorded as a fact, and stay one."""
+    from sekvens.enrollments import names
+    from sekvens.events.schema import KNOWN_EVENTS, canonical
+
+    words = (*names.DIRECT_SIGNALS, names.RETRY_SIGNAL, names.SKIP_SIGNAL, names.EXIT_SIGNAL)
+    if name not in words and canonical(name) not in KNOWN_EVENTS:
+        raise NoSuchSignal(
+            f"there is no signal {name!r}: give {', '.join(words)}, or an event that "
+            "docs/reference/events.md lists, such as 'Order Completed'"
+        )
 
 
 def _workflows_under_way(contact: str) -> list[str]:
@@ -95,21 +120,26 @@ def _workflows_under_way(contact: str) -> list[str]:
 async def _signal(
     workflow_ids: list[str], name: str, *, event_id: str | None, order_id: str | None
 ) -> None:
-    from temporalio.service import RPCError, RPCStatusCode
-
     from sekvens.enrollments.wire import DirectSignal
     from sekvens.plugin import connect
 
     client = await connect()
-    for workflow_id in workflow_ids:
-        try:
-            await client.get_workflow_handle(workflow_id).signal(
-                name, DirectSignal(event_id=event_id, order_id=order_id)
-            )
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                raise NothingToSignal(f"no workflow {workflow_id} is under way") from error
-            raise
-    # The SDK's own threads are still letting go of the last answer; an interpreter that ended under
-    # them crashed now and then.
-    await asyncio.sleep(SETTLE_SECONDS)
+    try:
+        for workflow_id in workflow_ids:
+            sent = DirectSignal(event_id=event_id, order_id=order_id)
+            await _send_one(client, workflow_id, name, sent)
+    finally:
+        # The SDK's own threads are still letting go of the last answer; an interpreter that ended
+        # under them crashed now and then.
+        await asyncio.sleep(SETTLE_SECONDS)
+
+
+async def _send_one(client: "Client", workflow_id: str, name: str, sent: "DirectSignal") -> None:
+    from temporalio.service import RPCError, RPCStatusCode
+
+    try:
+        await client.get_workflow_handle(workflow_id).signal(name, sent)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
+            raise NothingToSignal(f"no workflow {workflow_id} is under way") from error
+        raise

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.errors import SekvensError
+from sekvens.errors import SekvensError, TemplateError
 
 if TYPE_CHECKING:
     from sekvens.messages.compose import Composed
@@ -84,6 +84,8 @@ def _compose(name: str, locale: str, settings: "Settings") -> "Composed":
     from sekvens.messages.samples import sample_facts
     from sekvens.messages.templates import read_sources, stored
 
+    if name not in _names():
+        raise TemplateError(f"{name} has no source; there are {', '.join(_names())}")
     source = read_sources(name)
     facts = sample_facts(
         settings.shop,

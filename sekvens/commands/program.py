@@ -45,6 +45,8 @@ def sentence_for(error: BaseException) -> tuple[str, int] | None:
         return str(error), FAILED if _is_about_a_service(error) else REFUSED
     for cause in _causes(error):
         kind = f"{type(cause).__module__.split('.')[0]}.{type(cause).__name__}"
+        if kind == "temporalio.RPCError" and cause.status.name not in _NO_ANSWER:  # type: ignore[attr-defined]
+            return f"{_TEMPORAL_REFUSES} It says: {cause}", FAILED
         if kind in _SERVICES:
             return _SERVICES[kind], FAILED
     if isinstance(error, OSError) and error.filename:
@@ -77,6 +79,11 @@ _TEMPORAL = (
     "Temporal does not answer. Start it, or say where it is: TEMPORAL_ADDRESS (host:port), or a "
     "profile in temporal.toml. `starter.py up` starts one on this machine."
 )
+_TEMPORAL_REFUSES = (
+    "Temporal answers, and refuses: look at TEMPORAL_NAMESPACE and TEMPORAL_API_KEY."
+)
+#: Temporal's states of a call that got no answer; any other is what the server said.
+_NO_ANSWER = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"})
 _SES = (
     "SES does not answer. Look at ses.endpoint_url in the settings; `starter.py local-ses` starts "
     "a local one."

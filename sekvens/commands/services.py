@@ -1,10 +1,13 @@
 """`api`, `relay`, `local-ses`: the long-running processes, beside `worker.py`."""
 
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import click
+
+from sekvens.errors import SettingsError
 
 
 @click.command()
@@ -21,6 +24,7 @@ def api() -> None:
     from sekvens.web.app import create_app
 
     settings = load_settings()
+    _check_free(settings.api.host, settings.api.port)
     database = Database(settings.database.url, pool_size=40)
     app = create_app(settings, database, SystemClock())
     # uvicorn raises the signal that stopped it once more when all is in order: that is no failure.
@@ -33,6 +37,22 @@ def api() -> None:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+
+
+def _check_free(host: str, port: int) -> None:
+    """Say in our words that nothing can listen there; uvicorn has an exit code of its own."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _name, address in found:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                tried.bind(address)
+                tried.listen(1)
+    except OSError as error:
+        raise SettingsError(
+            f"the API cannot listen on {host}:{port} ({error.strerror}): set api.host and api.port "
+            "(SEKVENS_API__PORT)"
+        ) from error
 
 
 @click.command()

@@ -146,9 +146,12 @@ def _answered(text: str, sample: Mapping[str, Any]) -> str:
 
 
 def _checked(question: _Question) -> Any:
+    from sekvens.settings import is_timezone
+
     def check(answer: str) -> str:
         answer = answer.strip()
-        if not re.fullmatch(question.check, answer):
+        is_answer = re.fullmatch(question.check, answer)
+        if not is_answer or (question.key == "timezone" and not is_timezone(answer)):
             raise click.BadParameter(question.hint)
         return answer
 

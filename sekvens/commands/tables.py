@@ -34,3 +34,8 @@ def make_table(*columns: str, title: str | None = None) -> "Table":
 def minute(at: "datetime | None") -> str:
     """Write an instant to the minute, in UTC."""
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"
+
+
+def printable(given: str) -> str:
+    """Take out what would steer the terminal: names and events come from outside."""
+    return "".join(character if character.isprintable() else "�" for character in given)

@@ -190,7 +190,7 @@ def failure_of(error: Exception) -> SekvensError:
     if isinstance(
         error, boto.EndpointConnectionError | boto.ConnectTimeoutError | boto.ProxyConnectionError
     ):
-        return NotSent(f"SES cannot be reached ({name})")
+        return NotSent(f"SES cannot be reached ({name}); look at ses.endpoint_url")
     if isinstance(error, boto.SSLError) and _is_handshake(error):
         return NotSent("SES cannot be reached: the TLS handshake failed; look at the endpoint")
     return OutcomeUnknown(f"the connection to SES broke before it answered ({name})")

@@ -81,6 +81,7 @@ def test_lists_are_given_with_commas() -> None:
         API__WRITE_KEYS="one,two",
         SENDING__ALLOW_LIST=" me@shop.se , @shop.se,",
         SENDING__WARM_UP="50,100, 500",
+        SENDING__WARM_UP_FROM="2027-01-11",
     )
 
     assert settings.api.write_keys == ("one", "two")
@@ -110,6 +111,15 @@ def test_other_variables_are_none_of_our_business() -> None:
         ({"SENDING__WARM_UP": "50,many"}, r"int.*\$\.sending\.warm_up"),
         ({"SENDING__WARM_UP_FROM": "soon"}, r"\$\.sending\.warm_up_from"),
         ({"SENDING__PRODUCTION": "perhaps"}, r"bool.*\$\.sending\.production"),
+        ({"API__PORT": "99999"}, r"65535.*\$\.api\.port"),
+        ({"SES__CONCURRENCY": "0"}, r">= 1.*\$\.ses\.concurrency"),
+        ({"SES__ENDPOINT_URL": "localhost:8025"}, r"ses\.endpoint_url.*https://"),
+        ({"SES__ENDPOINT_URL": "127.0.0.1:9000"}, r"ses\.endpoint_url"),
+        ({"SENDING__GRACE_SECONDS": "-5"}, r">= 0.*\$\.sending\.grace_seconds"),
+        ({"SENDING__WARM_UP": "-5"}, r">= 0.*\$\.sending\.warm_up"),
+        ({"SENDING__WARM_UP": "50"}, r"sending\.warm_up_from"),
+        ({"SHOP__TIMEZONE": "Nowhere/Land"}, r"shop\.timezone.*Europe/Stockholm"),
+        ({"SHOP__TIMEZONE": ""}, r"shop\.timezone"),
         ({"CLOCK__DAY_SECONDS": "nan"}, "day_seconds"),
         ({"CLOCK__DAY_SECONDS": "inf"}, "day_seconds"),
         ({"CLOCK__DAY_SECONDS": "0"}, "day_seconds"),
@@ -119,6 +129,18 @@ def test_a_value_that_cannot_be_used_is_named(environ: dict[str, str], told: str
     refused = refusal(**environ)
 
     assert re.search(told, refused), refused
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://u:pass@h/d", "postgres://u:pass@h/d",
+     "postgresql://u:pass@h/d"],
+)  # fmt: skip
+def test_a_database_we_do_not_run_on_is_refused_without_quoting_its_password(url: str) -> None:
+    refused = refusal(DATABASE__URL=url)
+
+    assert "postgresql+psycopg://" in refused
+    assert "pass" not in refused
 
 
 def test_a_secret_that_is_of_the_wrong_kind_is_not_quoted(file: Path) -> None:
@@ -164,7 +186,6 @@ REMOTE = [
     "http://0.0.0.0:9000",
     "http://localhost.example",
     "http://127.0.0.1@ses.example",
-    "127.0.0.1:9000",
 ]
 
 

@@ -2,8 +2,10 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +13,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.commands.program import sentence_for
 from sekvens.commands.settings import set_value
+from sekvens.commands.tables import printable
 from sekvens.errors import SettingsError, TemporalUnavailable
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from starter import main
@@ -100,6 +104,10 @@ def test_help_imports_none_of_the_large_libraries():
         (["preview", "welcome/nothing"], "welcome/nothing has no source"),
         (["preview", "welcome/hello", "--locale", "de"], "the shop writes in sv, en"),
         (["preview"], "welcome/hello"),
+        (["preview", "welcome"], "welcome has no source; there are "),
+        (["signal", "welcome/c-1", "rtry"], "there is no signal 'rtry': give purchase"),
+        (["signal", "welcome/c-1", ""], "there is no signal ''"),
+        (["signal", "welcome/c-1", "events"], "there is no signal 'events'"),
         (["preview", "welcome/hello", "--html", "no/such/folder.html"], "no/such/folder.html"),
         (["preview", "welcome/hello", "--send-to", "nobody"], "no address"),
         (["preview", "welcome/hello", "--send-to", "me@gmail.com"], "allow-list"),
@@ -172,7 +180,51 @@ def test_an_ses_that_is_not_there_gets_a_sentence_and_exit_code_1(run, monkeypat
     result = run("preview", "welcome/hello", "--send-to", "me@example.com")
 
     assert result.exit_code == 1
+    assert "ses.endpoint_url" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_profile_of_temporal_that_is_not_there_gets_a_sentence(run, monkeypatch):
+    monkeypatch.setenv("TEMPORAL_PROFILE", "nobodys")
+
+    result = run("signal", "welcome/c-1", "purchase")
+
+    assert (result.exit_code, "'nobodys' not found" in result.output) == (2, True), result.output
+
+
+def test_a_signal_that_finds_nobody_lets_the_sdk_settle_before_it_ends(run, monkeypatch):
+    class Nobody:
+        def get_workflow_handle(self, _workflow_id):
+            return self
+
+        async def signal(self, *_given: object):
+            raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
+
+    async def connect():
+        return Nobody()
+
+    monkeypatch.setattr("sekvens.plugin.connect", connect)
+    monkeypatch.setattr("sekvens.commands.enrollments.SETTLE_SECONDS", 0.3)
+    began = time.monotonic()
+
+    assert run("signal", "welcome/c-1", "retry").exit_code == 2
+    assert time.monotonic() - began >= 0.3
+
+
+def test_what_temporal_refuses_is_not_called_no_answer():
+    no_answer = RPCError("down", RPCStatusCode.UNAVAILABLE, b"")
+    refusal = RPCError("Namespace x is not found.", RPCStatusCode.NOT_FOUND, b"")
+
+    assert "does not answer" in sentence_for(no_answer)[0]
+    assert "Namespace x is not found." in sentence_for(refusal)[0]
+
+
+def test_a_port_of_the_api_that_is_taken_gets_a_sentence_and_exit_code_2(run, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("SEKVENS_API__PORT", str(taken.getsockname()[1]))
+        result = run("api")
+
+    assert (result.exit_code, "api.port" in result.output) == (2, True), result.output
 
 
 def test_debug_shows_the_traceback(run):
@@ -236,12 +288,17 @@ def test_init_overwrites_nothing_unless_it_is_told_to(run):
 
 
 def test_init_asks_for_the_brand_facts_and_again_when_an_answer_is_none(run):
-    answers = ["Ull & Co", "", "", "", "soon", "1999", *[""] * 10]
+    answers = ["Ull & Co", "", "", "", "soon", "1999", "", "Nowhere/Land", *[""] * 10]
     result = run("init", input="\n".join([*answers, ""]))
 
     shop = load_settings({"SEKVENS_SETTINGS": "sekvens.toml"}).shop
     assert result.exit_code == 0, result.output
     assert (shop.name, shop.founded, shop.legal_name) == ("Ull & Co", 1999, "Hallgrens Ylle AB")
+    assert shop.timezone == "Europe/Stockholm"
+
+
+def test_what_would_steer_the_terminal_is_not_printed():
+    assert printable("Bo \x1b[31mÅ") == "Bo �[31mÅ"
 
 
 def test_setting_a_value_changes_that_value_and_nothing_else():
