@@ -66,13 +66,8 @@ def validate() -> None:
     Example: starter.py flows validate
     """
     from sekvens.flows.catalogue import CATALOGUE
-    from sekvens.flows.validate import validate_all
 
-    faults = validate_all(CATALOGUE, _known())
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    if faults:
-        raise click.exceptions.Exit(2)
+    _stop_at_faults()
     click.echo(f"{len(CATALOGUE)} flows, no faults.")
 
 
@@ -86,9 +81,39 @@ def publish() -> None:
     """
     from sekvens.clock import SystemClock
 
+    _stop_at_faults()  # a published version keeps its faults for ever
     with open_database() as database:
         for flow in publish_flows(database, SystemClock()):
             click.echo(f"{flow} is published")
+
+
+def _stop_at_faults() -> None:
+    """Name every fault of the flows, else of their e-mails, and end the command if there is one."""
+    from sekvens.flows.catalogue import CATALOGUE
+    from sekvens.flows.validate import validate_all
+
+    faults = [str(fault) for fault in validate_all(CATALOGUE, _known())]
+    faults = faults or _faults_of_e_mails({flow.name for flow in CATALOGUE})
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise click.exceptions.Exit(2)
+
+
+def _faults_of_e_mails(flow_names: set[str]) -> list[str]:
+    from sekvens.commands.preview import compose_sample
+    from sekvens.errors import TemplateError
+    from sekvens.messages.templates import template_names
+    from sekvens.settings import load_settings
+
+    faults, settings = [], load_settings()
+    for name in template_names():
+        for locale in settings.shop.locales if name.partition("/")[0] in flow_names else ():
+            try:
+                compose_sample(name, locale, settings)
+            except TemplateError as error:
+                faults.append(str(error))
+    return faults
 
 
 def _from_catalogue(name: str) -> "Flow":

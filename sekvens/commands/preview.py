@@ -59,7 +59,7 @@ def preview(
         return
     if not template:
         raise click.UsageError(f"name an e-mail, or give --all. There are: {', '.join(_names())}")
-    composed = _compose(template, locale or settings.shop.default_locale, settings)
+    composed = compose_sample(template, locale or settings.shop.default_locale, settings)
     if html_file:
         html_file.write_text(composed.html, encoding="utf-8")
         click.echo(f"{html_file} is written.")
@@ -78,7 +78,8 @@ def _names() -> list[str]:
     return template_names()
 
 
-def _compose(name: str, locale: str, settings: "Settings") -> "Composed":
+def compose_sample(name: str, locale: str, settings: "Settings") -> "Composed":
+    """Compose an e-mail for a made-up contact; raises TemplateError."""
     from sekvens.clock import SystemClock
     from sekvens.messages.compose import compose
     from sekvens.messages.samples import sample_facts
@@ -102,7 +103,7 @@ def _write_all(folder: Path, settings: "Settings") -> None:
     count = 0
     for name in _names():
         for locale in settings.shop.locales:
-            composed = _compose(name, locale, settings)
+            composed = compose_sample(name, locale, settings)
             file = folder / f"{name.replace('/', '.')}.{locale}"
             file.with_name(f"{file.name}.html").write_text(composed.html, encoding="utf-8")
             file.with_name(f"{file.name}.txt").write_text(composed.text, encoding="utf-8")

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from sekvens.commands.program import sentence_for
 from sekvens.commands.settings import set_value
 from sekvens.commands.tables import printable
-from sekvens.errors import SettingsError, TemporalUnavailable
+from sekvens.errors import SettingsError, TemplateError, TemporalUnavailable
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from starter import main
 
@@ -249,6 +249,19 @@ def test_the_catalogue_is_valid_and_can_be_published_twice(run, migrated):
     assert run("flows", "publish").exit_code == 0
     assert run("flows", "publish").exit_code == 0
     assert "v1" in run("flows", "list").output
+
+
+@pytest.mark.parametrize("command", ["validate", "publish"])
+@pytest.mark.usefixtures("migrated")
+def test_an_e_mail_that_cannot_be_made_is_not_published(run, monkeypatch, command):
+    def broken(name, locale, _settings):
+        raise TemplateError(f"{name}.{locale}.md, line 20: unexpected end")
+
+    monkeypatch.setattr("sekvens.commands.preview.compose_sample", broken)
+    result = run("flows", command)
+
+    assert (result.exit_code, "welcome/hello.en.md, line 20" in result.output) == (2, True)
+    assert "is published" not in result.output
 
 
 def test_a_flow_is_explained_in_words_and_drawn(run):
