@@ -28,6 +28,7 @@ from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.messages.envelope import Envelope
+from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
 from sekvens.plugin import connect
 from sekvens.service import Service, run_service, until_ready, watch
@@ -53,6 +54,7 @@ async def serve(service: Service) -> None:
     """Put the parts together and work until the service is told to stop."""
     settings = load_settings()
     settings.shop_time()  # refuses quick days unless SES is local
+    check_secret(settings.api)
     database = Database(
         settings.database.url, pool_size=QUICK_THREADS + 2 * settings.ses.concurrency
     )

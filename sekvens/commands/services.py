@@ -20,10 +20,12 @@ def api() -> None:
 
     from sekvens.clock import SystemClock
     from sekvens.db.session import Database
+    from sekvens.messages.links import check_secret
     from sekvens.settings import load_settings
     from sekvens.web.app import create_app
 
     settings = load_settings()
+    check_secret(settings.api)
     _check_free(settings.api.host, settings.api.port)
     database = Database(settings.database.url, pool_size=40)
     app = create_app(settings, database, SystemClock())

@@ -100,17 +100,20 @@ def init(path: Path, secrets: Path, *, defaults: bool, force: bool) -> None:
     """
     from sekvens.settings import SAMPLE_SHOP, load_settings
 
-    for file in (path, secrets):
-        if file.exists() and not force:
-            raise SettingsError(f"{file} is there already: use --force to overwrite it")
+    if path.exists() and not force:
+        raise SettingsError(f"{path} is there already: use --force to overwrite it")
     text = SAMPLE_SHOP.read_text(encoding="utf-8")
     if not defaults:
         text = _answered(text, tomllib.loads(text))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     load_settings({"SEKVENS_SETTINGS": str(path)})  # what we write, we can read
-    _write_secrets(secrets)
     click.echo(f"{path} is written: the shop's texts are in it, to be made your own.")
+    if secrets.exists():
+        # A new secret would break the unsubscribe link of every e-mail that has been sent.
+        click.echo(f"{secrets} is there already and stays as it is. In each shell: . {secrets}")
+        return
+    _write_secrets(secrets)
     click.echo(f"{secrets} holds a write key and the secret of links. In each shell: . {secrets}")
 
 

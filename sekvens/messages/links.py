@@ -75,6 +75,15 @@ def verified(api: ApiSettings, *, purpose: str, token: str) -> tuple[str, ...] |
     return tuple(payload.decode().split("\0")) if any(fits) else None
 
 
+def check_secret(api: ApiSettings) -> None:
+    """Refuse to start without a key: else the first e-mail would be the one to find out.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    _keys(api)
+
+
 def _keys(api: ApiSettings) -> list[bytes]:
     keys = [key.strip() for key in api.link_secret.split(",") if key.strip()]
     if not keys:

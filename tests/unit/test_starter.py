@@ -220,6 +220,7 @@ def test_what_temporal_refuses_is_not_called_no_answer():
 
 
 def test_a_port_of_the_api_that_is_taken_gets_a_sentence_and_exit_code_2(run, monkeypatch):
+    monkeypatch.setenv("SEKVENS_API__LINK_SECRET", "s" * 32)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("SEKVENS_API__PORT", str(taken.getsockname()[1]))
         result = run("api")
@@ -298,6 +299,26 @@ def test_init_overwrites_nothing_unless_it_is_told_to(run):
 
     assert run("init", "--defaults").exit_code == 2
     assert run("init", "--defaults", "--force").exit_code == 0
+
+
+def test_init_keeps_the_secret_that_sent_links_were_signed_with(run, tmp_path):
+    run("init", "--defaults")
+    before = (tmp_path / "var" / "secrets.env").read_text()
+
+    done = run("init", "--defaults", "--force")
+
+    assert done.exit_code == 0, done.output
+    assert "stays as it is" in done.output
+    assert (tmp_path / "var" / "secrets.env").read_text() == before
+
+
+def test_a_service_that_could_sign_no_link_does_not_start(run, monkeypatch):
+    monkeypatch.delenv("SEKVENS_API__LINK_SECRET", raising=False)
+
+    done = run("api")
+
+    assert done.exit_code == 2
+    assert "SEKVENS_API__LINK_SECRET" in done.output
 
 
 def test_init_asks_for_the_brand_facts_and_again_when_an_answer_is_none(run):
