@@ -5,7 +5,7 @@ from typing import assert_never
 from temporalio import activity
 
 from sekvens.clock import Clock
-from sekvens.contacts.aliases import canonical
+from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments import names
@@ -44,10 +44,9 @@ class EnrollmentActivities:
     def record_signal(self, order: RecordInput) -> None:
         """Record the fact behind a direct signal, once; the relay tells the other enrollments."""
         with self._database.write() as session:
-            contact_id = canonical(session, [order.contact_id])[order.contact_id]
             record_fact(
                 session,
-                contact_id=contact_id,
+                contact_id=order.contact_id,
                 name=order.event_name,
                 message_id=order.event_id,
                 order_id=order.order_id,
@@ -70,7 +69,7 @@ class EnrollmentActivities:
 
     def _branch(self, order: AnswerInput, question: WhichBranch) -> AnswerResult:
         with self._database.write() as session:
-            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+            contact_id = canonical_id(session, order.contact_id)
             holding = (
                 index
                 for index, condition in enumerate(question.conditions)

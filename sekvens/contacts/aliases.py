@@ -33,6 +33,11 @@ def canonical(session: Session, contact_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def canonical_id(session: Session, contact_id: str) -> str:
+    """Name the contact that one contact stands for: the one it was merged into, or itself."""
+    return canonical(session, [contact_id])[contact_id]
+
+
 def known_as(session: Session, contact_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """List, for each canonical contact, all of the person's contacts, the canonical one first."""
     owner = {contact_id: contact_id for contact_id in contact_ids}

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.aliases import canonical
+from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.tables import Contact
 from sekvens.send_time.local_time import zone_or
 from sekvens.shop import Shop
@@ -11,6 +11,6 @@ from sekvens.shop import Shop
 
 def zone_of(session: Session, contact_id: str, shop: Shop) -> str:
     """Tell the contact's IANA time zone: their own, or the shop's until we know better."""
-    contact_id = canonical(session, [contact_id])[contact_id]
-    zone = session.scalar(select(Contact.timezone).where(Contact.id == contact_id))
+    whose = Contact.id == canonical_id(session, contact_id)
+    zone = session.scalar(select(Contact.timezone).where(whose))
     return zone_or(zone, shop.timezone)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.aliases import canonical, known_as
+from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.tables import Contact, Identity, IdentityKind
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent, OutboxEntry
@@ -58,7 +58,7 @@ def find_contact(session: Session, name: str) -> Contact | None:
         contact_id = session.scalar(query.order_by(unmerged_first, Contact.created_at).limit(1))
     if contact_id is None:
         return None
-    return session.get(Contact, canonical(session, [contact_id])[contact_id])
+    return session.get(Contact, canonical_id(session, contact_id))
 
 
 def enrollments_of(session: Session, contact_id: str) -> Sequence[Enrollment]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sekvens.contacts.aliases import canonical
+from sekvens.contacts.aliases import canonical_id
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
@@ -43,7 +43,7 @@ class Envelope:
         """
         with self._database.read() as session:
             template = templates.load(session, order.template_digest)
-            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+            contact_id = canonical_id(session, order.contact_id)
             enrollment = session.get_one(Enrollment, order.enrollment_id)
             facts = gather(
                 session,

@@ -4,6 +4,7 @@ It reads committed facts and nothing else. The checks stand in the order in whic
 matter: what ended the enrollment, what the law says, what the shop wants, what time allows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from typing import TypeAlias
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.aliases import canonical, known_as
+from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact, Suppression, address_hash
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
@@ -65,15 +66,16 @@ class Gate:
         self, session: Session, order: SendInput, published: PublishedFlow, *, now: datetime
     ) -> Verdict:
         """Decide whether the message may leave; `now` is wall time."""
-        contact_id = canonical(session, [order.contact_id])[order.contact_id]
+        contact_id = canonical_id(session, order.contact_id)
+        contact_ids = known_as(session, [contact_id])[contact_id]
         contact = session.get_one(Contact, contact_id)
         recipient = usable(contact.email) if contact.email else None
         refused = (
-            _exited(session, order, published, contact_id)
+            _exited(session, order, published, contact_ids)
             or _forbidden(session, order, published, contact_id)
             or _unreachable(session, published, recipient)
             or self._not_allowed(recipient)
-            or _filtered(session, order, published, contact_id)
+            or _filtered(session, order, published, contact_ids)
             or _stale(order)
         )
         if refused is not None:
@@ -112,7 +114,7 @@ def is_allowed(address: str, sending: SendingSettings) -> bool:
 
 
 def _exited(
-    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
+    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
 ) -> Refused | None:
     """Refuse when a committed fact ends the enrollment, whether it has been signalled or not."""
     enrollment = session.get_one(Enrollment, order.enrollment_id)
@@ -122,8 +124,7 @@ def _exited(
     rules = published.graph.exit_rules()
     # What the relay owes this enrollment, and what it has not got to yet: between them, every event
     # committed since the enrollment's own trigger, an older one that was committed late included.
-    known = known_as(session, [contact_id])[contact_id]
-    waiting = select(OutboxEntry.event_id).where(OutboxEntry.contact_id.in_(known))
+    waiting = select(OutboxEntry.event_id).where(OutboxEntry.contact_id.in_(contact_ids))
     owed = select(Delivery.event_id).where(
         Delivery.enrollment_id == order.enrollment_id, Delivery.urgent
     )
@@ -133,7 +134,7 @@ def _exited(
     events = session.execute(
         select(ContactEvent.name, ContactEvent.properties)
         .where(
-            ContactEvent.contact_id.in_(known),
+            ContactEvent.contact_id.in_(contact_ids),
             ContactEvent.name.in_({rule.pattern.name for rule in rules}),
             since | ContactEvent.id.in_(owed) | ContactEvent.id.in_(waiting),
         )
@@ -175,7 +176,7 @@ def _unreachable(
 
 
 def _filtered(
-    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
+    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
 ) -> Refused | None:
     """Refuse when the conditions for entering no longer hold: they are asked every time.
 
@@ -185,7 +186,9 @@ def _filtered(
     for condition in published.flow.entry:
         if transactional and isinstance(condition, Subscribed):
             continue
-        if not sql.holds(session, condition, contact_id=contact_id, now=order.now):
+        if not sql.holds(
+            session, condition, contact_id=contact_ids[0], now=order.now, contact_ids=contact_ids
+        ):
             return Refused(reason=SkipReason.FILTER)
     return None
 

@@ -17,7 +17,7 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from sekvens.clock import Clock
-from sekvens.contacts.aliases import canonical
+from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments.position import park
@@ -175,7 +175,7 @@ class Sender:
     def _whose(self, order: SendInput) -> list[str]:
         """List whose locks a sender holds: the contact's, and its own before it was merged."""
         with self._database.read() as session:
-            contact_id = canonical(session, [order.contact_id])[order.contact_id]
+            contact_id = canonical_id(session, order.contact_id)
         return sorted({order.contact_id, contact_id})
 
     def _call(

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sekvens.clock import Clock
-from sekvens.contacts.aliases import canonical
+from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.consent import MARKETING
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
 from sekvens.db.base import new_id
@@ -133,7 +133,7 @@ class Unsubscribe:
     def _record(self, link: UnsubscribeLink) -> Response:
         now = self._clock.now()
         with self._database.write() as session:
-            contact_id = canonical(session, [link.contact_id])[link.contact_id]
+            contact_id = canonical_id(session, link.contact_id)
             contact = session.get(Contact, contact_id)
             consent = session.get(Consent, (contact_id, MARKETING))
             # A second press adds nothing; but whoever subscribed again may leave again by the same
