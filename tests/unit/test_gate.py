@@ -1,5 +1,6 @@
 """The gate: each reason to refuse, and which of two speaks first."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sekvens.contacts.tables import Contact, SuppressionReason
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent
-from sekvens.flows.definition import TRANSACTIONAL
+from sekvens.flows.definition import TRANSACTIONAL, subscribed
 from sekvens.flows.outcomes import Deferred, Sent, Skipped, SkipReason
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
@@ -142,6 +143,13 @@ def test_order_mail_goes_on_after_an_unsubscribe_and_so_does_its_flow(database: 
     office.happens("Unsubscribed")
 
     assert verdict(office, "hello") == Refused(reason=SkipReason.NO_CONSENT, exit=None)
+    assert verdict(office, "receipt") == Allowed(recipient=ADDRESS)
+
+
+def test_order_mail_goes_on_though_only_subscribers_may_enter_its_flow(database: Database) -> None:
+    office = PostOffice(database, flow=replace(mixed(), entry=(subscribed(),)))
+    office.happens("Unsubscribed")
+
     assert verdict(office, "receipt") == Allowed(recipient=ADDRESS)
 
 
