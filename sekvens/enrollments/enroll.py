@@ -18,10 +18,10 @@ from sekvens.enrollments import names
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
-from sekvens.events.facts import key_of
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.conditions import AllOf
 from sekvens.flows.definition import Flow
+from sekvens.flows.keys import key_of
 from sekvens.segments import sql
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sekvens.events.facts import Fact, key_of
+from sekvens.events.facts import Fact
 from sekvens.events.schema import (
     CART_EMPTIED,
     CHECKOUT_STARTED,
@@ -20,6 +20,7 @@ from sekvens.events.schema import (
     PRODUCT_ADDED,
     PRODUCT_REMOVED,
 )
+from sekvens.flows.keys import key_of
 
 #: Nobody's cart is longer; somebody's crawler's is. The newest lines are kept.
 LINES_MAX: Final = 100

@@ -1,6 +1,5 @@
 """A stored event on its way into what is folded from it."""
 
-import hashlib
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
@@ -13,8 +12,6 @@ from sekvens.events.tables import ContactEvent
 
 #: Ids of one look-up: below every database's limit of parameters.
 LOOK_UP_MAX = 500
-#: PostgreSQL's index takes 2,704 bytes, of several columns together.
-KEY_LENGTH_MAX = 255
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,12 +25,6 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     properties: dict[str, Any]
     traits: dict[str, Any]
     occurred_at: datetime
-
-
-def key_of(value: object) -> str:
-    """Turn an id from an event into a key; one that no index would take is hashed."""
-    text = str(value)
-    return text if len(text) <= KEY_LENGTH_MAX else hashlib.sha256(text.encode()).hexdigest()
 
 
 def from_row(row: ContactEvent, contact_id: str) -> Fact:

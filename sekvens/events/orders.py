@@ -11,13 +11,14 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from sekvens.events.facts import Fact, key_of
+from sekvens.events.facts import Fact
 from sekvens.events.schema import (
     ORDER_CANCELLED,
     ORDER_COMPLETED,
     ORDER_REFUNDED,
     ORDER_UPDATED,
 )
+from sekvens.flows.keys import key_of
 
 #: From an order's first state to its last; it never goes back.
 STATES: Final = ("completed", "refunded", "cancelled")
