@@ -27,6 +27,8 @@ class SuppressionReason(StrEnum):
     COMPLAINT = "complaint"  #: its owner called our mail spam
     MANUAL = "manual"  #: somebody on the staff said so
     INVALID = "invalid"  #: no mail server would take it
+    #: nobody there has shown a sign of life; marketing only, until they subscribe again
+    INACTIVE = "inactive"
 
 
 class IdentityKind(StrEnum):
@@ -51,6 +53,7 @@ class Contact(Base):
     traits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: trait -> shop time of the event that told it
     traits_at: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rests_until: Mapped[datetime | None]  #: shop time until which they get no marketing
     merged_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     created_at: Mapped[datetime]  #: wall time
     updated_at: Mapped[datetime]  #: wall time

@@ -31,10 +31,11 @@ UNSUBSCRIBED: Final = "Unsubscribed"
 """The contact took consent to marketing back: Segment's own name in its e-mail vocabulary."""
 
 CONTACT_SUPPRESSED: Final = "Contact Suppressed"
-"""The contact's address must not be mailed at all, order e-mails included.
+"""The contact's address must not be mailed, order e-mails included.
 
-Segment has no event for it. Properties: `reason` (`bounce`, `complaint`, `manual`, `invalid`;
-default `manual`) and `email` (default: the contact's address).
+Segment has no event for it. Properties: `reason` (`bounce`, `complaint`, `manual`, `invalid`,
+`inactive`; default `manual`) and `email` (default: the contact's address, or the first one that
+they will have). `inactive` is about marketing only and ends when they subscribe again.
 """
 
 CART_UPDATED: Final = "Cart Updated"
@@ -49,11 +50,93 @@ CART_EMPTIED: Final = "Cart Emptied"
 A backend that has such an event may post it itself: `cart_id`.
 """
 
+PAYMENT_PENDING: Final = "Payment Pending"
+"""Somebody has chosen how to pay, and the money is on its way: that is no abandoned checkout.
+
+Segment has no such event. For a shop whose order comes into being only once it is paid: an invoice
+that waits for its credit check, a Klarna payment under review, a Swish payment not yet confirmed in
+the app. Properties: `order_id`, `checkout_id`, `cart_id`, `method` (`invoice`, `klarna`, `swish`).
+Derived by us, with the `messageId` `<id>#payment-pending`, from an event about a checkout whose
+`payment_status` or `financial_status` is one of `PAYMENT_IS_PENDING`.
+
+An `Order Completed` with a pending payment needs none: the order is placed, so it counts as an
+order and ends what an order ends, until the shop cancels it. Shops ship on invoices, and Klarna's
+payments stay `authorized` until the parcel leaves.
+"""
+
 ORDER_SHIPPED: Final = "Order Shipped"
-"""An order left the warehouse: `order_id`, `tracking_url` if any. Segment has no such event."""
+"""An order left the warehouse. Segment has no such event.
+
+Properties: `order_id`, `carrier`, `tracking_url`, `expected_on`.
+"""
+
+ORDER_READY_FOR_PICKUP: Final = "Order Ready for Pickup"
+"""An order waits where its buyer fetches it. Segment has no such event.
+
+Properties: `order_id`, `pickup_place`, `pickup_until`.
+"""
+
+ORDER_DELAYED: Final = "Order Delayed"
+"""An order will come later than promised. Segment has no such event.
+
+Properties: `order_id`, `delayed_until`, `reason`. It holds marketing back until the order has been
+shipped, can be fetched, is delivered, cancelled or refunded.
+"""
 
 ORDER_DELIVERED: Final = "Order Delivered"
 """An order reached its buyer: `order_id`. Segment has no such event."""
+
+RETURN_STARTED: Final = "Return Started"
+"""The buyer wants to send something back: `order_id`, `products[]`. Segment has no such event.
+
+It holds marketing back until `Return Completed` or `Order Refunded` for the same order.
+"""
+
+RETURN_COMPLETED: Final = "Return Completed"
+"""A return is over, the goods received or the return called off: `order_id`.
+
+Segment has no such event.
+"""
+
+COMPLAINT_OPENED: Final = "Complaint Opened"
+"""The contact is not satisfied and the shop knows: `case_id`, or else `order_id`.
+
+Segment has no such event. It holds marketing back until `Complaint Resolved` for the same case.
+"""
+
+COMPLAINT_RESOLVED: Final = "Complaint Resolved"
+"""A complaint is settled: the id that it was opened with. Segment has no such event."""
+
+EMAIL_DELIVERED: Final = "Email Delivered"
+"""Another system's e-mail reached the contact: Segment's own name (spec/email).
+
+Properties: `email_id`, `email_subject`, `campaign_id`, `campaign_name`. It counts towards what the
+contact has received. Our own messages are counted without it.
+"""
+
+EMAIL_LINK_CLICKED: Final = "Email Link Clicked"
+"""A person clicked a link in an e-mail: Segment's own name (spec/email), a sign of life.
+
+Properties: those of `Email Delivered`, `link_id`, `link_url`. Report no clicks of mail scanners.
+"""
+
+QUESTION_ANSWERED: Final = "Question Answered"
+"""The contact answered a question of one of our e-mails, by the page that its link leads to.
+
+Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; the questions and their
+answers are those of `sekvens.messages.questions`.
+"""
+
+PRODUCT_REVIEWED: Final = "Product Reviewed"
+"""The contact reviewed a product: `product_id`, `review_id`, `review_body`, `rating`."""
+
+PAGE: Final = "page"
+"""A page that the contact looked at, posted as Segment's page call and not as a track event.
+
+Flows trigger on it and listen for it by this name. Properties: `url`, `title`, `name`, `product_id`
+and `category`: one of `PAGE_CATEGORIES` where the page is about a product, its warranty, what the
+press wrote, or a way to get help.
+"""
 
 PRODUCT_ADDED: Final = "Product Added"
 PRODUCT_REMOVED: Final = "Product Removed"
@@ -64,8 +147,13 @@ ORDER_UPDATED: Final = "Order Updated"
 ORDER_REFUNDED: Final = "Order Refunded"
 ORDER_CANCELLED: Final = "Order Cancelled"
 
+CHECKOUT_STEP_COMPLETED: Final = "Checkout Step Completed"
+PAYMENT_INFO_ENTERED: Final = "Payment Info Entered"
+
 _CART = "cart"
 _ORDER = "order"
+_CASE = "open case"
+_CASE_CLOSED = "open case: closed"
 
 EVENTS: Final = (
     EventKind(name="Products Searched"),
@@ -82,14 +170,21 @@ EVENTS: Final = (
     EventKind(name=CART_EMPTIED, folds_into=_CART, ours=True),
     EventKind(name=CHECKOUT_STARTED, folds_into="cart, if it carries `products`"),
     EventKind(name="Checkout Step Viewed"),
-    EventKind(name="Checkout Step Completed"),
-    EventKind(name="Payment Info Entered"),
+    EventKind(name=CHECKOUT_STEP_COMPLETED),
+    EventKind(name=PAYMENT_INFO_ENTERED),
+    EventKind(name=PAYMENT_PENDING, ours=True),
     EventKind(name=ORDER_COMPLETED, folds_into="order; the cart is ordered"),
     EventKind(name=ORDER_UPDATED, folds_into=_ORDER),
-    EventKind(name=ORDER_REFUNDED, folds_into=_ORDER),
-    EventKind(name=ORDER_CANCELLED, folds_into=_ORDER),
-    EventKind(name=ORDER_SHIPPED, ours=True),
-    EventKind(name=ORDER_DELIVERED, ours=True),
+    EventKind(name=ORDER_REFUNDED, folds_into=f"order; {_CASE_CLOSED}"),
+    EventKind(name=ORDER_CANCELLED, folds_into=f"order; {_CASE_CLOSED}"),
+    EventKind(name=ORDER_SHIPPED, folds_into=_CASE_CLOSED, ours=True),
+    EventKind(name=ORDER_READY_FOR_PICKUP, folds_into=_CASE_CLOSED, ours=True),
+    EventKind(name=ORDER_DELAYED, folds_into=_CASE, ours=True),
+    EventKind(name=ORDER_DELIVERED, folds_into=_CASE_CLOSED, ours=True),
+    EventKind(name=RETURN_STARTED, folds_into=_CASE, ours=True),
+    EventKind(name=RETURN_COMPLETED, folds_into=_CASE_CLOSED, ours=True),
+    EventKind(name=COMPLAINT_OPENED, folds_into=_CASE, ours=True),
+    EventKind(name=COMPLAINT_RESOLVED, folds_into=_CASE_CLOSED, ours=True),
     EventKind(name="Coupon Entered"),
     EventKind(name="Coupon Applied"),
     EventKind(name="Coupon Denied"),
@@ -99,7 +194,11 @@ EVENTS: Final = (
     EventKind(name="Wishlist Product Added to Cart"),
     EventKind(name="Product Shared"),
     EventKind(name="Cart Shared"),
-    EventKind(name="Product Reviewed"),
+    EventKind(name=PRODUCT_REVIEWED),
+    EventKind(name=QUESTION_ANSWERED, ours=True),
+    EventKind(name=EMAIL_DELIVERED),
+    EventKind(name=EMAIL_LINK_CLICKED),
+    EventKind(name=PAGE, folds_into="visit"),
     EventKind(name=EMAIL_SUBSCRIBED, folds_into="consent: subscribed", ours=True),
     EventKind(name=UNSUBSCRIBED, folds_into="consent: unsubscribed"),
     EventKind(name=CONTACT_SUPPRESSED, folds_into="suppression", ours=True),
@@ -122,9 +221,23 @@ CART_EVENTS: Final = frozenset(
     }
 )
 
-#: These are about one cart, and say which; a shop that names none has only the one.
-ONE_CART_EVENTS: Final = CART_EVENTS - {CHECKOUT_STARTED, ORDER_COMPLETED}
+#: These are about one cart, and say which; a shop that names none has only the one. An order is not
+#: among them: one that names no cart has decided on all of them.
+ONE_CART_EVENTS: Final = CART_EVENTS - {ORDER_COMPLETED}
 DEFAULT_CART_ID: Final = "default"
+
+#: Pages that say more than that somebody was there.
+PAGE_CATEGORIES: Final = frozenset({"product", "warranty", "press", "support"})
+
+#: Events about a checkout, or an order not yet placed, that may say how its payment stands.
+CHECKOUT_EVENTS: Final = frozenset(
+    {CHECKOUT_STARTED, CHECKOUT_STEP_COMPLETED, PAYMENT_INFO_ENTERED, ORDER_UPDATED}
+)
+#: The buyer has done their part, and the money is not there yet: Shopify's financial statuses, and
+#: what Klarna (`authorized`, `pending`) and Swish (`created`) call it.
+PAYMENT_IS_PENDING: Final = frozenset(
+    {"pending", "authorized", "in_progress", "processing", "created"}
+)
 
 #: Other people's names for the same things, beside casing, which `_key` levels.
 ALIASES: Final = {
@@ -146,6 +259,7 @@ ALIASES: Final = {
     "Viewed Checkout Step": "Checkout Step Viewed",
     "Completed Checkout Step": "Checkout Step Completed",
     "Searched Products": "Products Searched",
+    "Reviewed Product": PRODUCT_REVIEWED,
     # Klaviyo
     "Added to Cart": PRODUCT_ADDED,
     "Started Checkout": CHECKOUT_STARTED,
@@ -154,6 +268,10 @@ ALIASES: Final = {
     "Fulfilled Order": ORDER_SHIPPED,
     "Confirmed Shipment": ORDER_SHIPPED,
     "Delivered Shipment": ORDER_DELIVERED,
+    "Delayed Shipment": ORDER_DELAYED,
+    "Received Email": EMAIL_DELIVERED,
+    "Clicked Email": EMAIL_LINK_CLICKED,
+    "Submitted Review": PRODUCT_REVIEWED,
     "Subscribed to Email Marketing": EMAIL_SUBSCRIBED,
     "Subscribed to List": EMAIL_SUBSCRIBED,
     "Unsubscribed from Email Marketing": UNSUBSCRIBED,
@@ -169,6 +287,12 @@ ALIASES: Final = {
     "orders/fulfilled": ORDER_SHIPPED,
     "orders/cancelled": ORDER_CANCELLED,
     "refunds/create": ORDER_REFUNDED,
+    "fulfillment_orders/line_items_prepared_for_pickup": ORDER_READY_FOR_PICKUP,
+    "returns/request": RETURN_STARTED,
+    "returns/approve": RETURN_STARTED,
+    "returns/cancel": RETURN_COMPLETED,
+    "returns/decline": RETURN_COMPLETED,
+    "returns/close": RETURN_COMPLETED,
 }
 
 
@@ -185,5 +309,7 @@ def _key(name: str) -> str:
 
 
 _BY_KEY: Final = {_key(alias): name for alias, name in ALIASES.items()} | {
-    _key(name): name for name in KNOWN_EVENTS
+    # A track event of the name "Page" is not a page call.
+    _key(name): name
+    for name in KNOWN_EVENTS - {PAGE}
 }

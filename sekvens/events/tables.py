@@ -1,6 +1,7 @@
 """Events as they came, what is folded from them, and the outbox that the relay works off."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer
@@ -102,3 +103,23 @@ class Visit(Base):
     url: Mapped[str | None]
     title: Mapped[str | None]
     at: Mapped[datetime]  #: shop time
+
+
+class CaseKind(StrEnum):
+    """What may stand between a contact and the shop's marketing."""
+
+    DELAY = "delay"  #: an order comes later than promised
+    RETURN = "return"  #: something is on its way back
+    COMPLAINT = "complaint"  #: the contact is not satisfied
+
+
+class OpenCase(Base):
+    """A delay, a return or a complaint, folded from events. Times are shop time."""
+
+    __tablename__ = "open_cases"
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)  #: `CaseKind`
+    key: Mapped[str] = mapped_column(primary_key=True)  #: the order's id, or the complaint's own
+    opened_at: Mapped[datetime]  #: the newest event that opened it
+    closed_at: Mapped[datetime | None]  #: the newest event that closed it, perhaps an older one
