@@ -3,12 +3,20 @@
 Text that a customer reads stands in every locale of the shop, as a table of locale to text.
 """
 
-from typing import TypeAlias
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Final, TypeAlias
 
 import msgspec
 
 #: Locale (`sv`, `en`) to text; short texts are plain, long ones are Markdown.
 Localized: TypeAlias = dict[str, str]
+
+#: What an offer may give, by the field of `Offer` that says so.
+OFFER_KINDS: Final = ("percent", "amount", "free_shipping", "gift", "guide")
+
+_SEASON_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,13 +45,95 @@ class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     product: Localized
     rating: int
     verified: bool = False
+    #: shown first to those whom the e-mail reaches about this product
+    product_id: str = ""
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One frequently asked question with its answer (Markdown)."""
+    """One frequently asked question with its answer (Markdown).
+
+    One about a product or a category is shown only to those whom it concerns, and first.
+    """
 
     question: Localized
     answer: Localized
+    product_id: str = ""
+    category: str = ""
+
+
+class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A customer's case: what somebody did with what they bought (Markdown)."""
+
+    title: Localized
+    text: Localized
+    author: str
+    #: when and how they agreed to being shown; a story without it is not told
+    permission: str
+    picture_url: str = ""
+    #: what the picture shows, for those who do not see it
+    picture_alt: Localized = {}
+    product_id: str = ""
+    category: str = ""
+
+
+class Press(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What somebody wrote about the shop in public."""
+
+    quote: Localized
+    source: str
+    url: str = ""
+
+
+class News(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Something that happened at the shop (Markdown)."""
+
+    title: Localized
+    text: Localized
+    on: date
+    url: str = ""
+
+
+class Care(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to look after things (Markdown): of one product, of a category, or all the shop sells."""
+
+    title: Localized
+    text: Localized
+    product_id: str = ""
+    category: str = ""
+
+
+class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A step on the shop's ladder of loyalty, reached by so many orders."""
+
+    name: Localized
+    orders_min: int
+
+
+class Season(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Days of every year in which an e-mail's seasonal variant is used, both ends included."""
+
+    #: as in the file name: `your-cart-misses-you.black-week.sv.md`
+    name: str
+    #: month and day, such as 11-23; a season that ends before it begins spans New Year
+    start: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+
+    def __post_init__(self) -> None:
+        """Refuse a day that no year has, or a name that cannot stand in a file name."""
+        for day in (self.start, self.end):
+            try:
+                date.fromisoformat(f"2000-{day}")
+            except ValueError:
+                raise ValueError(f"{day!r} is no month and day such as 11-23") from None
+        if not _SEASON_NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name such as black-week")
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether a day lies within the season."""
+        today = f"{day:%m-%d}"
+        if self.start <= self.end:
+            return self.start <= today <= self.end
+        return today >= self.start or today <= self.end
 
 
 class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,13 +144,45 @@ class Guide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A code that a flow may offer. It ends `days` after the enrollment started."""
+    """What a flow may promise a contact. It ends `days` after the first e-mail that carries it.
 
-    code: str
+    Exactly one of `percent`, `amount`, `free_shipping`, `gift` and `guide` says what it gives. At
+    most one of `code`, `pattern` and `pool` says where its code comes from; without any it is
+    given without a code.
+    """
+
     days: int
-    #: exactly one of the two says what it gives
     percent: int = 0
+    #: off the price, in the shop's currency
+    amount: Decimal = Decimal(0)
     free_shipping: bool = False
+    #: what is laid in the parcel
+    gift: Localized = {}
+    #: the shop's guide
+    guide: bool = False
+    #: one code for everybody
+    code: str = ""
+    #: a code for each contact, made when it is claimed: `DORIS-{6}` has six random characters.
+    #: Once codes were generated ahead for the checkout (`offers generate`), only those are given.
+    pattern: str = ""
+    #: a code for each contact, imported (`offers import`)
+    pool: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it gives, in a word: the name of the one field that is set."""
+        return next(kind for kind in OFFER_KINDS if getattr(self, kind))
+
+
+class Referrals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A code of their own that contacts pass on, and what both sides get. Both name offers."""
+
+    #: what the friend's code gives; the offer has no code source of its own
+    friend: str
+    #: the reward for the contact whose code it was
+    referrer: str
+    #: how the codes are made: `VAN-{6}`
+    pattern: str
 
 
 class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,6 +195,8 @@ class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     contact: str
     privacy: str
     instagram: str = ""
+    tiktok: str = ""
+    youtube: str = ""
 
 
 class Shop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,7 +227,16 @@ class Shop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     guide: Guide
     #: by name, as flows refer to them: `welcome`, `nudge`
     offers: dict[str, Offer]
+    referral: Referrals | None = None
     reviews: tuple[Review, ...]
     faq: tuple[Question, ...]
     #: accent colour of buttons and links, `#rrggbb`, readable on white
     colour: str = "#7a3b1d"
+    #: registration number for VAT, shown below what an order cost
+    vat_number: str = ""
+    stories: tuple[Story, ...] = ()
+    press: tuple[Press, ...] = ()
+    news: tuple[News, ...] = ()
+    care: tuple[Care, ...] = ()
+    levels: tuple[Level, ...] = ()
+    seasons: tuple[Season, ...] = ()
