@@ -5,7 +5,19 @@ from sekvens.db.base import Base
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
 from sekvens.messages import tables as messages
+from sekvens.offers import tables as offers
+from sekvens.products import tables as products
+from sekvens.reviews import tables as reviews
 
-__all__ = ["contacts", "enrollments", "events", "messages", "metadata"]
+__all__ = [
+    "contacts",
+    "enrollments",
+    "events",
+    "messages",
+    "metadata",
+    "offers",
+    "products",
+    "reviews",
+]
 
 metadata = Base.metadata

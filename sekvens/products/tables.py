@@ -1,0 +1,106 @@
+"""Products, what they cost over time, what goes with what, drops, and the lines of orders.
+
+A product's id is the one that events carry. What comes in sizes or colours is one product; the ids
+of its variants lead to it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+from sekvens.events.tables import AutoId
+
+
+class Product(Base):
+    """A product. Texts are by locale; money is a decimal number as text, as orders keep it."""
+
+    __tablename__ = "products"
+    __table_args__ = (Index("ix_products_available_on", "available_on"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    titles: Mapped[dict[str, Any]]  #: locale -> text
+    descriptions: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: locale -> plain text
+    benefits: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: locale -> [text]
+    cares: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: locale -> text
+    category: Mapped[str | None]  #: a key, the same in every locale
+    brand: Mapped[str | None]
+    price: Mapped[str | None]  #: what it costs now
+    regular_price: Mapped[str | None]  #: what it costs when it is not reduced, if it is
+    reduced_until: Mapped[datetime | None]  #: shop time; None: until the feed says otherwise
+    currency: Mapped[str | None]
+    url: Mapped[str | None]
+    image_url: Mapped[str | None]
+    in_stock: Mapped[bool] = mapped_column(default=True)  #: it can be ordered
+    stock: Mapped[int | None]  #: how many are left, where the feed says
+    locale: Mapped[str]  #: the feed in this locale says price, stock and the rest
+    first_seen_on: Mapped[datetime]  #: shop time of the import that brought it
+    #: shop time at which it came to the shop; None for what was there when we first looked
+    available_on: Mapped[datetime | None]
+
+
+class ProductVariant(Base):
+    """Another id of a product: one of its sizes or colours, or its SKU."""
+
+    __tablename__ = "product_variants"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"), index=True)
+
+
+class ProductPrice(Base):
+    """What a product cost from an instant on: the evidence behind a reduced price."""
+
+    __tablename__ = "product_prices"
+    __table_args__ = (Index("ix_product_prices_product_id_at", "product_id", "at"),)
+
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"))
+    price: Mapped[str]
+    regular_price: Mapped[str | None]
+    currency: Mapped[str | None]
+    at: Mapped[datetime]  #: shop time
+
+
+class Pairing(Base):
+    """Two products that somebody at the shop says go together; the ids are in sorted order."""
+
+    __tablename__ = "pairings"
+
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    other_id: Mapped[str] = mapped_column(ForeignKey("products.id"), primary_key=True, index=True)
+    created_at: Mapped[datetime]  #: wall time
+
+
+class Drop(Base):
+    """Something that goes on sale at an instant: a product, or what its title says."""
+
+    __tablename__ = "drops"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    product_id: Mapped[str | None] = mapped_column(ForeignKey("products.id"))
+    titles: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: locale -> text
+    texts: Mapped[dict[str, Any]] = mapped_column(default=dict)  #: locale -> text
+    url: Mapped[str | None]
+    opens_on: Mapped[datetime] = mapped_column(index=True)  #: shop time
+    early_access_on: Mapped[datetime | None]  #: shop time at which it opens for subscribers
+
+
+class OrderLine(Base):
+    """One product of one order, folded with the order: what bestsellers are counted from."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        Index("ix_order_lines_product_id_ordered_at", "product_id", "ordered_at"),
+        # All that bestsellers need, so that the table itself is not read.
+        Index("ix_order_lines_state_ordered_at", "state", "ordered_at", "product_id"),
+    )
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    order_id: Mapped[str] = mapped_column(primary_key=True)
+    product_id: Mapped[str] = mapped_column(primary_key=True)  #: as the event carried it
+    quantity: Mapped[int]
+    ordered_at: Mapped[datetime]  #: shop time
+    state: Mapped[str]  #: the order's: completed, refunded, cancelled

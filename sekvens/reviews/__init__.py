@@ -1,0 +1,1 @@
+"""What customers wrote about products, shown once somebody has read it."""

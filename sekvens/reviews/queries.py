@@ -1,0 +1,92 @@
+"""Named questions about reviews. Nothing is written, and nobody's surname or address is told."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Contact
+from sekvens.products.queries import product_ids_of
+from sekvens.products.tables import OrderLine, ProductVariant
+from sekvens.reviews.author import author_name
+from sekvens.reviews.tables import Review, ReviewState
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewFacts:
+    """One review, as it may be shown. `written_on` is shop time."""
+
+    review_id: str
+    product_id: str
+    author: str  #: first name and an initial at the most; empty when unknown
+    rating: int  #: 1 to 5
+    text: str
+    locale: str | None
+    written_on: datetime
+    verified: bool  #: an order of its author contains the product
+
+
+def approved(
+    session: Session,
+    *,
+    product_ids: Collection[str],
+    limit: int,
+    locale: str | None = None,
+) -> tuple[ReviewFacts, ...]:
+    """List reviews that may be shown: those of some products first, then by newness.
+
+    With a locale (`sv`), reviews that are known to be in another language are left out.
+    """
+    own = product_ids_of(session, product_ids)
+    ids = sorted({*own, *own.values()})
+    variants = select(ProductVariant.id).where(ProductVariant.product_id.in_(ids))
+    asked = or_(Review.product_id.in_(ids), Review.product_id.in_(variants))
+    query = _reviews().where(Review.state == ReviewState.APPROVED)
+    if locale is not None:
+        language = locale[:2].lower()
+        query = query.where(
+            or_(Review.locale.is_(None), func.substr(Review.locale, 1, 2) == language)
+        )
+    newest = (Review.written_on.desc(), Review.id)
+    return _facts(session, query.order_by(case((asked, 0), else_=1), *newest).limit(limit))
+
+
+def pending(session: Session, *, limit: int = 100) -> tuple[ReviewFacts, ...]:
+    """List the reviews that nobody has read yet, the oldest first."""
+    query = _reviews().where(Review.state == ReviewState.PENDING)
+    return _facts(session, query.order_by(Review.written_on, Review.id).limit(limit))
+
+
+def _reviews() -> Select[Review, str | None, str | None, bool]:
+    """Ask for reviews, their authors' own names, and whether an order proves the purchase."""
+    sold = select(ProductVariant.product_id).where(ProductVariant.id == OrderLine.product_id)
+    meant = select(ProductVariant.product_id).where(ProductVariant.id == Review.product_id)
+    same_product = func.coalesce(
+        sold.correlate(OrderLine).scalar_subquery(), OrderLine.product_id
+    ) == func.coalesce(meant.correlate(Review).scalar_subquery(), Review.product_id)
+    bought = exists().where(and_(OrderLine.contact_id == Review.contact_id, same_product))
+    return select(Review, Contact.first_name, Contact.last_name, bought).outerjoin(
+        Contact, Contact.id == Review.contact_id
+    )
+
+
+def _facts(
+    session: Session, query: Select[Review, str | None, str | None, bool]
+) -> tuple[ReviewFacts, ...]:
+    return tuple(
+        ReviewFacts(
+            review_id=row.id,
+            product_id=row.product_id,
+            author=row.author
+            if row.author is not None
+            else author_name(" ".join(filter(None, (first, last)))),
+            rating=row.rating,
+            text=row.text,
+            locale=row.locale,
+            written_on=row.written_on,
+            verified=verified,
+        )
+        for row, first, last, verified in session.execute(query)
+    )
