@@ -5,6 +5,7 @@ SekvensError
 ├── UnknownFlow
 ├── FlowConflict
 ├── TemplateError
+│   └── OfferPoolEmpty
 ├── NotSent
 │   ├── SesThrottled
 │   ├── SesPaused
@@ -16,6 +17,8 @@ SekvensError
     ├── TemporalUnavailable
     └── TemporalRefused
 """
+
+from typing import ClassVar
 
 
 class SekvensError(Exception):
@@ -39,6 +42,15 @@ class FlowConflict(SekvensError):
 
 class TemplateError(SekvensError):
     """An e-mail cannot be made from its template for this contact; the enrollment is parked."""
+
+    #: the reason in a word, for whoever parks the enrollment
+    code: ClassVar[str] = "template"
+
+
+class OfferPoolEmpty(TemplateError):
+    """No code is left in the offer's pool; the enrollment is parked, and goes on by a retry."""
+
+    code: ClassVar[str] = "offer_pool_empty"
 
 
 class NotSent(SekvensError):
