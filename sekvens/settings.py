@@ -24,7 +24,7 @@ from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.shop import Shop
 
 #: Values that the environment gives separated by commas.
-LISTS = frozenset({"write_keys", "allow_list", "warm_up", "locales"})
+LISTS = frozenset({"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates"})
 
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 
@@ -32,8 +32,25 @@ SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 #: AWS refuses a request signed more than 15 minutes ago; five more for clocks that differ.
 RESEND_SECONDS_MIN = 1200
 
+_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
 #: The two databases that Sekvens runs on, each by the driver that is installed.
 _DATABASE_URL = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:).+|postgresql\+psycopg://.+")
+
+#: Who goes first when a contact may get one e-mail only: those who were closest to buying.
+PRIORITY = (
+    "checkout-abandonment",
+    "cart-abandonment",
+    "browse-abandonment",
+    "owner-visits",
+    "post-purchase-first",
+    "post-purchase-returning",
+    "milestones",
+    "birthday",
+    "welcome",
+    "winback",
+    "sunset",
+)
 
 #: 0: any free port.
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -85,7 +102,7 @@ class SesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Safety rails."""
+    """Safety rails, and how much marketing one contact gets, and when."""
 
     #: false: only addresses on the allow-list are mailed
     production: bool = False
@@ -99,6 +116,29 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     #: … and a transactional message is sent again after this long; with Amazon SES no sooner than
     #: a request of ours could still be accepted (`RESEND_SECONDS_MIN`)
     resend_seconds: int = 7200
+    #: no marketing from this time on the contact's own clock …
+    quiet_from: str = "21:00"
+    #: … until this one; equal to `quiet_from`: no quiet hours
+    quiet_until: str = "08:00"
+    #: marketing e-mails to one contact on one date of their calendar; 0: no cap
+    marketing_per_day: AtLeastZero = 1
+    #: … and on that date with the six before it; 0: no cap
+    marketing_per_week: AtLeastZero = 4
+    #: which flow goes first where the cap lets only one go; a flow that is not named goes last
+    priority: tuple[str, ...] = PRIORITY
+    #: dates without marketing: `12-24` each year, `2026-11-27` once
+    blackout_dates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("quiet_from", "quiet_until"):
+            given = getattr(self, name)
+            if not _CLOCK_TIME.fullmatch(given):
+                raise ValueError(f"sending.{name} is {given!r}: write a time like 21:00")
+        wrong = [given for given in self.blackout_dates if not _is_date(given)]
+        if wrong:
+            raise ValueError(
+                f"sending.blackout_dates has {wrong[0]!r}: write 12-24 for each year, or 2026-11-27"
+            )
 
 
 class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -205,6 +245,16 @@ def is_timezone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return bool(name)
+
+
+def _is_date(given: str) -> bool:
+    if not re.fullmatch(r"(\d{4}-)?\d{2}-\d{2}", given):
+        return False
+    try:
+        date.fromisoformat(given if len(given) > len("12-24") else f"2000-{given}")  # a leap year
+    except ValueError:
+        return False
+    return True
 
 
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sekvens.flows.steps import LocalTime
 from sekvens.send_time.local_time import next_local_time, zone_or
+from sekvens.send_time.quiet_hours import QuietHours, next_day, when_quiet_ends
 
 QUARTER = timedelta(minutes=15)
 EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
@@ -168,3 +169,78 @@ def test_what_is_no_zone_is_replaced_by_the_shop_s(zone: str | None) -> None:
 
 def test_a_zone_is_kept() -> None:
     assert zone_or("Asia/Kathmandu", "Europe/Stockholm") == "Asia/Kathmandu"
+
+
+AT_NIGHT = QuietHours(begins=time(21), ends=time(8))
+
+
+def quiet_until(
+    now: str, zone: str = "Europe/Stockholm", quiet: QuietHours = AT_NIGHT
+) -> str | None:
+    ends = when_quiet_ends(datetime.fromisoformat(now), quiet, zone)
+    return None if ends is None else f"{ends:%Y-%m-%d %H:%M}"
+
+
+def between(begins: str, ends: str) -> QuietHours:
+    return QuietHours(begins=time.fromisoformat(begins), ends=time.fromisoformat(ends))
+
+
+def test_a_night_begins_and_ends_to_the_moment() -> None:
+    assert quiet_until("2026-01-15T19:59:59.999999Z") is None
+    assert quiet_until("2026-01-15T20:00Z") == "2026-01-16 07:00"
+    assert quiet_until("2026-01-16T06:59:59.999999Z") == "2026-01-16 07:00"
+    assert quiet_until("2026-01-16T07:00Z") is None
+
+
+def test_quiet_hours_may_lie_within_a_day_or_be_none() -> None:
+    siesta = between("13:00", "15:00")
+
+    assert quiet_until("2026-01-15T12:30Z", quiet=siesta) == "2026-01-15 14:00"
+    assert quiet_until("2026-01-15T22:30Z", quiet=siesta) is None
+    assert quiet_until("2026-01-15T22:30Z", quiet=between("08:00", "08:00")) is None
+
+
+def test_a_night_in_which_the_clock_changes_is_an_hour_shorter_or_longer() -> None:
+    assert quiet_until("2026-03-28T22:00Z") == "2026-03-29 06:00"
+    assert quiet_until("2026-10-24T22:00Z") == "2026-10-25 07:00"
+
+
+def test_an_hour_that_is_shown_twice_ends_a_night_once() -> None:
+    until_half_past_two = between("21:00", "02:30")
+
+    assert quiet_until("2026-10-25T00:29Z", quiet=until_half_past_two) == "2026-10-25 00:30"
+    # The clock shows ten past two again, and the night is over.
+    assert quiet_until("2026-10-25T01:10Z", quiet=until_half_past_two) is None
+
+
+def test_where_the_clock_jumps_over_both_ends_it_goes_by_their_order() -> None:
+    # On 29 March it goes from two to three.
+    assert quiet_until("2026-03-29T00:30Z", quiet=between("02:10", "02:50")) is None
+    assert quiet_until("2026-03-29T00:30Z", quiet=between("02:50", "02:10")) == "2026-03-29 01:00"
+    assert quiet_until("2026-03-29T01:00Z", quiet=between("02:50", "02:10")) == "2026-03-30 00:10"
+
+
+@settings(max_examples=300, deadline=None)
+@given(zone=zones, now=instants | edges, begins=quarters, ends=quarters)
+def test_quiet_hours_are_over_when_they_are_over(zone, now, begins, ends) -> None:
+    quiet = QuietHours(begins=begins, ends=ends)
+    over = when_quiet_ends(now, quiet, zone)
+
+    assert over is None or now < over <= now + timedelta(days=3)
+    # Where both ends lie in one jump of the clock, one stretch ends and the next begins.
+    assert over is None or when_quiet_ends(over, quiet, zone) in (None, next_end(over, ends, zone))
+
+
+def next_end(now: datetime, ends: time, zone: str) -> datetime:
+    return next_local_time(now + timedelta(microseconds=1), LocalTime(at=ends), zone)
+
+
+@settings(max_examples=300, deadline=None)
+@given(zone=zones, now=instants | edges)
+def test_the_next_day_is_the_first_moment_of_a_later_date(zone, now) -> None:
+    begins, place = next_day(now, zone), ZoneInfo(zone)
+    before = begins - timedelta(seconds=1)
+
+    assert begins > now
+    assert begins.astimezone(place).date() > now.astimezone(place).date()
+    assert before < now or before.astimezone(place).date() <= now.astimezone(place).date()

@@ -55,6 +55,16 @@ def test_nothing_leaves_by_default() -> None:
     assert (sending.grace_seconds, sending.resend_seconds) == (1800, 7200)
 
 
+def test_by_default_contacts_are_left_in_peace() -> None:
+    sending = SendingSettings()
+
+    assert (sending.quiet_from, sending.quiet_until) == ("21:00", "08:00")
+    assert (sending.marketing_per_day, sending.marketing_per_week) == (1, 4)
+    assert sending.priority[:2] == ("checkout-abandonment", "cart-abandonment")
+    assert sending.priority[-3:] == ("welcome", "winback", "sunset")
+    assert sending.blackout_dates == ()
+
+
 def test_the_environment_overrides_the_file() -> None:
     settings = loaded(
         DATABASE__URL="postgresql+psycopg://db/sekvens",
@@ -82,11 +92,15 @@ def test_lists_are_given_with_commas() -> None:
         SENDING__ALLOW_LIST=" me@shop.se , @shop.se,",
         SENDING__WARM_UP="50,100, 500",
         SENDING__WARM_UP_FROM="2027-01-11",
+        SENDING__PRIORITY="welcome,winback",
+        SENDING__BLACKOUT_DATES="12-24, 02-29,2026-11-27",
     )
 
     assert settings.api.write_keys == ("one", "two")
     assert settings.sending.allow_list == ("me@shop.se", "@shop.se")
     assert settings.sending.warm_up == (50, 100, 500)
+    assert settings.sending.priority == ("welcome", "winback")
+    assert settings.sending.blackout_dates == ("12-24", "02-29", "2026-11-27")
 
 
 def test_an_empty_list_holds_nothing_rather_than_an_empty_key() -> None:
@@ -118,6 +132,12 @@ def test_other_variables_are_none_of_our_business() -> None:
         ({"SENDING__GRACE_SECONDS": "-5"}, r">= 0.*\$\.sending\.grace_seconds"),
         ({"SENDING__WARM_UP": "-5"}, r">= 0.*\$\.sending\.warm_up"),
         ({"SENDING__WARM_UP": "50"}, r"sending\.warm_up_from"),
+        ({"SENDING__QUIET_FROM": "9 pm"}, r"sending\.quiet_from.*21:00"),
+        ({"SENDING__QUIET_UNTIL": "24:00"}, r"sending\.quiet_until.*21:00"),
+        ({"SENDING__MARKETING_PER_DAY": "-1"}, r">= 0.*\$\.sending\.marketing_per_day"),
+        ({"SENDING__BLACKOUT_DATES": "12-24,24/12"}, r"sending\.blackout_dates.*24/12.*12-24"),
+        ({"SENDING__BLACKOUT_DATES": "02-30"}, r"sending\.blackout_dates"),
+        ({"SENDING__BLACKOUT_DATES": "2026-02-29"}, r"sending\.blackout_dates"),
         ({"SHOP__TIMEZONE": "Nowhere/Land"}, r"shop\.timezone.*Europe/Stockholm"),
         ({"SHOP__TIMEZONE": ""}, r"shop\.timezone"),
         ({"CLOCK__DAY_SECONDS": "nan"}, "day_seconds"),

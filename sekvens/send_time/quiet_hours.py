@@ -1,0 +1,55 @@
+"""Quiet hours on a contact's own clock: when they end, and when the next day begins.
+
+A night is the stretch between two instants, not a range of numbers on a clock: it begins when the
+clock first shows the one time and ends when it first shows the other, whatever the clock is put to
+in between. So no change of daylight saving begins a night twice or leaves one without an end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sekvens.flows.steps import LocalTime
+from sekvens.send_time.local_time import next_local_time
+
+MIDNIGHT = LocalTime(at=time(0))
+#: The smallest step of a `datetime`.
+MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietHours:
+    """From `begins` until `ends` on a contact's clock, over midnight or not; equal: never."""
+
+    begins: time
+    ends: time
+
+
+def when_quiet_ends(now: datetime, quiet: QuietHours, zone: str) -> datetime | None:
+    """Tell when the quiet hours that `now` lies in are over; None when it lies in none.
+
+    Args:
+        now: an aware instant.
+        quiet: the quiet hours; the instant at which they end is quiet no longer.
+        zone: an IANA name, such as `Europe/Stockholm`.
+
+    Returns:
+        The instant, in UTC, later than `now`.
+    """
+    if quiet.begins == quiet.ends:
+        return None
+    ends = next_local_time(now + MOMENT, LocalTime(at=quiet.ends), zone)
+    begins = next_local_time(now + MOMENT, LocalTime(at=quiet.begins), zone)
+    # Where the clock jumps over both, they come in the order in which it would have shown them.
+    ends_first = ends < begins or (ends == begins and quiet.ends < quiet.begins)
+    return ends if ends_first else None
+
+
+def next_day(now: datetime, zone: str) -> datetime:
+    """Tell the first instant, later than `now`, of a date that comes after today's in `zone`."""
+    place = ZoneInfo(zone)
+    today = now.astimezone(place).date()
+    begins = next_local_time(now + MOMENT, MIDNIGHT, zone)
+    while begins.astimezone(place).date() <= today:  # the clock was put back over midnight
+        begins = next_local_time(begins + MOMENT, MIDNIGHT, zone)
+    return begins
