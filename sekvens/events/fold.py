@@ -1,4 +1,4 @@
-"""What is folded from events: traits, consent, suppression, visits, orders and carts.
+"""What is folded from events: traits, consent, suppression, visits, orders, reviews and carts.
 
 The order in which events arrive does not matter: each fold either takes the newest word, or reads
 the log again when an event comes late. Everything is looked up once for all the facts of a
@@ -18,6 +18,7 @@ from sekvens.contacts.suppression import suppress
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact, SuppressionReason
 from sekvens.contacts.traits import apply_traits
 from sekvens.events import carts, orders
+from sekvens.events.cases import CASE_EVENTS, fold_cases
 from sekvens.events.facts import Fact, chunks, in_order, logs
 from sekvens.events.schema import (
     CART_EMPTIED,
@@ -27,8 +28,11 @@ from sekvens.events.schema import (
     EMAIL_SUBSCRIBED,
     ORDER_COMPLETED,
     ORDER_EVENTS,
+    PRODUCT_REVIEWED,
 )
 from sekvens.events.tables import Cart, Order, Visit
+from sekvens.products import order_lines
+from sekvens.reviews import fold as reviews
 
 #: A cart that nobody touched for this long is no longer added up.
 CART_MEMORY: Final = timedelta(days=90)
@@ -64,7 +68,10 @@ def fold(
         if fact.name == CONTACT_SUPPRESSED:
             _suppress(session, fact, contacts[fact.contact_id])
     _fold_visits(session, [fact for fact in ordered if fact.type == "page"])
+    fold_cases(session, [fact for fact in ordered if fact.name in CASE_EVENTS], merged)
     _fold_orders(session, [fact for fact in ordered if fact.name in ORDER_EVENTS], merged)
+    reviewed = [fact for fact in ordered if fact.name == PRODUCT_REVIEWED]
+    reviews.fold(session, reviewed, contacts=contacts, now=now)
     return _fold_carts(session, [fact for fact in ordered if fact.name in CART_EVENTS], merged)
 
 
@@ -146,6 +153,14 @@ def _fold_orders(session: Session, facts: Sequence[Fact], merged: Collection[str
     for contact_id, changed in states.items():
         for order_id, state in changed.items():
             _write_order(session, rows[contact_id].get(order_id), contact_id, order_id, state)
+    order_lines.write(
+        session,
+        {
+            (contact_id, order_id): state
+            for contact_id, changed in states.items()
+            for order_id, state in changed.items()
+        },
+    )
 
 
 def _order_state(row: Order) -> orders.OrderState:

@@ -48,7 +48,7 @@ def product_ids_of(session: Session, ids: Collection[str]) -> dict[str, str]:
     for some in chunks(set(ids)):
         variants = select(ProductVariant.id, ProductVariant.product_id)
         found = session.execute(variants.where(ProductVariant.id.in_(some)))
-        own.update(found.tuples().all())
+        own.update((variant, product_id) for variant, product_id in found)
     return own
 
 
