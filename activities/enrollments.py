@@ -13,7 +13,7 @@ from sekvens.enrollments.position import close, stand_at
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, RecordInput
 from sekvens.events.ingest import record_fact
 from sekvens.flows.codec import from_json
-from sekvens.flows.interpreter import NextLocalTime, Question, WhichBranch
+from sekvens.flows.commands import NextLocalTime, Question, WhichBranch
 from sekvens.messages import ledger
 from sekvens.segments import sql
 from sekvens.send_time.local_time import next_local_time

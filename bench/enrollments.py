@@ -48,7 +48,9 @@ from sekvens.demo.processes import Processes, Service
 from sekvens.demo.services import Site
 from sekvens.enrollments.publish import publish
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
-from sekvens.flows.definition import MARKETING, Flow, event, exit_on, flow, send, subscribed, wait
+from sekvens.flows.asking import subscribed
+from sekvens.flows.builder import MARKETING, event, exit_on, flow, send, wait
+from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason
 from sekvens.messages import templates
 from sekvens.messages.tables import Message, MessageState

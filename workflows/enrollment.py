@@ -24,13 +24,13 @@ with workflow.unsafe.imports_passed_through():
         EnrollmentView,
         EventsSignal,
         RecordInput,
-        SendResult,
     )
     from sekvens.flows import interpreter
     from sekvens.flows.codec import from_json, to_json
+    from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage, SleepUntil
     from sekvens.flows.definition import Flow
+    from sekvens.flows.doing import doing
     from sekvens.flows.graph import compile_flow
-    from sekvens.flows.interpreter import Ask, Finish, SendMessage, SleepUntil
     from sekvens.flows.shop_time import ShopTime
     from sekvens.flows.state import clock_text
     from workflows import orders
@@ -98,8 +98,8 @@ class EnrollmentWorkflow:
                     return await self._finish(command)
                 case SleepUntil():
                     await self._sleep(command)
-                case SendMessage():
-                    await self._send(command)
+                case SendMessage() | CarryOut():
+                    await self._act(command)
                 case Ask():
                     await self._ask(command)
                 case _:
@@ -136,11 +136,11 @@ class EnrollmentWorkflow:
                 lambda: bool(self._inbox), timeout=timeout, timeout_summary=summary
             )
 
-    async def _send(self, command: SendMessage) -> None:
-        order = orders.send_order(
+    async def _act(self, command: SendMessage | CarryOut) -> None:
+        activity, order, result_type = orders.order_for(
             self._pinned, self._graph, command, now=self._now(), speed=self._shop_time.speed
         )
-        result = await self._do(names.SEND_ACTIVITY, order, SendResult, summary=command.step.id)
+        result = await self._do(activity, order, result_type, summary=command.step.id)
         self._state = interpreter.settle(self._graph, self._state, result.outcome, self._now())
 
     async def _ask(self, command: Ask) -> None:
@@ -175,7 +175,7 @@ class EnrollmentWorkflow:
 
     def _show(self) -> None:
         """Say in the Temporal UI what it is at."""
-        workflow.set_current_details(interpreter.doing(self._graph, self._state, self._now()))
+        workflow.set_current_details(doing(self._graph, self._state, self._now()))
         parked = orders.parked_attribute(self._state)
         if parked != workflow.info().typed_search_attributes.get(PARKED_REASON):
             workflow.upsert_search_attributes(

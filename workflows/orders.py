@@ -11,6 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.enrollments import names
     from sekvens.enrollments.wire import (
         AnswerInput,
+        CarryOutInput,
+        CarryOutResult,
         DirectSignal,
         EnrollmentEvent,
         EnrollmentInput,
@@ -20,11 +22,13 @@ with workflow.unsafe.imports_passed_through():
         JournalLine,
         RecordInput,
         SendInput,
+        SendResult,
     )
     from sekvens.flows import interpreter
     from sekvens.flows.codec import from_json, to_json
+    from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage
+    from sekvens.flows.doing import doing
     from sekvens.flows.graph import Graph
-    from sekvens.flows.interpreter import Ask, Finish, SendMessage
     from sekvens.flows.state import State
 
 
@@ -33,6 +37,23 @@ def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> Stat
     if pinned.state is None:
         return interpreter.start(graph, now)
     return from_json(State, pinned.state)
+
+
+def order_for(
+    pinned: EnrollmentInput,
+    graph: Graph,
+    command: SendMessage | CarryOut,
+    *,
+    now: datetime,
+    speed: float,
+) -> tuple[str, SendInput | CarryOutInput, type[SendResult | CarryOutResult]]:
+    """Order the work of one step: the activity's name, what it is given, what it gives back."""
+    if isinstance(command, SendMessage):
+        order = send_order(pinned, graph, command, now=now, speed=speed)
+        return names.SEND_ACTIVITY, order, SendResult
+    flow = graph.flow.name
+    deed = carry_out_order(pinned, flow, command, now=now, speed=speed)
+    return names.CARRY_OUT_ACTIVITY, deed, CarryOutResult
 
 
 def send_order(
@@ -58,6 +79,25 @@ def send_order(
         offer=step.offer,
         next_step=command.next_step,
         resume=to_json(command.resume),
+        shop_speed=speed,
+        skip=command.skip,
+        second_subject=step.retells is not None,
+        past_cap=step.past_cap,
+    )
+
+
+def carry_out_order(
+    pinned: EnrollmentInput, flow: str, command: CarryOut, *, now: datetime, speed: float
+) -> CarryOutInput:
+    """Order a step to be carried out that sends nothing."""
+    return CarryOutInput(
+        enrollment_id=pinned.enrollment_id,
+        contact_id=pinned.contact_id,
+        flow=flow,
+        step=to_json(command.step),
+        next_step=command.next_step,
+        now=now,
+        due_at=command.due_at,
         shop_speed=speed,
         skip=command.skip,
     )
@@ -130,7 +170,7 @@ def view_of(
         enrollment_id=pinned.enrollment_id,
         status="ended" if state.exit else "parked" if state.parked else "under way",
         step_id=state.step,
-        doing=interpreter.doing(graph, state, now),
+        doing=doing(graph, state, now),
         exit_reason=state.exit,
         journal=tuple(JournalLine(at=entry.at, text=entry.text) for entry in state.journal),
     )

@@ -8,6 +8,7 @@ from sekvens.messages import tables as messages
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
 from sekvens.reviews import tables as reviews
+from sekvens.segments import tables as segments
 
 __all__ = [
     "contacts",
@@ -18,6 +19,7 @@ __all__ = [
     "offers",
     "products",
     "reviews",
+    "segments",
 ]
 
 metadata = Base.metadata

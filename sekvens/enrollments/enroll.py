@@ -172,10 +172,15 @@ def _refusal(
         last_start = max(entry.started_at for entry in earlier)
         if now - last_start < flow.reentry.gap:
             return EntryRefusal.REENTRY
-    if not flow.entry:
+    asked = (*flow.trigger_when, *flow.entry, *flow.stay_while)
+    if not asked:
         return None
-    entry_conditions = AllOf(conditions=flow.entry)
     holds = sql.holds(
-        session, entry_conditions, contact_id=contact_ids[0], contact_ids=contact_ids, now=now
+        session,
+        AllOf(conditions=asked),
+        contact_id=contact_ids[0],
+        contact_ids=contact_ids,
+        now=now,
+        entry_key=entry_key,
     )
     return None if holds else EntryRefusal.CONDITIONS

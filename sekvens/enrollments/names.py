@@ -13,6 +13,7 @@ SES_QUEUE = "ses"
 
 SEND_ACTIVITY = "send_message"
 ANSWER_ACTIVITY = "answer_question"
+CARRY_OUT_ACTIVITY = "carry_out"
 RECORD_ACTIVITY = "record_signal"
 FINISH_ACTIVITY = "finish_enrollment"
 

@@ -81,11 +81,35 @@ class SendInput:
     resume: JsonObject | None = None  #: the `NextLocalTime` question of the wait that follows
     shop_speed: float = 1.0  #: turns a wall-clock grace into shop time
     skip: bool = False  #: a person decided that it is not sent
+    second_subject: bool = False  #: the e-mail is told again, under its second subject
+    past_cap: bool = False  #: it leaves however many the contact has had
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
     """What became of the message."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryOutInput:
+    """Carry out a step that sends nothing."""
+
+    enrollment_id: str
+    contact_id: str
+    flow: str
+    step: JsonObject  #: a `Deed`, by `sekvens.flows.codec.to_json`
+    next_step: str | None  #: the position once this step is over
+    now: datetime  #: shop time
+    due_at: datetime  #: shop time at which the step was reached
+    shop_speed: float = 1.0
+    skip: bool = False  #: a person decided that it is not done
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryOutResult:
+    """What came of it: `Done`, `Deferred` or `Parked`."""
 
     outcome: Outcome
 

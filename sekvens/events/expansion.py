@@ -102,7 +102,7 @@ class _Expansion:
         for listener in self.listeners[contact_id]:
             self._deliver(event, listener, self.now)
         for published in self.live:
-            if not published.flow.trigger.matches(event.name, event.properties):
+            if not published.flow.is_triggered_by(event.name, event.properties):
                 continue
             key = entry_key_of(published.flow, event.properties)
             if self._is_under_way(published.flow, contact_id, key):
@@ -155,7 +155,7 @@ class _Expansion:
         matched = [
             pattern.key
             for pattern in graph.listens()
-            if pattern.matches(event.name, event.properties)
+            if pattern.matches(event.name, event.properties, entry_key=enrollment.entry_key)
         ]
         if not matched:
             return

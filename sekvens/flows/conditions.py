@@ -4,29 +4,61 @@ One syntax tree, evaluated in two places: `sekvens.segments.sql` for real contac
 `sekvens.segments.memory` for the simulator. A condition never holds an evaluator.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
+from sekvens.flows.keys import key_of
+
+#: Any of these is a sign of life. Opens are none, because machines open mail.
+SIGNS_OF_LIFE = (
+    "Order Completed",
+    "Checkout Started",
+    "Product Added",
+    "Cart Viewed",
+    "Product Viewed",
+    "Product List Viewed",
+    "Products Searched",
+    "Product Reviewed",
+    "Email Link Clicked",
+    "Question Answered",
+    "page",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventPattern:
-    """Events of one name whose properties equal those in `where`, as (property, value) pairs."""
+    """Events of one name whose properties equal those in `where`, as (property, value) pairs.
+
+    With `same`, that property must also equal the enrollment's entry key: the same order, the same
+    product, and not another one of the same contact.
+    """
 
     name: str
     where: tuple[tuple[str, str], ...] = ()
+    same: str | None = None
     kind: Literal["event"] = "event"
 
     @property
     def key(self) -> str:
         """The pattern's stable identity, by which the relay says which patterns matched."""
-        return "&".join([self.name, *(f"{name}={value}" for name, value in sorted(self.where))])
+        wanted = [f"{name}={value}" for name, value in sorted(self.where)]
+        return "&".join([self.name, *wanted, *([f"{self.same}=@"] if self.same else [])])
 
-    def matches(self, name: str, properties: dict[str, object]) -> bool:
-        """Tell whether an event of this name with these properties fits."""
-        return name == self.name and all(
-            str(properties.get(wanted)) == value for wanted, value in self.where
+    def matches(
+        self, name: str, properties: Mapping[str, object], *, entry_key: str | None = None
+    ) -> bool:
+        """Tell whether an event of this name with these properties fits an entry of this key."""
+        return (
+            name == self.name
+            and all(str(properties.get(wanted)) == value for wanted, value in self.where)
+            and (self.same is None or self._is_same(properties.get(self.same), entry_key))
         )
+
+    @staticmethod
+    def _is_same(value: object, entry_key: str | None) -> bool:
+        return value is not None and entry_key is not None and key_of(value) == entry_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +70,15 @@ class Subscribed:
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """The contact has done this; `within` looks back from now, None looks back for ever."""
+    """The contact has done this; `within` looks back from now, None looks back for ever.
+
+    At least `times`: events, or different values of the property `each` (orders, not their events).
+    """
 
     pattern: EventPattern
     within: timedelta | None = None
+    times: int = 1
+    each: str | None = None
     kind: Literal["happened"] = "happened"
 
 
@@ -52,6 +89,56 @@ class TraitIs:
     trait: str
     value: str
     kind: Literal["trait_is"] = "trait_is"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HasTrait:
+    """The contact has this trait, whatever its value."""
+
+    trait: str
+    kind: Literal["has_trait"] = "has_trait"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateWithin:
+    """A date that the contact told us (a birthday) comes round again within this time."""
+
+    trait: str
+    within: timedelta
+    kind: Literal["date_within"] = "date_within"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lapsed:
+    """The contact has ordered once, and not for as long as the shop's own customers take.
+
+    How long that is, is worked out from the shop's orders: `sekvens.segments.figures`.
+    """
+
+    kind: Literal["lapsed"] = "lapsed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """At least `times` marketing messages have reached the contact, ours and reported ones."""
+
+    times: int
+    within: timedelta | None = None
+    kind: Literal["received"] = "received"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owns:
+    """The contact has ordered the product that the entry key names, and kept it."""
+
+    kind: Literal["owns"] = "owns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InStock:
+    """Something in the cart that the entry key names can still be bought."""
+
+    kind: Literal["in_stock"] = "in_stock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,4 +165,17 @@ class AnyOf:
     kind: Literal["any_of"] = "any_of"
 
 
-Condition: TypeAlias = Subscribed | Happened | TraitIs | Not | AllOf | AnyOf
+Condition: TypeAlias = (
+    Subscribed
+    | Happened
+    | TraitIs
+    | HasTrait
+    | DateWithin
+    | Lapsed
+    | Received
+    | Owns
+    | InStock
+    | Not
+    | AllOf
+    | AnyOf
+)

@@ -6,15 +6,25 @@ Both are made from the flow alone, so what they say is what will happen.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sekvens.flows.conditions import AllOf
+from sekvens.flows.conditions import AllOf, EventPattern
 from sekvens.flows.definition import MARKETING_LATENESS_MAX, Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.mermaid import as_mermaid
-from sekvens.flows.steps import ExitFlow, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import (
+    ExitFlow,
+    ExitReason,
+    Listen,
+    Purpose,
+    Send,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+)
 from sekvens.flows.survey import sends
 from sekvens.flows.timetable import Span, timetable
-from sekvens.flows.wording import in_force, local_time_in_words, somebody_does, they_do
+from sekvens.flows.wording import deed_in_words, in_force, somebody_does, they_do, until_in_words
 
 __all__ = ["as_mermaid", "as_text"]
 
@@ -74,6 +84,13 @@ def _lines(
                     words = f"if {in_force(case.condition)}"
                     yield from _branch(words, case.steps, flow, times, depth)
                 yield from _branch("otherwise", step.otherwise, flow, times, depth)
+            case Listen():
+                yield _Line(f"listens for {in_words(step.lasts)}, and each time once:", depth)
+                for on in step.cases:
+                    words = f"when they {they_do(on.pattern)}"
+                    yield from _branch(words, on.steps, flow, times, depth + 1)
+            case _:
+                yield _Line(deed_in_words(step), depth)
 
 
 def _branch(
@@ -92,15 +109,20 @@ def _send(step: Send, flow: Flow) -> str:
         text += f' with the offer "{step.offer}"'
     if step.purpose is not None and step.purpose is not flow.purpose:
         text += f" ({step.purpose}{f': {step.because}' if step.because else ''})"
+    if step.retells:
+        text += f", which tells {step.retells} again under its second subject"
+    if step.past_cap:
+        text += ", whatever else they have had today"
     if step.lateness_max is not None:
         text += f", unless it is more than {in_words(step.lateness_max)} late"
     return text
 
 
 def _wait(step: Wait) -> str:
-    text = f"waits {in_words(step.duration)}"
+    parts = [in_words(step.duration)] if step.duration or step.until is None else []
     if step.until is not None:
-        text += f", then until {local_time_in_words(step.until)}"
+        parts.append(f"until {until_in_words(step.until)}")
+    text = f"waits {', then '.join(parts)}"
     if step.restart_on:
         again = " or ".join(they_do(pattern) for pattern in step.restart_on)
         text += f"; anew when they {again}"
@@ -112,10 +134,12 @@ def _moment(span: Span | None) -> str:
 
 
 def _who_enters(flow: Flow) -> Iterator[str]:
+    if flow.trigger_when:
+        yield f"only if {in_force(AllOf(conditions=flow.trigger_when))}"
     if flow.entry:
         conditions = in_force(AllOf(conditions=flow.entry))
         yield f"only if {conditions}; asked again before each e-mail"
-    else:
+    if not flow.entry and not flow.trigger_when:
         yield "everybody"
     match flow.reentry.rule:
         case "once":
@@ -126,12 +150,16 @@ def _who_enters(flow: Flow) -> Iterator[str]:
             yield "again whenever it happens, while an earlier entry is under way too"
     if flow.entry_key:
         yield f"each {flow.entry_key} is an entry of its own"
-    yield f"nobody, if it happened more than {in_words(flow.trigger_age_max)} ago"
+    if isinstance(flow.trigger, EventPattern):
+        yield f"nobody, if it happened more than {in_words(flow.trigger_age_max)} ago"
 
 
 def _who_leaves(flow: Flow) -> Iterator[str]:
     for rule in compile_flow(flow).exit_rules():
         yield f"when they {they_do(rule.pattern)}: {_plain(rule.reason)}"
+    if flow.stay_while:
+        stay = in_force(AllOf(conditions=flow.stay_while))
+        yield f"before an e-mail, unless {stay}: {_plain(ExitReason.NO_LONGER_MATCHES)}"
 
 
 def _remarks(flow: Flow) -> Iterator[str]:

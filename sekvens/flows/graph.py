@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sekvens.flows.conditions import EventPattern
 from sekvens.flows.definition import ExitRule, Flow
-from sekvens.flows.steps import ExitReason, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import ExitReason, Listen, Purpose, Send, Split, Step, Wait, WaitFor
 
 #: What an unsubscribe does to a flow that is marketing only, without the flow having to say so.
 UNSUBSCRIBE_RULES = (
@@ -53,7 +53,13 @@ class Graph:
                 patterns.extend(step.restart_on)
             elif isinstance(step, WaitFor):
                 patterns.append(step.pattern)
+        patterns.extend(self.answerable())
         return tuple({pattern.key: pattern for pattern in patterns}.values())
+
+    def answerable(self) -> tuple[EventPattern, ...]:
+        """List the events that a listen of the flow answers."""
+        listens = [step for step in self.steps.values() if isinstance(step, Listen)]
+        return tuple(case.pattern for step in listens for case in step.cases)
 
     def duration_max(self) -> timedelta:
         """Tell the longest time the flow's waits can add up to, restarts and local times aside."""
@@ -77,6 +83,8 @@ def branches(step: Step) -> tuple[tuple[Step, ...], ...]:
         return (step.then, step.otherwise)
     if isinstance(step, Split):
         return (*(case.steps for case in step.cases), step.otherwise)
+    if isinstance(step, Listen):
+        return tuple(case.steps for case in step.cases)
     return ()
 
 
@@ -84,8 +92,10 @@ def _walk(steps: tuple[Step, ...], after: str | None) -> Iterator[tuple[Step, st
     for index, step in enumerate(steps):
         next_id = steps[index + 1].id if index + 1 < len(steps) else after
         yield step, next_id
+        # A listen goes on listening when it has answered.
+        behind = step.id if isinstance(step, Listen) else next_id
         for branch in branches(step):
-            yield from _walk(branch, next_id)
+            yield from _walk(branch, behind)
 
 
 def _longest(steps: tuple[Step, ...]) -> timedelta:
@@ -95,5 +105,7 @@ def _longest(steps: tuple[Step, ...]) -> timedelta:
             total += step.duration
         elif isinstance(step, WaitFor):
             total += step.timeout
+        elif isinstance(step, Listen):
+            total += step.lasts
         total += max((_longest(branch) for branch in branches(step)), default=timedelta(0))
     return total

@@ -5,81 +5,36 @@ database or a clock. Its two drivers, the Temporal workflow and the simulator, d
 says and report back by `see`, `answer`, `settle` and `operate`; then they ask `decide` again.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal, TypeAlias, assert_never
+from typing import assert_never
 
-from sekvens.flows.conditions import Condition
+from sekvens.flows.commands import (
+    Ask,
+    CarryOut,
+    Command,
+    Finish,
+    NextDate,
+    NextLocalTime,
+    SendMessage,
+    SleepUntil,
+    WhichBranch,
+)
 from sekvens.flows.graph import Graph
-from sekvens.flows.outcomes import Deferred, InDoubt, Outcome, Parked, Sent, Skipped
+from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
 from sekvens.flows.state import State, clock_text
 from sekvens.flows.steps import (
+    Date,
+    Deed,
     ExitFlow,
     ExitReason,
+    Listen,
     LocalTime,
     Send,
     Split,
     Wait,
     WaitFor,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class NextLocalTime:
-    """When does the contact's own clock next show this, not before an instant?"""
-
-    not_before: datetime
-    local_time: LocalTime
-    kind: Literal["next_local_time"] = "next_local_time"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WhichBranch:
-    """Which condition is the first that holds? `next_steps` has one more, for `otherwise`."""
-
-    conditions: tuple[Condition, ...]
-    next_steps: tuple[str | None, ...]
-    kind: Literal["which_branch"] = "which_branch"
-
-
-Question: TypeAlias = NextLocalTime | WhichBranch
-
-
-@dataclass(frozen=True, kw_only=True)
-class SendMessage:
-    """Send the message of this step, and answer `resume` on the way: it spares an activity."""
-
-    step: Send
-    due_at: datetime
-    next_step: str | None
-    resume: NextLocalTime | None
-    skip: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class SleepUntil:
-    """Do nothing until an instant, or until something happens; None waits for a person."""
-
-    step_id: str
-    until: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """Find the answer to a question."""
-
-    step_id: str
-    question: Question
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finish:
-    """The enrollment is over."""
-
-    reason: ExitReason
-
-
-Command: TypeAlias = SendMessage | SleepUntil | Ask | Finish
 
 
 def start(graph: Graph, now: datetime) -> State:
@@ -91,14 +46,13 @@ def start(graph: Graph, now: datetime) -> State:
 def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
     """Tell what to do now, walking past every step that needs nothing from outside.
 
-    It terminates: a flow has no cycles, so each turn of the loop stands at a later step.
+    It terminates: each turn of the loop stands at a later step, or has one event less to answer.
     """
     while True:
         if state.exit is not None:
             return state, Finish(reason=state.exit)
         if state.step is None:
-            state = state.leave(ExitReason.COMPLETED, now)
-            continue
+            return decide(graph, state.leave(ExitReason.COMPLETED, now), now)
         if state.parked is not None:
             return state, SleepUntil(step_id=state.step, until=None)
         step = graph.steps[state.step]
@@ -109,12 +63,12 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
                 return state, Ask(step_id=step.id, question=_which_branch(graph, step))
             case ExitFlow():
                 state = state.leave(step.reason, now)
-            case Wait() | WaitFor():
-                state, command = _wait(graph, state, step, now)
+            case Wait() | WaitFor() | Listen():
+                state, command = _stay(graph, state, step, now)
                 if command is not None:
                     return state, command
             case _:
-                assert_never(step)
+                return state, _carry_out(graph, state, step, now)
 
 
 def see(
@@ -138,10 +92,14 @@ def see(
     if event_id in state.recorded:
         return state
     if seq is None:
+        # A direct signal tells the event's name alone: what depends on more comes by the relay.
+        if not any(pattern.key in matched for pattern in graph.listens()):
+            return state
         state = state.remember(event_id)
     for rule in graph.exit_rules():
         if rule.pattern.key in matched:
             return state.leave(rule.reason, now)
+    state = _hear(graph, state, matched, now)
     step = graph.steps.get(state.step or "")
     if isinstance(step, Wait) and any(pattern.key in matched for pattern in step.restart_on):
         return state.move(step.id, now).note(now, f"{step.id}: starts anew")
@@ -162,16 +120,18 @@ def answer(
         state = state.move(next_id, now, owed_since=state.owed_since)
         return state.note(now, f"{step.id}: {taken}")
     if instant is None:
-        raise ValueError(f"step {step.id} asked for an instant and got none")
+        return state.leave(ExitReason.NO_LONGER_MATCHES, now).note(now, f"{step.id}: no such date")
     return _wait_until(state, step.id, instant, now)
 
 
 def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State:
-    """Take the outcome of the send it stands at."""
+    """Take the outcome of the step it stands at."""
     step_id = state.step or ""
     match outcome:
         case Sent():
             return _go_on(graph, state.note(now, f"{step_id}: sent"), outcome.resume_at, now)
+        case Done():
+            return _go_on(graph, state.note(now, f"{step_id}: {outcome.text}"), None, now)
         case Skipped():
             state = state.note(now, f"{step_id}: skipped, {outcome.reason}")
             if outcome.exit is not None:
@@ -201,27 +161,13 @@ def operate(state: State, action: str, now: datetime) -> State:
     return state.note(now, f"{state.step}: {action} asked for")
 
 
-def doing(graph: Graph, state: State, now: datetime) -> str:
-    """Say in one sentence what an enrollment is at, for the Temporal UI and `starter.py show`."""
-    if state.exit is not None:
-        return f"ended: {state.exit}"
-    if state.parked is not None:
-        return f"parked: {state.parked}. Signal retry, skip or exit."
-    step = graph.steps.get(state.step or "")
-    until = "" if state.due_at is None else f" until {clock_text(state.due_at)} UTC"
-    match step:
-        case Send() if state.due_at is not None and now < state.due_at:
-            return f"holds {step.id}{until}"
-        case Send():
-            return f"sends {step.id}"
-        case WaitFor():
-            return f"waits in {step.id} for {step.pattern.name}{until}"
-        case Wait():
-            return f"waits in {step.id}{until}"
-        case None:
-            return "ends"
-        case _:
-            return f"decides at {step.id}"
+def _hear(graph: Graph, state: State, matched: tuple[str, ...], now: datetime) -> State:
+    """Keep what a listen will answer, wherever the enrollment stands now."""
+    for pattern in graph.answerable():
+        if pattern.key in matched and pattern.key not in state.heard + state.answered:
+            state = replace(state, heard=(*state.heard, pattern.key))
+            state = state.note(now, f"heard {pattern.name}")
+    return state
 
 
 def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
@@ -230,7 +176,7 @@ def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
     following = graph.following[step.id]
     after = graph.steps[following] if following else None
     resume = None
-    if isinstance(after, Wait) and after.until is not None:
+    if isinstance(after, Wait) and isinstance(after.until, LocalTime):
         resume = NextLocalTime(not_before=now + after.duration, local_time=after.until)
     return SendMessage(
         step=step,
@@ -241,14 +187,52 @@ def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
     )
 
 
+def _carry_out(graph: Graph, state: State, step: Deed, now: datetime) -> Command:
+    if state.due_at is not None and now < state.due_at:
+        return SleepUntil(step_id=step.id, until=state.due_at)
+    return CarryOut(
+        step=step,
+        due_at=state.owed_since or state.entered_at,
+        next_step=graph.following[step.id],
+        skip=state.skip,
+    )
+
+
+def _stay(
+    graph: Graph, state: State, step: Wait | WaitFor | Listen, now: datetime
+) -> tuple[State, Command | None]:
+    if isinstance(step, Listen):
+        return _listen(graph, state, step, now)
+    return _wait(graph, state, step, now)
+
+
+def _listen(
+    graph: Graph, state: State, step: Listen, now: datetime
+) -> tuple[State, Command | None]:
+    ends = state.listens_until or state.entered_at + step.lasts
+    cases = {case.pattern.key: case for case in step.cases}
+    key = next((heard for heard in state.heard if heard in cases), None)
+    if key is not None:
+        state = replace(
+            state,
+            heard=tuple(heard for heard in state.heard if heard != key),
+            answered=(*state.answered, key),
+            listens_until=ends,
+        )
+        steps = cases[key].steps
+        return state.move(steps[0].id if steps else step.id, now), None
+    if now < ends and not cases.keys() <= set(state.answered):
+        return replace(state, due_at=ends), SleepUntil(step_id=step.id, until=ends)
+    state = replace(state, listens_until=None).note(now, f"{step.id}: over")
+    return state.move(graph.following[step.id], now, owed_since=min(ends, now)), None
+
+
 def _wait(
     graph: Graph, state: State, step: Wait | WaitFor, now: datetime
 ) -> tuple[State, Command | None]:
     if state.due_at is None:
         if isinstance(step, Wait) and step.until is not None:
-            question = NextLocalTime(
-                not_before=state.entered_at + step.duration, local_time=step.until
-            )
+            question = _when(state.entered_at + step.duration, step.until)
             return state, Ask(step_id=step.id, question=question)
         length = step.duration if isinstance(step, Wait) else step.timeout
         state = _wait_until(state, step.id, state.entered_at + length, now)
@@ -274,6 +258,12 @@ def _go_on(graph: Graph, state: State, resume_at: datetime | None, now: datetime
 
 def _wait_until(state: State, step_id: str, instant: datetime, now: datetime) -> State:
     return replace(state, due_at=instant).note(now, f"{step_id}: until {clock_text(instant)}")
+
+
+def _when(not_before: datetime, until: LocalTime | Date) -> NextLocalTime | NextDate:
+    if isinstance(until, LocalTime):
+        return NextLocalTime(not_before=not_before, local_time=until)
+    return NextDate(not_before=not_before, date=until)
 
 
 def _which_branch(graph: Graph, step: Split) -> WhichBranch:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.graph import Graph, compile_flow
-from sekvens.flows.steps import ExitFlow, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import ExitFlow, Listen, Send, Split, Step, Wait, WaitFor
 from sekvens.flows.timetable import Span, timetable
-from sekvens.flows.wording import in_force, local_time_in_words, somebody_does, they_do
+from sekvens.flows.wording import deed_in_words, in_force, somebody_does, they_do, until_in_words
 
 OVER = "over"
 NEW_LINE = "\n"
@@ -39,7 +39,7 @@ def _node(step: Step, span: Span | None) -> str:
             moment = f"\n{as_moment(span.earliest, span.latest)}" if span else ""
             shape = f"[{_label(f'e-mail {step.id}{moment}{offer}')}]"
         case Wait():
-            until = f",\nthen until {local_time_in_words(step.until)}" if step.until else ""
+            until = f",\nthen until {until_in_words(step.until)}" if step.until else ""
             anew = "".join(f"\nanew when they {they_do(event)}" for event in step.restart_on)
             shape = f"({_label(f'wait {in_words(step.duration)}{until}{anew}')})"
         case WaitFor():
@@ -49,14 +49,16 @@ def _node(step: Step, span: Span | None) -> str:
             shape = f"{{{_label(step.id)}}}"
         case ExitFlow():
             shape = f"([{_label(f'leaves: {_plain(step.reason)}')}])"
+        case Listen():
+            shape = f"{{{{{_label(f'listen for {in_words(step.lasts)}')}}}}}"
+        case _:
+            shape = f"[/{_label(deed_in_words(step))}/]"
     return _id(step.id) + shape
 
 
 def _edges(graph: Graph, step: Step) -> Iterator[str]:
     here = _id(step.id)
     match step:
-        case Send() | Wait():
-            yield f"{here} --> {_id(graph.following[step.id])}"
         case WaitFor():
             yield f"{here} -->|{_label('they do')}| {_id(graph.enter(step.then, step.id))}"
             yield f"{here} -->|{_label('they do not')}| {_id(graph.enter(step.otherwise, step.id))}"
@@ -65,8 +67,15 @@ def _edges(graph: Graph, step: Step) -> Iterator[str]:
                 label = _label(in_force(case.condition))
                 yield f"{here} -->|{label}| {_id(graph.enter(case.steps, step.id))}"
             yield f"{here} -->|{_label('otherwise')}| {_id(graph.enter(step.otherwise, step.id))}"
+        case Listen():
+            for on in step.cases:
+                inside = on.steps[0].id if on.steps else step.id
+                yield f"{here} -->|{_label(f'they {they_do(on.pattern)}')}| {_id(inside)}"
+            yield f"{here} -->|{_label('over')}| {_id(graph.following[step.id])}"
         case ExitFlow():
             pass
+        case _:
+            yield f"{here} --> {_id(graph.following[step.id])}"
 
 
 def _ways_out(graph: Graph) -> Iterator[str]:

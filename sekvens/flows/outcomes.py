@@ -1,4 +1,4 @@
-"""What became of a message when the send activity looked at it: values, never exceptions.
+"""What became of a step when its activity looked at it: values, never exceptions.
 
 They travel as the activity's result, so they hold ids, reasons and instants only.
 """
@@ -38,6 +38,14 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Done:
+    """A step that sends nothing has been carried out; `text` says briefly what came of it."""
+
+    text: str = "done"
+    kind: Literal["done"] = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Skipped:
     """The message was not sent and never will be; `exit` also ends the enrollment."""
 
@@ -73,4 +81,4 @@ class Parked:
     kind: Literal["parked"] = "parked"
 
 
-Outcome: TypeAlias = Sent | Skipped | Deferred | InDoubt | Parked
+Outcome: TypeAlias = Sent | Done | Skipped | Deferred | InDoubt | Parked

@@ -42,6 +42,9 @@ class State:
     skip: bool = False  #: a person asked to skip the send it is parked at
     parked: str | None = None  #: why it is held until a person looks
     parked_code: str | None = None  #: the same in a word, to find its like by
+    heard: tuple[str, ...] = ()  #: keys of events that a listen has yet to answer, in order
+    answered: tuple[str, ...] = ()  #: keys of those that it has answered
+    listens_until: datetime | None = None  #: when the listen that it is inside of ends
     exit: ExitReason | None = None
     journal: tuple[JournalEntry, ...] = ()
     kind: Literal["state"] = "state"

@@ -44,6 +44,38 @@ class LocalTime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DateOf:
+    """The next return of a date that the contact told us (a trait such as `birthday`), at `at`."""
+
+    trait: str
+    at: time
+    kind: Literal["date_of"] = "date_of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnniversaryOf:
+    """The next yearly return of the day on which the contact first did this, at `at`."""
+
+    pattern: EventPattern
+    at: time
+    kind: Literal["anniversary_of"] = "anniversary_of"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferEnd:
+    """The last day of the offer that an earlier e-mail made, less `days_before`, at `at`."""
+
+    offer: str
+    days_before: int
+    at: time
+    kind: Literal["offer_end"] = "offer_end"
+
+
+#: Days that only the facts know; one that is not known ends the enrollment.
+Date: TypeAlias = DateOf | AnniversaryOf | OfferEnd
+
+
+@dataclass(frozen=True, kw_only=True)
 class Send:
     """Send one e-mail; what is None here, the flow decides (`Flow.template_of` and its kin)."""
 
@@ -53,6 +85,8 @@ class Send:
     because: str | None = None  #: why this send is transactional in a marketing flow
     offer: str | None = None  #: the name of the offer that the e-mail makes
     lateness_max: timedelta | None = None  #: later than this it is skipped as stale
+    past_cap: bool = False  #: it leaves however many the contact has had today
+    retells: str | None = None  #: the send whose e-mail it tells again, under its second subject
     kind: Literal["send"] = "send"
 
 
@@ -62,7 +96,7 @@ class Wait:
 
     id: str
     duration: timedelta
-    until: LocalTime | None = None
+    until: LocalTime | Date | None = None
     restart_on: tuple[EventPattern, ...] = ()
     kind: Literal["wait"] = "wait"
 
@@ -107,4 +141,84 @@ class ExitFlow:
     kind: Literal["exit"] = "exit"
 
 
-Step: TypeAlias = Send | Wait | WaitFor | Split | ExitFlow
+@dataclass(frozen=True, kw_only=True)
+class On:
+    """One answer of a listen: `steps` run when an event fits, once."""
+
+    pattern: EventPattern
+    steps: tuple["Step", ...] = ()
+    kind: Literal["on"] = "on"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen:
+    """For as long as it `lasts`, answer each of these events once, in whatever order they come.
+
+    What came while the enrollment stood elsewhere is answered when it gets here.
+    """
+
+    id: str
+    cases: tuple[On, ...]
+    lasts: timedelta
+    kind: Literal["listen"] = "listen"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetTrait:
+    """Write a trait of the contact."""
+
+    id: str
+    trait: str
+    value: str
+    kind: Literal["set_trait"] = "set_trait"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetConsent:
+    """Write the contact's consent to marketing: `subscribed` or `unsubscribed`."""
+
+    id: str
+    status: str
+    kind: Literal["set_consent"] = "set_consent"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suppress:
+    """Suppress the contact's address for this reason."""
+
+    id: str
+    reason: str
+    kind: Literal["suppress"] = "suppress"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Send the contact no marketing for this long, from whatever flow."""
+
+    id: str
+    duration: timedelta
+    kind: Literal["rest"] = "rest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Call the shop's own system, by the name that the settings give it."""
+
+    id: str
+    name: str
+    kind: Literal["webhook"] = "webhook"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enroll:
+    """Enroll the contact in another flow, if that takes them."""
+
+    id: str
+    flow: str
+    kind: Literal["enroll"] = "enroll"
+
+
+#: What is carried out in the world and needs no waiting for an answer of the contact.
+Deed: TypeAlias = SetTrait | SetConsent | Suppress | Rest | Webhook | Enroll
+
+Step: TypeAlias = Send | Wait | WaitFor | Listen | Split | Deed | ExitFlow

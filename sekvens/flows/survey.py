@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
-from sekvens.flows.definition import Flow
+from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import branches
-from sekvens.flows.steps import Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import AnniversaryOf, Listen, Rest, Send, Split, Step, Wait, WaitFor
 
 
 def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -29,11 +29,18 @@ def heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
             yield from ((step.id, pattern) for pattern in step.restart_on)
         elif isinstance(step, WaitFor):
             yield step.id, step.pattern
+        elif isinstance(step, Listen):
+            yield from ((step.id, case.pattern) for case in step.cases)
+        if isinstance(step, Wait) and isinstance(step.until, AnniversaryOf):
+            yield step.id, step.until.pattern
 
 
 def asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
-    """Go through what the entry conditions and the splits ask about events."""
-    left: list[tuple[str | None, Condition]] = [(None, condition) for condition in flow.entry]
+    """Go through what the flow's own conditions and the splits ask about events."""
+    own = [*flow.trigger_when, *flow.entry, *flow.stay_while]
+    if isinstance(flow.trigger, Audience):
+        own.extend(flow.trigger.conditions)
+    left: list[tuple[str | None, Condition]] = [(None, condition) for condition in own]
     for step in every_step(flow.steps):
         if isinstance(step, Split):
             left.extend((step.id, case.condition) for case in step.cases)
@@ -49,7 +56,8 @@ def asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
 
 def patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
     """Go through every event that the flow names, with the step that does."""
-    yield None, flow.trigger
+    if isinstance(flow.trigger, EventPattern):
+        yield None, flow.trigger
     yield from ((None, rule.pattern) for rule in flow.exit_when)
     if flow.goal is not None:
         yield None, flow.goal.pattern
@@ -68,9 +76,18 @@ def stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
         if condition.within is not None:
             yield step_id, "the time that a condition looks back", condition.within
     for step in every_step(flow.steps):
-        if isinstance(step, Wait) and (step.until is None or step.duration < timedelta(0)):
-            yield step.id, "its duration", step.duration
-        elif isinstance(step, WaitFor):
-            yield step.id, "its timeout", step.timeout
-        elif isinstance(step, Send) and step.lateness_max is not None:
-            yield step.id, "lateness_max", step.lateness_max
+        yield from ((step.id, name, length) for name, length in _stretches(step))
+
+
+def _stretches(step: Step) -> Iterator[tuple[str, timedelta]]:
+    match step:
+        case Wait() if step.until is None or step.duration < timedelta(0):
+            yield "its duration", step.duration
+        case WaitFor():
+            yield "its timeout", step.timeout
+        case Listen():
+            yield "how long it lasts", step.lasts
+        case Rest():
+            yield "its duration", step.duration
+        case Send() if step.lateness_max is not None:
+            yield "lateness_max", step.lateness_max

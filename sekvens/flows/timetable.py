@@ -10,10 +10,12 @@ from datetime import timedelta
 
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import branches
-from sekvens.flows.steps import ExitFlow, LocalTime, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import ExitFlow, Listen, LocalTime, Split, Step, Wait, WaitFor
 
 DAY = timedelta(days=1)
 WEEK_HOURS = 7 * 24
+#: How far away a date may be that only the facts know; an offer's end is the offer's own affair.
+DATE_AWAY_MAX = {"date_of": timedelta(days=366), "anniversary_of": timedelta(days=366)}
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,14 @@ def _after(step: Step, at: Span, start: timedelta, times: dict[str, Span]) -> Sp
         at = at.later(step.duration, step.duration)
         if step.until is None:
             return at
+        if not isinstance(step.until, LocalTime):
+            return at.later(timedelta(0), DATE_AWAY_MAX.get(step.until.kind, timedelta(0)))
         return Span(_until(step.until, at.earliest, start), _until(step.until, at.latest, start))
     if isinstance(step, ExitFlow):
         return None
     entries = [at] * len(branches(step))
+    if isinstance(step, Listen):
+        return _listened(step, at, start, times)
     if isinstance(step, WaitFor):
         entries = [at.later(timedelta(0), step.timeout), at.later(step.timeout, step.timeout)]
     elif not isinstance(step, Split):
@@ -74,6 +80,13 @@ def _after(step: Step, at: Span, start: timedelta, times: dict[str, Span]) -> Sp
         end = _walk(branch, entry, start, times)
         over = over if end is None else end.hull(over)
     return over
+
+
+def _listened(step: Listen, at: Span, start: timedelta, times: dict[str, Span]) -> Span:
+    during = at.later(timedelta(0), step.lasts)
+    for branch in branches(step):
+        _walk(branch, during, start, times)
+    return during
 
 
 def _until(local_time: LocalTime, elapsed: timedelta, start: timedelta) -> timedelta:

@@ -3,19 +3,40 @@
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+from sekvens.flows.builder import WORKDAYS
 from sekvens.flows.conditions import (
+    SIGNS_OF_LIFE,
     AllOf,
     AnyOf,
     Condition,
+    DateWithin,
     EventPattern,
     Happened,
+    HasTrait,
+    InStock,
+    Lapsed,
     Not,
+    Owns,
+    Received,
     Subscribed,
     TraitIs,
 )
-from sekvens.flows.definition import WORKDAYS
+from sekvens.flows.definition import Audience
 from sekvens.flows.durations import in_words
-from sekvens.flows.steps import LocalTime
+from sekvens.flows.steps import (
+    AnniversaryOf,
+    Date,
+    DateOf,
+    Deed,
+    Enroll,
+    LocalTime,
+    OfferEnd,
+    Rest,
+    SetConsent,
+    SetTrait,
+    Suppress,
+    Webhook,
+)
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -34,20 +55,34 @@ ACTS = {
     "Cart Emptied": Act("empties", "empty", "emptied", " the cart"),
     "Cart Viewed": Act("looks", "look", "looked", " at the cart"),
     "Checkout Started": Act("starts", "start", "started", " the checkout"),
+    "Complaint Opened": Act("complains", "complain", "complained"),
     "Contact Suppressed": Act("is", "are", "been", " suppressed"),
+    "Email Link Clicked": Act("clicks", "click", "clicked", " a link in an e-mail"),
     "Email Subscribed": Act("asks", "ask", "asked", " for our e-mail"),
+    "Order Cancelled": Act("cancels", "cancel", "cancelled", " the order"),
     "Order Completed": Act("orders", "order", "ordered"),
+    "Order Delayed": Act("hears", "hear", "heard", " that an order is delayed"),
     "Order Delivered": Act("gets", "get", "got", " an order delivered"),
+    "Order Ready for Pickup": Act("can", "can", "been able to", " fetch an order"),
+    "Order Refunded": Act("gets", "get", "got", " an order refunded"),
     "Order Shipped": Act("gets", "get", "got", " an order on its way"),
+    "Payment Pending": Act("chooses", "choose", "chosen", " to pay later"),
     "Product Added": Act("adds", "add", "added", " a product to the cart"),
+    "Product Reviewed": Act("reviews", "review", "reviewed", " a product"),
     "Product Viewed": Act("looks", "look", "looked", " at a product"),
+    "Question Answered": Act("answers", "answer", "answered", " a question"),
+    "Return Completed": Act("completes", "complete", "completed", " a return"),
+    "Return Started": Act("begins", "begin", "begun", " a return"),
     "Unsubscribed": Act("unsubscribes", "unsubscribe", "unsubscribed"),
+    "page": Act("visits", "visit", "visited", " the shop"),
 }
 
 
-def somebody_does(pattern: EventPattern) -> str:
-    """Say it of somebody: `adds a product to the cart`."""
-    act = _act(pattern)
+def somebody_does(trigger: EventPattern | Audience) -> str:
+    """Say it of somebody: `adds a product to the cart`, `is found by the scan "lapsed"`."""
+    if isinstance(trigger, Audience):
+        return f'is found by the scan "{trigger.name}" because {_joined(trigger.conditions, "and")}'
+    act = _act(trigger)
     return act.somebody + act.rest
 
 
@@ -58,24 +93,55 @@ def they_do(pattern: EventPattern) -> str:
 
 
 def in_force(condition: Condition) -> str:
-    """Say that a condition holds: `they have never ordered`."""
+    """Say that a condition holds: `they have ordered`."""
     match condition:
-        case Subscribed():
-            return "they want our marketing"
-        case Happened():
-            return f"they have {_done(condition)}"
-        case TraitIs():
-            return f"their {condition.trait} is {condition.value}"
+        case AnyOf() if _is_sign_of_life(condition):
+            return f"they have given a sign of life{_looking_back(_within(condition))}"
         case AllOf():
             return _joined(condition.conditions, "and") or "always"
         case AnyOf():
             return _joined(condition.conditions, "or") or "never"
         case Not():
             return _not_in_force(condition.condition)
+        case _:
+            return _both_ways(condition)[0]
 
 
-def local_time_in_words(local_time: LocalTime) -> str:
-    """Say when: `09:00 where the contact lives, on a working day`."""
+def until_in_words(until: LocalTime | Date) -> str:
+    """Say when: `09:00 where the contact lives, on a working day`, `their birthday, at 09:00`."""
+    match until:
+        case LocalTime():
+            return _local_time(until)
+        case DateOf():
+            return f"their {until.trait}, at {_clock(until.at)}"
+        case AnniversaryOf():
+            act = _act(until.pattern)
+            return f"the day on which they first {act.done}{act.rest}, at {_clock(until.at)}"
+        case OfferEnd():
+            before = f"{in_words(timedelta(days=until.days_before))} before " * bool(
+                until.days_before
+            )
+            return f'{before}the last day of the offer "{until.offer}", at {_clock(until.at)}'
+
+
+def deed_in_words(deed: Deed) -> str:
+    """Say what a step does that sends nothing."""
+    match deed:
+        case SetTrait():
+            return f"sets their {deed.trait} to {deed.value}"
+        case SetConsent():
+            return f"sets their consent to {deed.status}"
+        case Suppress():
+            return f"suppresses their address: {deed.reason}"
+        case Rest():
+            return f"sends no marketing for {in_words(deed.duration)}"
+        case Webhook():
+            return f'calls the webhook "{deed.name}"'
+        case Enroll():
+            return f"enrolls them in {deed.flow}"
+
+
+def _local_time(local_time: LocalTime) -> str:
     text = f"{_clock(local_time.at)} where the contact lives"
     if local_time.weekdays == tuple(range(7)):
         return text
@@ -87,27 +153,71 @@ def local_time_in_words(local_time: LocalTime) -> str:
 
 def _not_in_force(condition: Condition) -> str:
     match condition:
-        case Subscribed():
-            return "they do not want our marketing"
-        case Happened():
-            return f"they have {'never' if condition.within is None else 'not'} {_done(condition)}"
-        case TraitIs():
-            return f"their {condition.trait} is not {condition.value}"
-        case _:
+        case AnyOf() if _is_sign_of_life(condition):
+            return f"they have given no sign of life{_looking_back(_within(condition))}"
+        case AllOf() | AnyOf() | Not():
             return f"it is not so that ({in_force(condition)})"
+        case _:
+            return _both_ways(condition)[1]
+
+
+def _both_ways(condition: Condition) -> tuple[str, str]:
+    """Say that a single condition holds, and that it does not."""
+    match condition:
+        case Subscribed():
+            return "they want our marketing", "they do not want our marketing"
+        case Happened():
+            never = "not" if condition.within is not None or condition.times > 1 else "never"
+            return f"they have {_done(condition)}", f"they have {never} {_done(condition)}"
+        case TraitIs():
+            trait = f"their {condition.trait} is"
+            return f"{trait} {condition.value}", f"{trait} not {condition.value}"
+        case HasTrait():
+            return f"we know their {condition.trait}", f"we do not know their {condition.trait}"
+        case DateWithin():
+            coming = f"their {condition.trait} comes within {in_words(condition.within)}"
+            return coming, f"it is not so that {coming}"
+        case Lapsed():
+            text = "ordered for longer than this shop's customers take to come back"
+            return f"they have not {text}", f"it is not so that they have not {text}"
+        case Received():
+            text = f"{condition.times} of our marketing e-mails{_looking_back(condition.within)}"
+            return f"they have had {text}", f"they have had fewer than {text}"
+        case Owns():
+            return "they own the product", "they do not own the product"
+        case InStock():
+            return "something in the cart is in stock", "everything in the cart is sold out"
+        case _:
+            return in_force(condition), _not_in_force(condition)
+
+
+def _is_sign_of_life(condition: AnyOf) -> bool:
+    asked = [inner for inner in condition.conditions if isinstance(inner, Happened)]
+    names = {inner.pattern.name for inner in asked}
+    return len(asked) == len(condition.conditions) and names == set(SIGNS_OF_LIFE)
+
+
+def _within(condition: AnyOf) -> timedelta | None:
+    first = condition.conditions[0]
+    return first.within if isinstance(first, Happened) else None
 
 
 def _act(pattern: EventPattern) -> Act:
     act = ACTS.get(pattern.name, Act("does", "do", "done", f' "{pattern.name}"'))
-    if not pattern.where:
+    given = [f"{name} is {value}" for name, value in pattern.where]
+    if pattern.same:
+        given.append(f"the same {pattern.same}")
+    if not given:
         return act
-    where = " and ".join(f"{name} is {value}" for name, value in pattern.where)
+    where = " and ".join(given)
     return Act(act.somebody, act.they, act.done, f"{act.rest} ({where})")
 
 
 def _done(condition: Happened) -> str:
     act = _act(condition.pattern)
-    return act.done + act.rest + _looking_back(condition.within)
+    each = f", each another {condition.each}" if condition.each else ""
+    times = f" {condition.times} times{each}" if condition.times > 1 else ""
+    return act.done + act.rest + times + _looking_back(condition.within)
 
 
 def _looking_back(within: timedelta | None) -> str:

@@ -18,7 +18,7 @@ from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.tables import ContactEvent, OutboxEntry
-from sekvens.flows.conditions import Subscribed
+from sekvens.flows.conditions import AllOf, Condition, Subscribed
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages.addresses import usable
@@ -76,6 +76,7 @@ class Gate:
             or _unreachable(session, published, recipient)
             or self._not_allowed(recipient)
             or _filtered(session, order, published, contact_ids)
+            or _outgrown(session, order, published, contact_ids)
             or _stale(order)
         )
         if refused is not None:
@@ -142,7 +143,7 @@ def _exited(
     ).all()
     for name, properties in events:
         for rule in rules:
-            if rule.pattern.matches(name, properties):
+            if rule.pattern.matches(name, properties, entry_key=enrollment.entry_key):
                 return Refused(reason=SkipReason.EXITED, exit=rule.reason)
     return None
 
@@ -186,11 +187,33 @@ def _filtered(
     for condition in published.flow.entry:
         if transactional and isinstance(condition, Subscribed):
             continue
-        if not sql.holds(
-            session, condition, contact_id=contact_ids[0], now=order.now, contact_ids=contact_ids
-        ):
+        if not _holds(session, order, condition, contact_ids):
             return Refused(reason=SkipReason.FILTER)
     return None
+
+
+def _outgrown(
+    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
+) -> Refused | None:
+    """Refuse, and end the enrollment, when what the flow stays for is no longer so."""
+    stay = AllOf(conditions=published.flow.stay_while)
+    if _holds(session, order, stay, contact_ids):
+        return None
+    return Refused(reason=SkipReason.FILTER, exit=ExitReason.NO_LONGER_MATCHES)
+
+
+def _holds(
+    session: Session, order: SendInput, condition: Condition, contact_ids: Sequence[str]
+) -> bool:
+    entry_key = session.get_one(Enrollment, order.enrollment_id).entry_key
+    return sql.holds(
+        session,
+        condition,
+        contact_id=contact_ids[0],
+        now=order.now,
+        contact_ids=contact_ids,
+        entry_key=entry_key,
+    )
 
 
 def _stale(order: SendInput) -> Refused | None:

@@ -5,13 +5,34 @@ together. An event counts when it occurred at `now` or before; `within` includes
 an event exactly so long ago still counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple, assert_never
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
-from sekvens.flows.conditions import AllOf, AnyOf, Condition, Happened, Not, Subscribed, TraitIs
+from sekvens.flows.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    DateWithin,
+    Happened,
+    HasTrait,
+    InStock,
+    Lapsed,
+    Not,
+    Owns,
+    Received,
+    Subscribed,
+    TraitIs,
+)
+from sekvens.flows.keys import key_of
+from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.send_time.dates import next_return
+
+ORDER = "Order Completed"
+EMAIL_DELIVERED = "Email Delivered"
 
 
 class PastEvent(NamedTuple):
@@ -24,30 +45,44 @@ class PastEvent(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ContactFacts:
-    """What is known about one contact."""
+    """What is known about one contact, and what of the shop's own a condition may ask for."""
 
     consent: ConsentStatus = ConsentStatus.NEVER_SUBSCRIBED  #: to marketing
     events: tuple[PastEvent, ...] = ()
     traits: Mapping[str, Any] = field(default_factory=dict)
+    received: tuple[datetime, ...] = ()  #: shop times at which SES took our marketing messages
+    sold_out: frozenset[str] = frozenset()  #: products that cannot be bought now
+    cart: tuple[str, ...] = ()  #: products in the cart of the entry
+    reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    zone: str = "UTC"
 
 
-def holds(condition: Condition, facts: ContactFacts, *, now: datetime) -> bool:
-    """Tell whether a condition holds for a contact at `now` (shop time)."""
+def holds(
+    condition: Condition, facts: ContactFacts, *, now: datetime, entry_key: str | None = None
+) -> bool:
+    """Tell whether a condition holds at `now` (shop time), for an entry of this key."""
     match condition:
-        case Subscribed():
-            return facts.consent is ConsentStatus.SUBSCRIBED
-        case Happened():
-            return any(_counts(condition, event, now) for event in facts.events)
-        case TraitIs():
-            return has_trait(facts.traits, condition)
         case Not():
-            return not holds(condition.condition, facts, now=now)
+            return not holds(condition.condition, facts, now=now, entry_key=entry_key)
         case AllOf():
-            return all(holds(inner, facts, now=now) for inner in condition.conditions)
+            return all(
+                holds(inner, facts, now=now, entry_key=entry_key) for inner in condition.conditions
+            )
         case AnyOf():
-            return any(holds(inner, facts, now=now) for inner in condition.conditions)
+            return any(
+                holds(inner, facts, now=now, entry_key=entry_key) for inner in condition.conditions
+            )
         case _:
-            assert_never(condition)
+            return _holds(condition, facts, now, entry_key)
+
+
+def counts(condition: Happened, found: Iterable[Mapping[str, Any]], entry_key: str | None) -> bool:
+    """Tell whether enough of these events' properties fit; they have its name and its time."""
+    pattern = condition.pattern
+    fitting = [had for had in found if pattern.matches(pattern.name, had, entry_key=entry_key)]
+    if condition.each is not None:
+        return len({str(had.get(condition.each)) for had in fitting}) >= condition.times
+    return len(fitting) >= condition.times
 
 
 def has_trait(traits: Mapping[str, Any], condition: TraitIs) -> bool:
@@ -56,7 +91,66 @@ def has_trait(traits: Mapping[str, Any], condition: TraitIs) -> bool:
     return value is not None and str(value) == condition.value
 
 
-def _counts(condition: Happened, event: PastEvent, now: datetime) -> bool:
-    is_past = event.occurred_at <= now
-    is_recent = condition.within is None or event.occurred_at >= now - condition.within
-    return is_past and is_recent and condition.pattern.matches(event.name, event.properties)
+def comes_within(told: object, within: timedelta, *, now: datetime, zone: str) -> bool:
+    """Tell whether a date that the contact told us returns within a time; today's counts."""
+    day = next_return(told, not_before=now.astimezone(ZoneInfo(zone)).date())
+    return day is not None and day <= (now + within).astimezone(ZoneInfo(zone)).date()
+
+
+def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bool:
+    """Tell whether a customer has stayed away for longer than this shop's customers do."""
+    return last_order is not None and now - last_order > gap
+
+
+def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: str | None) -> bool:
+    match condition:
+        case Subscribed():
+            return facts.consent is ConsentStatus.SUBSCRIBED
+        case Happened():
+            since = now - condition.within if condition.within is not None else None
+            had = _past(facts, condition.pattern.name, now, since)
+            return counts(condition, (event.properties for event in had), entry_key)
+        case TraitIs():
+            return has_trait(facts.traits, condition)
+        case HasTrait():
+            return facts.traits.get(condition.trait) is not None
+        case DateWithin():
+            told = facts.traits.get(condition.trait)
+            return comes_within(told, condition.within, now=now, zone=facts.zone)
+        case Lapsed():
+            orders = [event.occurred_at for event in _past(facts, ORDER, now)]
+            return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
+        case Received():
+            since = now - condition.within if condition.within is not None else None
+            reported = [event.occurred_at for event in _past(facts, EMAIL_DELIVERED, now, since)]
+            ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
+            return len(ours) + len(reported) >= condition.times
+        case Owns():
+            had = _past(facts, ORDER, now)
+            return any(entry_key in product_ids(event.properties.get("products")) for event in had)
+        case InStock():
+            return not facts.cart or not set(facts.cart) <= facts.sold_out
+        case _:
+            raise AssertionError(condition)
+
+
+def product_ids(products: object) -> set[str]:
+    """List the products of a cart or an order, as keys."""
+    lines = products if isinstance(products, list | tuple) else []
+    return {
+        key_of(line["product_id"])
+        for line in lines
+        if isinstance(line, Mapping) and line.get("product_id") is not None
+    }
+
+
+def _past(
+    facts: ContactFacts, name: str, now: datetime, since: datetime | None = None
+) -> list[PastEvent]:
+    return [
+        event
+        for event in facts.events
+        if event.name == name
+        and event.occurred_at <= now
+        and (since is None or event.occurred_at >= since)
+    ]

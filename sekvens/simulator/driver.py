@@ -7,8 +7,8 @@ from typing import assert_never
 
 from sekvens.flows import interpreter
 from sekvens.flows.codec import from_json, to_json
+from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage, SleepUntil
 from sekvens.flows.graph import Graph
-from sekvens.flows.interpreter import Ask, Finish, SendMessage, SleepUntil
 from sekvens.flows.state import JournalEntry, State, clock_text, span_text
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 from sekvens.simulator.world import OPERATOR_WORDS, World
@@ -28,7 +28,7 @@ def run_scenario(graph: Graph, scenario: Scenario, *, through_json: bool = False
     `through_json` writes the state out and reads it back at every step, as a continue-as-new does;
     it changes nothing, or the state is not complete.
     """
-    world = World(scenario)
+    world = World(scenario, graph)
     now = scenario.start
     state = interpreter.start(graph, now)
     events = deque(enumerate(scenario.events, start=1))
@@ -41,6 +41,9 @@ def run_scenario(graph: Graph, scenario: Scenario, *, through_json: bool = False
                 return Passage(state=state, sent=tuple(world.sent))
             case SendMessage():
                 outcome = world.send(command.step.id, now, resume=command.resume, skip=command.skip)
+                state = interpreter.settle(graph, state, outcome, now)
+            case CarryOut():
+                outcome = world.carry_out(command.step, now, skip=command.skip)
                 state = interpreter.settle(graph, state, outcome, now)
             case Ask():
                 branch, instant = world.answer(command.question, now)
@@ -78,7 +81,7 @@ def _happen(
     matched = tuple(
         pattern.key
         for pattern in graph.listens()
-        if pattern.matches(event.name, dict(event.properties))
+        if pattern.matches(event.name, event.properties, entry_key=world.entry_key)
     )
     if event.direct:
         state = interpreter.see(graph, state, f"event-{seq}", (event.name,), seq=None, now=now)

@@ -32,6 +32,7 @@ class PastAct:
 
     ago: timedelta
     name: str
+    properties: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,15 @@ class Scenario:
     flow: str
     start: datetime
     zone: str
+    entry_key: str | None  #: what the flow's `same` patterns are compared with
     subscribed: bool
     traits: dict[str, str]
     past: tuple[PastAct, ...]
     events: tuple[ScenarioEvent, ...]
     outcomes: dict[
         str, tuple[str, ...]
-    ]  #: step id -> outcomes of its attempts; the rest are `sent`
+    ]  #: step id -> outcomes of its attempts; the rest are `sent`, or `done`
+    offers: dict[str, timedelta]  #: offer -> how long it holds from the first e-mail that makes it
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -59,6 +62,7 @@ def read_scenario(path: Path) -> Scenario:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = set(data) - {
         "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
+        "entry_key", "offers",
     }  # fmt: skip
     if unknown:
         raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
@@ -68,9 +72,11 @@ def read_scenario(path: Path) -> Scenario:
         zone=data.get("zone", "Europe/Stockholm"),
         subscribed=data.get("subscribed", True),
         traits=data.get("traits", {}),
-        past=tuple(PastAct(ago=span(p["ago"]), name=p["name"]) for p in data.get("past", [])),
+        entry_key=data.get("entry_key"),
+        past=tuple(PastAct(**{**past, "ago": span(past["ago"])}) for past in data.get("past", [])),
         events=tuple(sorted(map(_event, data.get("events", [])), key=lambda event: event.after)),
         outcomes={step: tuple(kinds) for step, kinds in data.get("outcomes", {}).items()},
+        offers={offer: span(lasts) for offer, lasts in data.get("offers", {}).items()},
     )
 
 

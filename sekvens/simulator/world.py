@@ -7,11 +7,15 @@ the drivers.
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
-from sekvens.flows.interpreter import NextLocalTime, Question
+from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch
+from sekvens.flows.conditions import Condition
+from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import (
     Deferred,
+    Done,
     InDoubt,
     Outcome,
     Parked,
@@ -19,8 +23,18 @@ from sekvens.flows.outcomes import (
     Skipped,
     SkipReason,
 )
-from sekvens.flows.steps import ExitReason
+from sekvens.flows.steps import (
+    AnniversaryOf,
+    DateOf,
+    Deed,
+    ExitReason,
+    OfferEnd,
+    Purpose,
+    Send,
+    SetTrait,
+)
 from sekvens.segments.memory import ContactFacts, PastEvent, holds
+from sekvens.send_time.dates import last_day_at, next_return_at
 from sekvens.send_time.local_time import next_local_time
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 
@@ -34,16 +48,21 @@ IN_DOUBT_FOR = timedelta(minutes=30)
 class World:
     """One scenario's facts, as they grow."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, graph: Graph) -> None:
         self._scenario = scenario
+        self._graph = graph
         self._attempts: Counter[str] = Counter()
+        self._offered: dict[str, datetime] = {}  # offer -> when an e-mail first made it
+        self.entry_key = scenario.entry_key
         status = ConsentStatus.SUBSCRIBED if scenario.subscribed else ConsentStatus.NEVER_SUBSCRIBED
         self.facts = ContactFacts(
             consent=status,
             traits=dict(scenario.traits),
             events=tuple(
-                PastEvent(past.name, {}, scenario.start - past.ago) for past in scenario.past
+                PastEvent(past.name, past.properties, scenario.start - past.ago)
+                for past in scenario.past
             ),
+            zone=scenario.zone,
         )
         self.sent: list[tuple[datetime, str]] = []
 
@@ -54,40 +73,99 @@ class World:
 
     def answer(self, question: Question, now: datetime) -> tuple[int | None, datetime | None]:
         """Answer a question: a branch's index, or an instant."""
-        if isinstance(question, NextLocalTime):
-            return None, self._local_time(question)
-        for index, condition in enumerate(question.conditions):
-            if holds(condition, self.facts, now=now):
-                return index, None
-        return None, None
+        match question:
+            case NextLocalTime():
+                return None, self._local_time(question)
+            case NextDate():
+                return None, self._date(question)
+            case WhichBranch():
+                holding = (self._holds(condition, now) for condition in question.conditions)
+                return next((index for index, holds in enumerate(holding) if holds), None), None
+
+    def carry_out(self, deed: Deed, now: datetime, *, skip: bool = False) -> Outcome:
+        """Decide what becomes of a step that sends nothing: it is done, unless the scenario differs."""
+        kind, detail = self._planned(deed.id, "done")
+        if skip:
+            return Done(text="skipped")
+        if kind == "done":
+            if isinstance(deed, SetTrait):
+                traits = {**self.facts.traits, deed.trait: deed.value}
+                self.facts = replace(self.facts, traits=traits)
+            return Done(text=detail or "done")
+        return _held_up(kind, detail, deed.id, now)
 
     def send(
         self, step_id: str, now: datetime, *, resume: NextLocalTime | None, skip: bool = False
     ) -> Outcome:
         """Decide what becomes of a send: what the scenario says, else it is sent."""
-        planned = self._scenario.outcomes.get(step_id, ())
-        attempt = self._attempts[step_id]
-        self._attempts[step_id] += 1
+        kind, detail = self._planned(step_id, "sent")
         resume_at = self._local_time(resume) if resume is not None else None
-        kind, _, detail = (planned[attempt] if attempt < len(planned) else "sent").partition(":")
         if skip:
             return Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at)
+        flow = self._graph.flow
+        if not all(self._holds(condition, now) for condition in flow.stay_while):
+            return Skipped(reason=SkipReason.FILTER, exit=ExitReason.NO_LONGER_MATCHES)
         match kind:
-            case "deferred":
-                return Deferred(until=now + DEFERRED_FOR, reason=detail or "quiet_hours")
-            case "in_doubt":
-                return InDoubt(until=now + IN_DOUBT_FOR)
-            case "parked":
-                return Parked(reason=detail or "template")
             case "skipped":
                 return Skipped(reason=SkipReason(detail), resume_at=resume_at)
             case "left":
                 return Skipped(reason=SkipReason.EXITED, exit=ExitReason(detail))
             case "sent":
-                self.sent.append((now, step_id))
+                self._note_sent(step_id, now)
                 return Sent(message_id=f"m-{step_id}", resume_at=resume_at)
             case _:
-                raise ValueError(f"scenario: {step_id} has an unknown outcome {kind!r}")
+                return _held_up(kind, detail, step_id, now)
+
+    def _note_sent(self, step_id: str, now: datetime) -> None:
+        self.sent.append((now, step_id))
+        step = self._graph.steps[step_id]
+        if isinstance(step, Send) and step.offer:
+            self._offered.setdefault(step.offer, now)
+        if isinstance(step, Send) and self._graph.flow.purpose_of(step) is Purpose.MARKETING:
+            self.facts = replace(self.facts, received=(*self.facts.received, now))
+
+    def _planned(self, step_id: str, otherwise: str) -> tuple[str, str]:
+        planned = self._scenario.outcomes.get(step_id, ())
+        attempt = self._attempts[step_id]
+        self._attempts[step_id] += 1
+        kind, _, detail = (planned[attempt] if attempt < len(planned) else otherwise).partition(":")
+        return kind, detail
+
+    def _holds(self, condition: Condition, now: datetime) -> bool:
+        return holds(condition, self.facts, now=now, entry_key=self.entry_key)
+
+    def _date(self, question: NextDate) -> datetime | None:
+        asked, zone = question.date, self._scenario.zone
+        match asked:
+            case DateOf():
+                told: object = self.facts.traits.get(asked.trait)
+            case AnniversaryOf():
+                days = [
+                    event.occurred_at.astimezone(ZoneInfo(zone)).date()
+                    for event in self.facts.events
+                    if asked.pattern.matches(event.name, event.properties, entry_key=self.entry_key)
+                ]
+                told = min(days, default=None)
+            case OfferEnd():
+                made = self._offered.get(asked.offer)
+                lasts = self._scenario.offers.get(asked.offer)
+                if made is None or lasts is None:
+                    return None
+                return last_day_at(made + lasts, asked.at, days_before=asked.days_before, zone=zone)
+        return next_return_at(told, asked.at, not_before=question.not_before, zone=zone)
 
     def _local_time(self, question: NextLocalTime) -> datetime:
         return next_local_time(question.not_before, question.local_time, self._scenario.zone)
+
+
+def _held_up(kind: str, detail: str, step_id: str, now: datetime) -> Outcome:
+    """Tell what holds a step up, by the word that a scenario has for it."""
+    match kind:
+        case "deferred":
+            return Deferred(until=now + DEFERRED_FOR, reason=detail or "quiet_hours")
+        case "in_doubt":
+            return InDoubt(until=now + IN_DOUBT_FOR)
+        case "parked":
+            return Parked(reason=detail or "template")
+        case _:
+            raise ValueError(f"scenario: {step_id} has an unknown outcome {kind!r}")

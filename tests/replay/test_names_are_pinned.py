@@ -26,6 +26,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
         names.SKIP_SIGNAL: "skip",
         names.EXIT_SIGNAL: "exit",
         names.VIEW_QUERY: "view",
+        names.CARRY_OUT_ACTIVITY: "carry_out",
         names.ENROLLMENT_ID: "enrollment_id",
     }
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
@@ -33,6 +34,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
 
 PINNED = (
     "flows", "ses", "send_message", "answer_question", "record_signal", "finish_enrollment",
+    "carry_out",
     "events", "purchase", "unsubscribe", "retry", "skip", "exit", "view", "enrollment_id",
 )  # fmt: skip
 
@@ -50,7 +52,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
     assert [*EnrollmentState] == ["active", "parked", "ended"]
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
-    assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid"]
+    assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
     assert FORMAT == 1
 
 

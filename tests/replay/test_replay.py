@@ -11,7 +11,7 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from sekvens.flows import interpreter
-from sekvens.flows.interpreter import SleepUntil
+from sekvens.flows.commands import SleepUntil
 from sekvens.plugin import sekvens_plugin
 from tests.replay.recording import STORIES, history_of, recorded
 from workflows import WORKFLOWS

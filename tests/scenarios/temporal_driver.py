@@ -16,6 +16,8 @@ from sekvens.enrollments import names
 from sekvens.enrollments.wire import (
     AnswerInput,
     AnswerResult,
+    CarryOutInput,
+    CarryOutResult,
     DirectSignal,
     EnrollmentEvent,
     EnrollmentInput,
@@ -27,10 +29,11 @@ from sekvens.enrollments.wire import (
     SendResult,
 )
 from sekvens.flows.codec import from_json, to_json
+from sekvens.flows.commands import NextLocalTime, Question
 from sekvens.flows.graph import Graph
-from sekvens.flows.interpreter import NextLocalTime, Question
 from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.state import JournalEntry
+from sekvens.flows.steps import Deed
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 from sekvens.simulator.world import OPERATOR_WORDS, World
 from workflows import WORKFLOWS
@@ -65,6 +68,12 @@ class WorldActivities:
             outcome=world.send(order.step_id, order.now, resume=resume, skip=order.skip)
         )
 
+    @activity.defn(name=names.CARRY_OUT_ACTIVITY)
+    async def carry_out(self, order: CarryOutInput) -> CarryOutResult:
+        deed = from_json(Deed, order.step)  # type: ignore[arg-type]
+        world = self.worlds[order.enrollment_id]
+        return CarryOutResult(outcome=world.carry_out(deed, order.now, skip=order.skip))
+
     @activity.defn(name=names.ANSWER_ACTIVITY)
     async def answer(self, order: AnswerInput) -> AnswerResult:
         question = from_json(Question, order.question)  # type: ignore[arg-type]
@@ -84,7 +93,7 @@ class WorldActivities:
 async def world_worker(env: WorkflowEnvironment) -> AsyncIterator[WorldActivities]:
     """Run workers on both queues whose activities are played by worlds."""
     played = WorldActivities()
-    quick = [played.answer, played.record, played.finish]
+    quick = [played.answer, played.carry_out, played.record, played.finish]
     async with (
         Worker(env.client, task_queue=names.FLOWS_QUEUE, workflows=WORKFLOWS, activities=quick),
         Worker(env.client, task_queue=names.SES_QUEUE, activities=[played.send]),
@@ -102,7 +111,7 @@ async def run_on_temporal(
 ) -> Run:
     """Run a scenario from its start to its end on the server's virtual clock."""
     enrollment_id = f"e-{uuid.uuid4().hex[:12]}"
-    world = played.worlds[enrollment_id] = World(scenario)
+    world = played.worlds[enrollment_id] = World(scenario, graph)
     wall = datetime.now(UTC)
     shop_time = ShopTime(origin=wall, begins_at=scenario.start)
     order = EnrollmentInput(

@@ -15,9 +15,8 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.testing import FakeTemporal
 from sekvens.events.relay import Relay
 from sekvens.events.tables import ContactEvent, OutboxEntry
-from sekvens.flows.definition import (
+from sekvens.flows.builder import (
     MARKETING,
-    Flow,
     always,
     event,
     exit_on,
@@ -27,6 +26,7 @@ from sekvens.flows.definition import (
     wait,
     wait_for,
 )
+from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.steps import ExitReason
 

@@ -17,22 +17,21 @@ from sekvens.enrollments.publish import PublishedFlow, pinned_flow, publish
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.tables import OutboxEntry
-from sekvens.flows.codec import to_json
-from sekvens.flows.definition import (
+from sekvens.flows.asking import happened, not_
+from sekvens.flows.builder import (
     MARKETING,
     TRANSACTIONAL,
-    Flow,
     event,
     exit_on,
     flow,
-    happened,
     hours,
     local_time,
-    not_,
     send,
     wait,
 )
-from sekvens.flows.interpreter import NextLocalTime
+from sekvens.flows.codec import to_json
+from sekvens.flows.commands import NextLocalTime
+from sekvens.flows.definition import Flow
 from sekvens.flows.outcomes import Outcome
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.envelope import Envelope

@@ -18,9 +18,9 @@ from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, RecordInput
 from sekvens.errors import SesPaused
 from sekvens.events.tables import ContactEvent, Order, OutboxEntry
+from sekvens.flows.asking import happened, trait_is
 from sekvens.flows.codec import to_json
-from sekvens.flows.definition import happened, trait_is
-from sekvens.flows.interpreter import NextLocalTime, Question, WhichBranch
+from sekvens.flows.commands import NextLocalTime, Question, WhichBranch
 from sekvens.flows.outcomes import Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
 from tests.unit.composing import sample_shop

@@ -15,7 +15,8 @@ from sekvens.enrollments.enroll import (
 from sekvens.enrollments.publish import live_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent
-from sekvens.flows.definition import after, days, happened, not_, once, subscribed
+from sekvens.flows.asking import happened, not_, subscribed
+from sekvens.flows.builder import after, days, once
 from tests.unit.relaying import World, cart_flow
 
 MINUTE = timedelta(minutes=1)

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from sekvens.flows import definition
-from sekvens.flows.catalogue.welcome import WELCOME
-from sekvens.flows.definition import (
+from sekvens.flows.asking import subscribed, trait_is
+from sekvens.flows.builder import (
     MARKETING,
-    MARKETING_LATENESS_MAX,
     TRANSACTIONAL,
     days,
     event,
@@ -22,10 +21,10 @@ from sekvens.flows.definition import (
     minutes,
     once,
     send,
-    subscribed,
-    trait_is,
     wait,
 )
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.definition import MARKETING_LATENESS_MAX
 from sekvens.flows.validate import Known, validate
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "flows.md"

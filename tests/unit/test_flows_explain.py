@@ -8,36 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from sekvens.flows.catalogue import CATALOGUE
-from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
-from sekvens.flows.catalogue.welcome import WELCOME
-from sekvens.flows.conditions import Condition
-from sekvens.flows.definition import (
+from sekvens.flows.asking import all_of, any_of, happened, not_, subscribed, trait_is
+from sekvens.flows.builder import (
     TRANSACTIONAL,
     WORKDAYS,
-    Flow,
-    all_of,
     always,
-    any_of,
     case,
     days,
     event,
     exit_flow,
-    happened,
     local_time,
-    not_,
     send,
     split,
-    subscribed,
-    trait_is,
     wait,
     wait_for,
 )
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.conditions import Condition
+from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.explain import as_mermaid, as_text
 from sekvens.flows.steps import ExitReason, Step
 from sekvens.flows.timetable import timetable
-from sekvens.flows.wording import in_force, local_time_in_words
+from sekvens.flows.wording import in_force, until_in_words
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -136,8 +131,8 @@ def test_a_condition_reads_as_people_say_it(condition: Condition, words: str) ->
 
 
 def test_weekdays_are_named() -> None:
-    assert local_time_in_words(local_time("09:00", WORKDAYS)).endswith(", on a working day")
-    assert local_time_in_words(local_time("09:00", (0, 4))).endswith(", on a Monday or Friday")
+    assert until_in_words(local_time("09:00", WORKDAYS)).endswith(", on a working day")
+    assert until_in_words(local_time("09:00", (0, 4))).endswith(", on a Monday or Friday")
 
 
 def test_the_text_tells_what_the_shipped_flows_do_not_have() -> None:

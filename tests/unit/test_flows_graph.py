@@ -5,11 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
-from sekvens.flows.catalogue.welcome import WELCOME
-from sekvens.flows.definition import (
+from sekvens.flows.asking import subscribed
+from sekvens.flows.builder import (
     TRANSACTIONAL,
-    Flow,
     case,
     days,
     event,
@@ -18,10 +16,12 @@ from sekvens.flows.definition import (
     hours,
     send,
     split,
-    subscribed,
     wait,
     wait_for,
 )
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.steps import ExitReason, Step
 

@@ -5,17 +5,11 @@ from datetime import time, timedelta
 
 import pytest
 
-from sekvens.flows.catalogue import CATALOGUE
-from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
-from sekvens.flows.catalogue.welcome import WELCOME
-from sekvens.flows.definition import (
+from sekvens.flows.asking import all_of, any_of, happened, not_, subscribed
+from sekvens.flows.builder import (
     MARKETING,
     TRANSACTIONAL,
-    ExitRule,
-    Flow,
     after,
-    all_of,
-    any_of,
     case,
     days,
     event,
@@ -23,16 +17,17 @@ from sekvens.flows.definition import (
     exit_on,
     flow,
     goal,
-    happened,
     hours,
     local_time,
-    not_,
     send,
     split,
-    subscribed,
     wait,
     wait_for,
 )
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.definition import ExitRule, Flow
 from sekvens.flows.steps import ExitReason, LocalTime, Step
 from sekvens.flows.validate import Known, sells, validate, validate_all
 

@@ -12,7 +12,8 @@ from sekvens.contacts.tables import Contact, SuppressionReason
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent
-from sekvens.flows.definition import TRANSACTIONAL, subscribed
+from sekvens.flows.asking import subscribed
+from sekvens.flows.builder import TRANSACTIONAL
 from sekvens.flows.outcomes import Deferred, Sent, Skipped, SkipReason
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict

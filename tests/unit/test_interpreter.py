@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sekvens.flows import interpreter
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.codec import from_json, to_json
+from sekvens.flows.commands import Ask, Finish, NextLocalTime, SendMessage, SleepUntil
 from sekvens.flows.graph import Graph, compile_flow
-from sekvens.flows.interpreter import Ask, Finish, NextLocalTime, SendMessage, SleepUntil
 from sekvens.flows.outcomes import (
     Deferred,
     InDoubt,

@@ -14,7 +14,8 @@ from sekvens.enrollments.publish import (
 )
 from sekvens.enrollments.tables import FlowVersion
 from sekvens.errors import FlowConflict, UnknownFlow
-from sekvens.flows.definition import Flow, send
+from sekvens.flows.builder import send
+from sekvens.flows.definition import Flow
 from tests.conftest import NOON
 from tests.unit.relaying import cart_flow, store_templates
 

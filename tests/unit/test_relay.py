@@ -15,7 +15,7 @@ from sekvens.db.tables import metadata
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.testing import Fault, ProcessDied
 from sekvens.errors import TemporalUnavailable
-from sekvens.flows.definition import event
+from sekvens.flows.builder import event
 from tests.unit.relaying import World, cart_flow
 
 

@@ -14,9 +14,9 @@ about it: they are left in peace for a day and get no nudge, only the goodbye.
 Who leaves: whoever orders, starts the checkout (its own e-mails take over) or empties the cart.
 """
 
-from sekvens.flows.definition import (
+from sekvens.flows.asking import happened, not_, subscribed
+from sekvens.flows.builder import (
     MARKETING,
-    Flow,
     after,
     case,
     days,
@@ -24,16 +24,14 @@ from sekvens.flows.definition import (
     exit_on,
     flow,
     goal,
-    happened,
     hours,
     local_time,
-    not_,
     send,
     split,
-    subscribed,
     wait,
     wait_for,
 )
+from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason
 
 MORNING = local_time("09:00")

@@ -13,23 +13,21 @@ nearest to the day meant, whatever the hour of the sign-up.
 Who leaves: whoever orders. They need no more persuading.
 """
 
-from sekvens.flows.definition import (
+from sekvens.flows.asking import happened, not_, subscribed
+from sekvens.flows.builder import (
     MARKETING,
-    Flow,
     days,
     event,
     exit_on,
     flow,
     goal,
-    happened,
     hours,
     local_time,
-    not_,
     once,
     send,
-    subscribed,
     wait,
 )
+from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason
 
 MORNING = local_time("09:00")

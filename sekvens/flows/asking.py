@@ -1,0 +1,97 @@
+"""The words in which a flow file asks about a contact: they build conditions."""
+
+from datetime import timedelta
+
+from sekvens.flows.conditions import (
+    SIGNS_OF_LIFE,
+    AllOf,
+    AnyOf,
+    Condition,
+    DateWithin,
+    EventPattern,
+    Happened,
+    HasTrait,
+    InStock,
+    Lapsed,
+    Not,
+    Owns,
+    Received,
+    Subscribed,
+    TraitIs,
+)
+
+
+def subscribed() -> Condition:
+    """The contact wants our marketing."""
+    return Subscribed()
+
+
+def happened(
+    name: str | EventPattern,
+    *,
+    within: timedelta | None = None,
+    times: int = 1,
+    each: str | None = None,
+) -> Condition:
+    """The contact did this, ever or within a time before now, at least so many times.
+
+    With `each`, that many different values of a property are wanted: two orders, not two events of
+    one order.
+    """
+    pattern = EventPattern(name=name) if isinstance(name, str) else name
+    return Happened(pattern=pattern, within=within, times=times, each=each)
+
+
+def active(*, within: timedelta) -> Condition:
+    """The contact has given a sign of life: a visit, a click of their own, an order."""
+    return any_of(*(happened(name, within=within) for name in SIGNS_OF_LIFE))
+
+
+def lapsed() -> Condition:
+    """The contact has ordered, and not for as long as this shop's customers take to come back."""
+    return Lapsed()
+
+
+def received(times: int, *, within: timedelta | None = None) -> Condition:
+    """At least so many marketing messages have reached the contact."""
+    return Received(times=times, within=within)
+
+
+def owns_product() -> Condition:
+    """The contact has ordered the product that the entry key names."""
+    return Owns()
+
+
+def in_stock() -> Condition:
+    """Something in the cart that the entry key names can still be bought."""
+    return InStock()
+
+
+def has_trait(trait: str) -> Condition:
+    """The contact has this trait."""
+    return HasTrait(trait=trait)
+
+
+def date_within(trait: str, within: timedelta) -> Condition:
+    """A date of the contact's (`birthday`) comes round again within this time."""
+    return DateWithin(trait=trait, within=within)
+
+
+def trait_is(trait: str, value: str) -> Condition:
+    """A trait of the contact has this value."""
+    return TraitIs(trait=trait, value=value)
+
+
+def not_(condition: Condition) -> Condition:
+    """The condition does not hold."""
+    return Not(condition=condition)
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Every one of the conditions holds."""
+    return AllOf(conditions=conditions)
+
+
+def any_of(*conditions: Condition) -> Condition:
+    """At least one of the conditions holds."""
+    return AnyOf(conditions=conditions)

@@ -1,0 +1,85 @@
+"""What the interpreter tells its drivers to do, and what it asks them: values, nothing else."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from sekvens.flows.conditions import Condition
+from sekvens.flows.steps import Date, Deed, ExitReason, LocalTime, Send
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextLocalTime:
+    """When does the contact's own clock next show this, not before an instant?"""
+
+    not_before: datetime
+    local_time: LocalTime
+    kind: Literal["next_local_time"] = "next_local_time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhichBranch:
+    """Which condition is the first that holds? `next_steps` has one more, for `otherwise`."""
+
+    conditions: tuple[Condition, ...]
+    next_steps: tuple[str | None, ...]
+    kind: Literal["which_branch"] = "which_branch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextDate:
+    """When does a date of the contact's next come, not before an instant? Perhaps never."""
+
+    not_before: datetime
+    date: Date
+    kind: Literal["next_date"] = "next_date"
+
+
+Question: TypeAlias = NextLocalTime | NextDate | WhichBranch
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendMessage:
+    """Send the message of this step, and answer `resume` on the way: it spares an activity."""
+
+    step: Send
+    due_at: datetime
+    next_step: str | None
+    resume: NextLocalTime | None
+    skip: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarryOut:
+    """Carry out a step that sends nothing: write a fact, call a webhook, enroll elsewhere."""
+
+    step: Deed
+    due_at: datetime
+    next_step: str | None
+    skip: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SleepUntil:
+    """Do nothing until an instant, or until something happens; None waits for a person."""
+
+    step_id: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """Find the answer to a question."""
+
+    step_id: str
+    question: Question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """The enrollment is over."""
+
+    reason: ExitReason
+
+
+Command: TypeAlias = SendMessage | CarryOut | SleepUntil | Ask | Finish

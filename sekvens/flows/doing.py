@@ -1,0 +1,39 @@
+"""What an enrollment is at, in one sentence for a person."""
+
+from datetime import datetime
+
+from sekvens.flows.graph import Graph
+from sekvens.flows.state import State, clock_text
+from sekvens.flows.steps import ExitFlow, Listen, Send, Split, Step, Wait, WaitFor
+
+
+def doing(graph: Graph, state: State, now: datetime) -> str:
+    """Say in one sentence what an enrollment is at, for the Temporal UI and `starter.py show`."""
+    if state.exit is not None:
+        return f"ended: {state.exit}"
+    if state.parked is not None:
+        return f"parked: {state.parked}. Signal retry, skip or exit."
+    until = "" if state.due_at is None else f" until {clock_text(state.due_at)} UTC"
+    is_held = state.due_at is not None and now < state.due_at
+    return _at(graph.steps.get(state.step or ""), until, is_held=is_held)
+
+
+def _at(step: Step | None, until: str, *, is_held: bool) -> str:
+    match step:
+        case WaitFor():
+            return f"waits in {step.id} for {step.pattern.name}{until}"
+        case Wait():
+            return f"waits in {step.id}{until}"
+        case Listen():
+            names = " or ".join(case.pattern.name for case in step.cases)
+            return f"listens in {step.id} for {names}{until}"
+        case None:
+            return "ends"
+        case Split() | ExitFlow():
+            return f"decides at {step.id}"
+        case _ if is_held:
+            return f"holds {step.id}{until}"
+        case Send():
+            return f"sends {step.id}"
+        case _:
+            return f"carries out {step.id}"
