@@ -98,7 +98,8 @@ def signal(target: str, name: str, event_id: str | None, order_id: str | None) -
 def _check_name(name: str) -> None:
     """Refuse a slip of the pen: any name would be recorded as a fact, and stay one."""
     from sekvens.enrollments import names
-    from sekvens.events.schema import KNOWN_EVENTS, canonical
+    from sekvens.events.schema import KNOWN_EVENTS
+    from sekvens.events.spelling import canonical
 
     words = (*names.DIRECT_SIGNALS, names.RETRY_SIGNAL, names.SKIP_SIGNAL, names.EXIT_SIGNAL)
     if name not in words and canonical(name) not in KNOWN_EVENTS:

@@ -32,14 +32,14 @@ def older_first(a: Contact, b: Contact) -> tuple[Contact, Contact]:
 def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -> None:
     """Give the winner everything of the loser's that is not folded from events.
 
-    Carts, cases and orders are not carried over: the caller folds them again from the events, which are
-    the winner's now.
+    Carts, cases and orders are not carried over: the caller folds them again from the events,
+    which are the winner's now.
     """
     for table in (Identity, ContactEvent, Visit, ConsentChange, OutboxEntry, Review):
         session.execute(
             update(table).where(table.contact_id == loser.id).values(contact_id=winner.id)
         )
-    for folded in (Cart, Order, OrderLine):
+    for folded in (Cart, OpenCase, Order, OrderLine):
         session.execute(delete(folded).where(folded.contact_id == loser.id))
     session.execute(
         # Who was merged into the loser is the winner now: one hop always finds the contact.
@@ -49,6 +49,8 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
     _merge_traits(winner, loser)
     rests = [at for at in (winner.rests_until, loser.rests_until) if at is not None]
     winner.rests_until = max(rests, default=None)
+    winner.suppression_owed = winner.suppression_owed or loser.suppression_owed
+    loser.suppression_owed = None
     loser.merged_into = winner.id
     winner.updated_at = loser.updated_at = now
 

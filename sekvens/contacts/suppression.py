@@ -1,24 +1,91 @@
 """Suppression: addresses that must not be mailed, kept by hash so that they outlive the contact.
 
-The first reason stays: an address that bounced and is then blocked by hand has still bounced.
+The first reason stays: an address that bounced and is then blocked by hand has still bounced. But
+`inactive` gives way: it is about marketing only, and ends when its contact subscribes again.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.tables import Suppression, SuppressionReason, address_hash
+from sekvens.contacts.tables import Contact, Suppression, SuppressionReason, address_hash
 from sekvens.messages.addresses import usable
 
 
 def suppress(
     session: Session, address: str, *, reason: SuppressionReason, at: datetime, source: str
 ) -> bool:
-    """Suppress an address, however it was spelt; False if it was suppressed already."""
-    # In the form that the gate asks for: a domain of a contact's address stands there in punycode.
-    key = address_hash(usable(address) or address)
-    if session.get(Suppression, key) is not None:
+    """Suppress an address, however it was spelt; False if it was suppressed already.
+
+    `at` is shop time.
+    """
+    key = _key(address)
+    row = session.get(Suppression, key)
+    if row is None:
+        session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))
+    elif row.reason == SuppressionReason.INACTIVE != reason:
+        row.reason, row.at, row.source = reason, at, source
+    else:
         return False
-    session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))
     session.flush()
     return True
+
+
+def suppress_contact(
+    session: Session, contact: Contact, *, reason: SuppressionReason, at: datetime, source: str
+) -> None:
+    """Suppress a contact's address; without one, the first that they will have. `at` is shop time.
+
+    That is `pay_owed`'s work, once the address is there.
+    """
+    if contact.email is not None:
+        suppress(session, contact.email, reason=reason, at=at, source=source)
+        return
+    owed = contact.suppression_owed
+    if owed is None or owed["reason"] == SuppressionReason.INACTIVE:
+        contact.suppression_owed = {"reason": reason, "at": at.isoformat(), "source": source}
+
+
+def pay_owed(session: Session, contact: Contact) -> None:
+    """Suppress the address of a contact who had none when they were to be suppressed."""
+    owed = contact.suppression_owed
+    if owed is None or contact.email is None:
+        return
+    contact.suppression_owed = None
+    suppress(
+        session,
+        contact.email,
+        reason=SuppressionReason(owed["reason"]),
+        at=datetime.fromisoformat(owed["at"]),
+        source=owed["source"],
+    )
+
+
+def forgive_owed(contact: Contact, *, at: datetime) -> None:
+    """Forget the inactivity of a contact without an address who subscribed at this shop time."""
+    owed = contact.suppression_owed
+    if owed is None or owed["reason"] != SuppressionReason.INACTIVE:
+        return
+    if datetime.fromisoformat(owed["at"]) < at:
+        contact.suppression_owed = None
+
+
+def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
+    """End the inactivity of addresses whose contacts have subscribed since, at these shop times."""
+    if not subscribed:
+        return
+    at_by_key = {_key(address): at for address, at in subscribed.items()}
+    query = select(Suppression).where(
+        Suppression.address_hash.in_(at_by_key), Suppression.reason == SuppressionReason.INACTIVE
+    )
+    for row in session.scalars(query):
+        if row.at < at_by_key[row.address_hash]:
+            session.delete(row)
+    session.flush()
+
+
+def _key(address: str) -> str:
+    # In the form that the gate asks for: a domain of a contact's address stands there in punycode.
+    return address_hash(usable(address) or address)

@@ -53,6 +53,8 @@ class Contact(Base):
     traits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: trait -> shop time of the event that told it
     traits_at: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    #: a suppression that came before any address: its reason, shop time and source
+    suppression_owed: Mapped[dict[str, Any] | None]
     rests_until: Mapped[datetime | None]  #: shop time until which they get no marketing
     merged_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     created_at: Mapped[datetime]  #: wall time

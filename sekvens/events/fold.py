@@ -13,19 +13,15 @@ from typing import Final
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.consent import record_consent
-from sekvens.contacts.suppression import suppress
-from sekvens.contacts.tables import Consent, ConsentStatus, Contact, SuppressionReason
+from sekvens.contacts.tables import Contact
 from sekvens.contacts.traits import apply_traits
 from sekvens.events import carts, orders
 from sekvens.events.cases import CASE_EVENTS, fold_cases
 from sekvens.events.facts import Fact, chunks, in_order, logs
+from sekvens.events.permissions import fold_permissions
 from sekvens.events.schema import (
     CART_EMPTIED,
     CART_EVENTS,
-    CONSENT_EVENTS,
-    CONTACT_SUPPRESSED,
-    EMAIL_SUBSCRIBED,
     ORDER_COMPLETED,
     ORDER_EVENTS,
     PRODUCT_REVIEWED,
@@ -63,51 +59,13 @@ def fold(
     for fact in ordered:
         if fact.traits:
             apply_traits(contacts[fact.contact_id], fact.traits, at=fact.occurred_at, now=now)
-    _fold_consents(session, [fact for fact in ordered if fact.name in CONSENT_EVENTS])
-    for fact in ordered:
-        if fact.name == CONTACT_SUPPRESSED:
-            _suppress(session, fact, contacts[fact.contact_id])
+    fold_permissions(session, ordered, contacts=contacts)
     _fold_visits(session, [fact for fact in ordered if fact.type == "page"])
     fold_cases(session, [fact for fact in ordered if fact.name in CASE_EVENTS], merged)
     _fold_orders(session, [fact for fact in ordered if fact.name in ORDER_EVENTS], merged)
     reviewed = [fact for fact in ordered if fact.name == PRODUCT_REVIEWED]
     reviews.fold(session, reviewed, contacts=contacts, now=now)
     return _fold_carts(session, [fact for fact in ordered if fact.name in CART_EVENTS], merged)
-
-
-def _fold_consents(session: Session, facts: Sequence[Fact]) -> None:
-    present: dict[str, Consent] = {}
-    for some in chunks({fact.contact_id for fact in facts}):
-        for consent in session.scalars(select(Consent).where(Consent.contact_id.in_(some))):
-            present[consent.contact_id] = consent
-    for fact in facts:
-        subscribed = fact.name == EMAIL_SUBSCRIBED
-        present[fact.contact_id] = record_consent(
-            session,
-            present.get(fact.contact_id),
-            contact_id=fact.contact_id,
-            status=ConsentStatus.SUBSCRIBED if subscribed else ConsentStatus.UNSUBSCRIBED,
-            at=fact.occurred_at,
-            source=str(fact.properties.get("source") or "api")[:200],
-            event_id=fact.message_id,
-        )
-
-
-def _suppress(session: Session, fact: Fact, contact: Contact) -> None:
-    posted = fact.properties.get("email")
-    # A value that is no address must not leave the contact mailed.
-    address = posted if isinstance(posted, str) and posted.strip() else contact.email
-    if address is None:
-        return
-    reason = str(fact.properties.get("reason"))
-    known = reason in list(SuppressionReason)
-    suppress(
-        session,
-        address,
-        reason=SuppressionReason(reason) if known else SuppressionReason.MANUAL,
-        at=fact.occurred_at,
-        source=fact.message_id,
-    )
 
 
 def _fold_visits(session: Session, facts: Sequence[Fact]) -> None:

@@ -2,6 +2,9 @@
 
 All of it happens in the caller's transaction, so that a committed event is never without its fold
 or its place in the outbox. What was committed before is a duplicate, whatever it says now.
+
+The relay is owed what contacts did: track events and those derived from them, and the pages that a
+flow cares about (`sekvens.events.pages`). Who somebody is starts and ends nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,12 +16,13 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
-from sekvens.events.carts import EMPTIED_SUFFIX
+from sekvens.events.derived import following
 from sekvens.events.facts import Fact, chunks, from_row, look_up
 from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
+from sekvens.events.pages import wanted_pages
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
-from sekvens.events.schema import CART_EMPTIED
+from sekvens.events.schema import PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
 
@@ -226,34 +230,19 @@ def _settle(
 ) -> None:
     """Fold facts, derive the events that follow from them, and owe both to the relay."""
     emptied = fold(session, facts, contacts=contacts, merged=set(merged), now=now)
-    derived = {fact.message_id: fact for fact in map(_cart_emptied, emptied)}
+    derived = {fact.message_id: fact for fact in following(facts, emptied)}
     known = _known(session, derived) if derived else {}
     new = [fact for message_id, fact in derived.items() if message_id not in known]
     if new:
         facts = [*facts, *_insert_facts(session, new, received_at=now)]
-    # Flows listen for what a contact did: track events and those derived from them. An identify
-    # or an alias says who somebody is, and a page is a visit; neither starts or ends anything.
+    wanted = wanted_pages(session, [fact for fact in facts if fact.type == PAGE])
     owed = [
         {"event_id": fact.event_id, "contact_id": fact.contact_id, "committed_at": now}
         for fact in facts
-        if fact.type == "track"
+        if fact.type == "track" or fact.event_id in wanted
     ]
     if owed:
         session.connection().execute(_INSERT_OUTBOX, owed)
-
-
-def _cart_emptied(fact: Fact) -> Fact:
-    return Fact(
-        event_id=0,
-        message_id=fact.message_id + EMPTIED_SUFFIX,
-        type="track",
-        name=CART_EMPTIED,
-        contact_id=fact.contact_id,
-        # As it was posted, so that it reaches the enrollments that the cart's other events reach.
-        properties={key: fact.properties[key] for key in ("cart_id",) if key in fact.properties},
-        traits={},
-        occurred_at=fact.occurred_at,
-    )
 
 
 def _ingested(

@@ -11,13 +11,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from sekvens.events.schema import (
-    DEFAULT_CART_ID,
-    EMAIL_SUBSCRIBED,
-    ONE_CART_EVENTS,
-    canonical,
-)
+from sekvens.events.contents import properties_of, traits_of
 from sekvens.events.segment import Id, SegmentEvent, read_envelope, read_event, read_frame
+from sekvens.events.spelling import canonical
 
 #: Segment's own limit for one event.
 EVENT_BYTES_MAX: Final = 32 * 1024
@@ -175,7 +171,6 @@ def _event(
         raise _Unusable("an alias needs previousId")
     name = _name(posted.event) if kind == "track" else kind
     context = posted.context or {}
-    properties = _properties(posted, kind, name, context)
     return IncomingEvent(
         type=kind,
         name=name,
@@ -185,8 +180,8 @@ def _event(
         user_id=user_id,
         anonymous_id=anonymous_id,
         previous_id=previous_id,
-        properties=properties,
-        traits=_traits(posted, name, context),
+        properties=properties_of(posted, kind, name, context),
+        traits=traits_of(posted, name, context),
     )
 
 
@@ -206,35 +201,6 @@ def _name(event: str | None) -> str:
     if len(name) > NAME_LENGTH_MAX:
         raise _Unusable(f"its name is longer than {NAME_LENGTH_MAX} characters")
     return canonical(name)
-
-
-def _properties(
-    posted: SegmentEvent, kind: str, name: str, context: dict[str, Any]
-) -> dict[str, Any]:
-    if kind == "identify":
-        # Kept as its properties, so that an anonymous visitor's traits are there to be replayed.
-        return _own_traits(posted, context)
-    properties = posted.properties or {}
-    page = context.get("page")
-    if kind == "page" and isinstance(page, dict):
-        seen = {key: page[key] for key in ("url", "title", "referrer") if key in page}
-        properties = seen | properties
-    if name in ONE_CART_EVENTS and properties.get("cart_id") in (None, ""):
-        properties = properties | {"cart_id": DEFAULT_CART_ID}
-    return properties
-
-
-def _own_traits(posted: SegmentEvent, context: dict[str, Any]) -> dict[str, Any]:
-    # RudderStack's clients put the traits of an identify into the context.
-    inherited = context.get("traits")
-    return (inherited if isinstance(inherited, dict) else {}) | (posted.traits or {})
-
-
-def _traits(posted: SegmentEvent, name: str, context: dict[str, Any]) -> dict[str, Any]:
-    traits = {key: context[key] for key in ("locale", "timezone") if context.get(key)}
-    if name == EMAIL_SUBSCRIBED and posted.properties and posted.properties.get("email"):
-        traits["email"] = posted.properties["email"]
-    return traits | _own_traits(posted, context)
 
 
 def _occurred_at(posted: SegmentEvent, sent_at: datetime | None, received_at: datetime) -> datetime:

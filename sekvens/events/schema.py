@@ -1,12 +1,10 @@
 """The names of events: Segment's e-commerce names, and the few that Segment lacks.
 
-A name has one spelling here. Whatever else a shop's backend calls the same thing (Segment's first
-vocabulary, Klaviyo's and Shopify's names, another casing) is turned into it on arrival, so that a
-flow, a condition and a dashboard ask for one name. A name unknown to us is kept as it came: a shop
-may have events of its own, and flows may listen for them.
+A name has one spelling here, so that a flow, a condition and a dashboard ask for one name; others
+are turned into it on arrival (`sekvens.events.spelling`). A name unknown to us is kept as it came:
+a shop may have events of its own, and flows may listen for them.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -226,90 +224,15 @@ CART_EVENTS: Final = frozenset(
 ONE_CART_EVENTS: Final = CART_EVENTS - {ORDER_COMPLETED}
 DEFAULT_CART_ID: Final = "default"
 
-#: Pages that say more than that somebody was there.
+#: Pages that say more than that somebody was there; levelled to this spelling on arrival.
 PAGE_CATEGORIES: Final = frozenset({"product", "warranty", "press", "support"})
 
-#: Events about a checkout, or an order not yet placed, that may say how its payment stands.
+#: Events about a checkout that may say how its payment stands.
 CHECKOUT_EVENTS: Final = frozenset(
-    {CHECKOUT_STARTED, CHECKOUT_STEP_COMPLETED, PAYMENT_INFO_ENTERED, ORDER_UPDATED}
+    {CHECKOUT_STARTED, CHECKOUT_STEP_COMPLETED, PAYMENT_INFO_ENTERED}
 )
 #: The buyer has done their part, and the money is not there yet: Shopify's financial statuses, and
 #: what Klarna (`authorized`, `pending`) and Swish (`created`) call it.
 PAYMENT_IS_PENDING: Final = frozenset(
     {"pending", "authorized", "in_progress", "processing", "created"}
 )
-
-#: Other people's names for the same things, beside casing, which `_key` levels.
-ALIASES: Final = {
-    # Segment's first vocabulary (spec/ecommerce/v1)
-    "Viewed Product": "Product Viewed",
-    "Viewed Product Category": "Product List Viewed",
-    "Clicked Product": "Product Clicked",
-    "Added Product": PRODUCT_ADDED,
-    "Removed Product": PRODUCT_REMOVED,
-    "Viewed Cart": CART_VIEWED,
-    "Started Order": CHECKOUT_STARTED,
-    "Updated Order": ORDER_UPDATED,
-    "Completed Order": ORDER_COMPLETED,
-    "Refunded Order": ORDER_REFUNDED,
-    "Cancelled Order": ORDER_CANCELLED,
-    "Order Canceled": ORDER_CANCELLED,
-    "Viewed Promotion": "Promotion Viewed",
-    "Clicked Promotion": "Promotion Clicked",
-    "Viewed Checkout Step": "Checkout Step Viewed",
-    "Completed Checkout Step": "Checkout Step Completed",
-    "Searched Products": "Products Searched",
-    "Reviewed Product": PRODUCT_REVIEWED,
-    # Klaviyo
-    "Added to Cart": PRODUCT_ADDED,
-    "Started Checkout": CHECKOUT_STARTED,
-    "Placed Order": ORDER_COMPLETED,
-    "Canceled Order": ORDER_CANCELLED,
-    "Fulfilled Order": ORDER_SHIPPED,
-    "Confirmed Shipment": ORDER_SHIPPED,
-    "Delivered Shipment": ORDER_DELIVERED,
-    "Delayed Shipment": ORDER_DELAYED,
-    "Received Email": EMAIL_DELIVERED,
-    "Clicked Email": EMAIL_LINK_CLICKED,
-    "Submitted Review": PRODUCT_REVIEWED,
-    "Subscribed to Email Marketing": EMAIL_SUBSCRIBED,
-    "Subscribed to List": EMAIL_SUBSCRIBED,
-    "Unsubscribed from Email Marketing": UNSUBSCRIBED,
-    "Email Unsubscribed": UNSUBSCRIBED,
-    # Shopify's web pixels and webhook topics
-    "product_added_to_cart": PRODUCT_ADDED,
-    "product_removed_from_cart": PRODUCT_REMOVED,
-    "carts/update": CART_UPDATED,
-    "checkouts/create": CHECKOUT_STARTED,
-    "checkout_completed": ORDER_COMPLETED,
-    "orders/create": ORDER_COMPLETED,
-    "orders/updated": ORDER_UPDATED,
-    "orders/fulfilled": ORDER_SHIPPED,
-    "orders/cancelled": ORDER_CANCELLED,
-    "refunds/create": ORDER_REFUNDED,
-    "fulfillment_orders/line_items_prepared_for_pickup": ORDER_READY_FOR_PICKUP,
-    "returns/request": RETURN_STARTED,
-    "returns/approve": RETURN_STARTED,
-    "returns/cancel": RETURN_COMPLETED,
-    "returns/decline": RETURN_COMPLETED,
-    "returns/close": RETURN_COMPLETED,
-}
-
-
-def canonical(name: str) -> str:
-    """Turn an event's name into our spelling; a name we do not know stays as it is."""
-    if name in KNOWN_EVENTS:
-        return name
-    return _BY_KEY.get(_key(name), name)
-
-
-def _key(name: str) -> str:
-    """Level casing and separators: `Product Added`, `product_added` and `productAdded` are one."""
-    return re.sub(r"[\W_]+", "", name).casefold()
-
-
-_BY_KEY: Final = {_key(alias): name for alias, name in ALIASES.items()} | {
-    # A track event of the name "Page" is not a page call.
-    _key(name): name
-    for name in KNOWN_EVENTS - {PAGE}
-}

@@ -32,6 +32,9 @@ class SegmentEvent(msgspec.Struct, rename="camel", kw_only=True):
     ] = None
     event: Annotated[str | None, Meta(description="Of a track: the event's name")] = None
     name: Annotated[str | None, Meta(description="Of a page: its name")] = None
+    category: Annotated[Any, Meta(description="Of a page: product, warranty, press, support")] = (
+        None
+    )
     user_id: Annotated[Id, Meta(description="The contact's id in the shop")] = None
     anonymous_id: Annotated[Id, Meta(description="A visitor's id, before they are known")] = None
     previous_id: Annotated[Id, Meta(description="Of an alias: what they were called before")] = None

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sekvens.events import schema
-from sekvens.events.schema import EVENTS, KNOWN_EVENTS, EventKind, canonical
+from sekvens.events.schema import EVENTS, KNOWN_EVENTS, EventKind
+from sekvens.events.spelling import ALIASES, canonical
 from sekvens.flows.catalogue import CATALOGUE
 
 NOTHING = "\N{EN DASH}"
@@ -33,8 +34,8 @@ def test_other_spellings_become_ours_and_unknown_names_stay(posted: str, ours: s
 
 
 def test_every_alias_leads_to_a_known_name() -> None:
-    assert set(schema.ALIASES.values()) <= KNOWN_EVENTS
-    assert all(canonical(alias) == name for alias, name in schema.ALIASES.items())
+    assert set(ALIASES.values()) <= KNOWN_EVENTS
+    assert all(canonical(alias) == name for alias, name in ALIASES.items())
 
 
 def test_the_reference_lists_every_event_with_what_it_does() -> None:

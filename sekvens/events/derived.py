@@ -1,0 +1,56 @@
+"""Events that follow from others: a cart that was emptied, a payment that is on its way.
+
+Each has the `messageId` of the event that it follows from, with a suffix, so that it happens once.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from sekvens.events.carts import EMPTIED_SUFFIX
+from sekvens.events.facts import Fact
+from sekvens.events.schema import (
+    CART_EMPTIED,
+    CHECKOUT_EVENTS,
+    PAYMENT_IS_PENDING,
+    PAYMENT_PENDING,
+)
+
+PENDING_SUFFIX: Final = "#payment-pending"
+
+
+def following(facts: Iterable[Fact], emptied: Iterable[Fact]) -> Iterator[Fact]:
+    """Derive what follows from facts, of which some took the last line out of a cart."""
+    # Ids are taken over as they were posted, so that an event reaches the enrollments that the one
+    # it follows from reaches.
+    for fact in emptied:
+        yield _derived(fact, CART_EMPTIED, EMPTIED_SUFFIX, _kept(fact, "cart_id"))
+    for fact in facts:
+        if _is_payment_pending(fact):
+            kept = _kept(fact, "order_id", "checkout_id", "cart_id", "method")
+            if "payment_method" in fact.properties:
+                kept.setdefault("method", fact.properties["payment_method"])
+            yield _derived(fact, PAYMENT_PENDING, PENDING_SUFFIX, kept)
+
+
+def _is_payment_pending(fact: Fact) -> bool:
+    if fact.name not in CHECKOUT_EVENTS:
+        return False
+    said = fact.properties.get("payment_status") or fact.properties.get("financial_status")
+    return isinstance(said, str) and said.casefold() in PAYMENT_IS_PENDING
+
+
+def _kept(fact: Fact, *keys: str) -> dict[str, Any]:
+    return {key: fact.properties[key] for key in keys if key in fact.properties}
+
+
+def _derived(fact: Fact, name: str, suffix: str, properties: dict[str, Any]) -> Fact:
+    return Fact(
+        event_id=0,
+        message_id=fact.message_id + suffix,
+        type="track",
+        name=name,
+        contact_id=fact.contact_id,
+        properties=properties,
+        traits={},
+        occurred_at=fact.occurred_at,
+    )
