@@ -21,6 +21,7 @@ from sekvens.enrollments.position import stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import Message, MessageState
+from sekvens.offers.claims import told
 
 #: How long the database may be away while an attempt has something to record.
 RECORD_PATIENCE = timedelta(seconds=10)
@@ -117,7 +118,9 @@ def accepted(
             note=None,
         )
     )
-    stand_at(session, order.enrollment_id, order.next_step)
+    if order.offer is not None:
+        told(session, offer_name=order.offer, enrollment_id=order.enrollment_id, now=order.now)
+    stand_at(session, order.enrollment_id, order.next_step, now=order.now)
 
 
 def skipped(
@@ -139,7 +142,7 @@ def skipped(
     ).scalar_one_or_none()
     if ended is None:
         return False
-    stand_at(session, order.enrollment_id, order.next_step)
+    stand_at(session, order.enrollment_id, order.next_step, now=order.now)
     return True
 
 

@@ -253,7 +253,7 @@ class Sender:
         with self._database.write() as session:
             park(session, order.enrollment_id, str(error))
         _warn("enrollment_parked", order, error)
-        return Parked(reason=str(error))
+        return Parked(reason=str(error), code=error.code)
 
     def _resume_at(self, order: SendInput) -> datetime | None:
         """Answer the question of the wait that follows, to spare it an activity of its own."""

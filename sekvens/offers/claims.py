@@ -58,7 +58,7 @@ def claim(
         TemplateError: no code can be made.
     """
     person = _person(session, contact_id)
-    _take_turns(session, offer_name, person[0])
+    take_turns(session, offer_name, person[0])
     row = _carried(session, offer_name, enrollment_id)
     if row is None:
         row = _open(session, offer_name, person, now) or _award(
@@ -119,17 +119,17 @@ def told(session: Session, *, offer_name: str, enrollment_id: str, now: datetime
     )
 
 
-def _person(session: Session, contact_id: str) -> tuple[str, ...]:
-    """List all of a person's contacts, the canonical one first."""
-    canonical = canonical_id(session, contact_id)
-    return known_as(session, [canonical])[canonical]
-
-
-def _take_turns(session: Session, offer_name: str, contact_id: str) -> None:
+def take_turns(session: Session, offer_name: str, contact_id: str) -> None:
     """Let nobody else claim for this contact until the transaction ends; SQLite has one writer."""
     if session.get_bind().dialect.name != "sqlite":
         key = func.hashtext(f"{offer_name}/{contact_id}")
         session.execute(select(func.pg_advisory_xact_lock(ADVISORY_CLASS, key)))
+
+
+def _person(session: Session, contact_id: str) -> tuple[str, ...]:
+    """List all of a person's contacts, the canonical one first."""
+    canonical = canonical_id(session, contact_id)
+    return known_as(session, [canonical])[canonical]
 
 
 def _carried(session: Session, offer_name: str, enrollment_id: str) -> OfferClaim | None:
