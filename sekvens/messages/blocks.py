@@ -45,7 +45,7 @@ def _product(line: object) -> Block | str:
 
 
 def _products(lines: Sequence[object]) -> Block | str:
-    """The products of a cart, small, one below the other."""
+    """Several products, small, one below the other."""
     if not _given(lines):
         return ""
     shown = tuple(lines)[:PRODUCTS_MAX]
@@ -77,6 +77,63 @@ def _aside(text: str) -> Block | str:
     return Block(macro="aside", arguments={"text": text}) if _given(text) else ""
 
 
+def _story(story: object) -> Block | str:
+    """A customer's case, with its picture."""
+    return Block(macro="story", arguments={"story": story}) if _given(story) else ""
+
+
+def _press(item: object) -> Block | str:
+    """What somebody wrote about the shop in public, and where."""
+    return Block(macro="press", arguments={"item": item}) if _given(item) else ""
+
+
+def _news(item: object) -> Block | str:
+    """Something that happened at the shop."""
+    return Block(macro="news", arguments={"item": item}) if _given(item) else ""
+
+
+def _care(item: object) -> Block | str:
+    """How to look after something."""
+    return Block(macro="care", arguments={"item": item}) if _given(item) else ""
+
+
+def _guarantee() -> Block:
+    """What the shop stands by."""
+    return Block(macro="guarantee", arguments={})
+
+
+def _answers(question: str) -> Block:
+    """The answers to a question, as buttons: `answers("still-interested")`."""
+    return Block(macro="answers", arguments={"question": question})
+
+
+def _order_summary(order: object) -> Block | str:
+    """What was bought and what it cost."""
+    return Block(macro="order_summary", arguments={"order": order}) if _given(order) else ""
+
+
+def _delivery_status(delivery: object) -> Block | str:
+    """Where the parcel is, with the link that follows it."""
+    arguments = {"delivery": delivery}
+    return Block(macro="delivery_status", arguments=arguments) if _given(delivery) else ""
+
+
+def _socials() -> Block:
+    """Where else the shop can be followed."""
+    return Block(macro="socials", arguments={})
+
+
+def _referral_code(referral: object) -> Block | str:
+    """The contact's own code for a friend, and what it brings both."""
+    arguments = {"referral": referral}
+    return Block(macro="referral_code", arguments=arguments) if _given(referral) else ""
+
+
+def _drop(drop: object) -> Block | str:
+    """Something that opens for sale, and when."""
+    return Block(macro="drop", arguments={"drop": drop}) if _given(drop) else ""
+
+
 #: The blocks by the names that sources know them by.
 BLOCKS: Mapping[str, Callable[..., Block | str]] = {
     "button": _button,
@@ -87,6 +144,17 @@ BLOCKS: Mapping[str, Callable[..., Block | str]] = {
     "code": _code,
     "signature": _signature,
     "aside": _aside,
+    "story": _story,
+    "press": _press,
+    "news": _news,
+    "care": _care,
+    "guarantee": _guarantee,
+    "answers": _answers,
+    "order_summary": _order_summary,
+    "delivery_status": _delivery_status,
+    "socials": _socials,
+    "referral_code": _referral_code,
+    "drop": _drop,
 }
 
 

@@ -13,16 +13,17 @@ To look at an e-mail while writing it: `starter.py preview welcome/hello --local
 
 from dataclasses import dataclass
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from jinja2.exceptions import TemplateError as JinjaError
 
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
-from sekvens.messages.context import Facts
+from sekvens.messages.facts import Facts
 from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.source import Source
-from sekvens.messages.templates import StoredTemplate
+from sekvens.messages.templates import StoredTemplate, plain_locales, seasonal
 from sekvens.messages.variables import variables
 from sekvens.shop import Shop
 
@@ -38,6 +39,14 @@ class Composed:
     locale: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an e-mail speaks of: nothing else has to be read for it."""
+
+    variables: frozenset[str]
+    blocks: frozenset[str]
+
+
 def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
     """Make one e-mail.
 
@@ -46,10 +55,11 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
             itself is wrong. The message names flow, step and line, and nothing of the contact.
     """
     locale = locale_of(template, facts, shop)
-    source, layout = _read(template, locale)
+    season = season_of(template, facts, shop, locale=locale)
+    source, layout = _read(template, locale, season)
     try:
-        values = variables(facts, shop=shop, locale=locale)
-        written = source.write(values)
+        values = variables(facts, shop=shop, locale=locale, words=layout.words)
+        written = source.write(values, second_subject=facts.second_subject)
         frame = Frame(
             subject=written.subject,
             preheader=written.preheader,
@@ -58,6 +68,7 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
             unsubscribe_url=facts.unsubscribe_url,
             shop=shop,
             view=values["shop"],
+            answer_urls=facts.answer_urls,
         )
         html, text = layout.html(written, frame), layout.text(written, frame)
     except (TemplateError, JinjaError) as error:
@@ -76,11 +87,44 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
 
 def locale_of(template: StoredTemplate, facts: Facts, shop: Shop) -> str:
     """Tell in which of a template's locales the contact reads it."""
-    return choose_locale(facts.locale, template.sources.keys(), default=shop.default_locale)
+    return choose_locale(facts.locale, plain_locales(template), default=shop.default_locale)
+
+
+def season_of(template: StoredTemplate, facts: Facts, shop: Shop, *, locale: str) -> str | None:
+    """Tell the season whose variant of an e-mail the contact reads today; None for the plain one.
+
+    Where seasons overlap, the one that the settings name first is the one.
+    """
+    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
+    return next(
+        (
+            season.name
+            for season in shop.seasons
+            if season.holds_on(today) and seasonal(season.name, locale) in template.sources
+        ),
+        None,
+    )
 
 
 @lru_cache(maxsize=512)
-def _read(template: StoredTemplate, locale: str) -> tuple[Source, Layout]:
+def needs(template: StoredTemplate) -> Needs:
+    """Tell what an e-mail speaks of, in any of its locales and seasons.
+
+    Raises:
+        TemplateError: a source is wrong.
+    """
+    sources = [
+        Source(text, name=template.name, locale=key) for key, text in template.sources.items()
+    ]
+    return Needs(
+        variables=frozenset().union(*(source.variables for source in sources)),
+        blocks=frozenset().union(*(source.blocks for source in sources)),
+    )
+
+
+@lru_cache(maxsize=512)
+def _read(template: StoredTemplate, locale: str, season: str | None) -> tuple[Source, Layout]:
     """Read a template once per process: it never changes."""
-    source = Source(template.sources[locale], name=template.name, locale=locale)
+    key = seasonal(season, locale) if season else locale
+    source = Source(template.sources[key], name=template.name, locale=key)
     return source, Layout(template.layout, locale=locale)

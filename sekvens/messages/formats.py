@@ -1,13 +1,14 @@
 """Money, dates and locales as people of a locale write them (by Babel, which is CLDR)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from babel import Locale
-from babel.dates import format_skeleton
+from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
 from babel.numbers import format_currency
 
 #: No honest price of a cart is longer; exponents make small texts into huge numbers.
@@ -46,6 +47,23 @@ def day(of: date, *, locale: str) -> str:
     """Write a day of the year: `18 mars`, `18 March`; its parts stay on one line."""
     written = format_skeleton("MMMMd", of, locale=_parsed(locale))
     return str(written).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def dated(of: date, *, today: date, locale: str) -> str:
+    """Write a day, with its year when that is another than today's: `18 mars 2025`."""
+    if of.year == today.year:
+        return day(of, locale=locale)
+    return str(format_date(of, "long", locale=_parsed(locale))).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def listed(items: Sequence[str], *, locale: str) -> str:
+    """Write a list as a sentence has it: `ull, garn och tålamod`."""
+    return str(format_list(list(items), locale=_parsed(locale)))
+
+
+def plural_form(count: int, *, locale: str) -> str:
+    """Tell CLDR's name of the plural form for a count: `one`, `few`, `other`."""
+    return str(_parsed(locale).plural_form(count))
 
 
 def price(posted: object) -> Decimal | None:

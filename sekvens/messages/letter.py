@@ -5,10 +5,9 @@ are live: name, colour, legal name, organisation number, postal address.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import css_inline
@@ -25,7 +24,8 @@ from sekvens.messages.colours import Palette, palette
 from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
 from sekvens.messages.plain_text import wrapped
 from sekvens.messages.source import Written
-from sekvens.messages.variables import ShopView
+from sekvens.messages.views import AnswerView, ShopView
+from sekvens.messages.words import counted, words
 from sekvens.shop import Shop
 
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -42,16 +42,17 @@ class Frame:
     unsubscribe_url: str | None
     shop: Shop
     view: ShopView
+    answer_urls: Mapping[str, Mapping[str, str]]
 
 
 class Layout:
     """A layout that has been read, in one locale; renders for any number of e-mails."""
 
     def __init__(self, files: Mapping[str, str], *, locale: str) -> None:
-        self._words = _words(files, locale)
+        self.words = words(files, locale)
         self._style = files["style.css"]
         self._media = files["media.css"]
-        environment = _environment(DictLoader(dict(files)))
+        environment = _environment(DictLoader(dict(files)), locale)
         self._html = environment.get_template("letter.html")
         self._text = environment.get_template("letter.txt")
         self._html_blocks = _blocks(environment, "blocks.html")
@@ -76,14 +77,25 @@ class Layout:
         return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
 
     def _rendered(self, macros: TemplateModule, blocks: Sequence[Block], frame: Frame) -> list[str]:
-        context = {"words": self._words, "shop": frame.view}
+        context = {"words": self.words, "shop": frame.view, "answers": self._answers(frame)}
         return [str(getattr(macros, block.macro)(context, **block.arguments)) for block in blocks]
+
+    def _answers(self, frame: Frame) -> dict[str, tuple[AnswerView, ...]]:
+        return {
+            question: tuple(
+                AnswerView(text=text, url=frame.answer_urls[question][answer])
+                for answer, text in texts.items()
+                if answer in frame.answer_urls[question]
+            )
+            for question, texts in self.words["answers"].items()
+            if question in frame.answer_urls
+        }
 
     def _context(self, frame: Frame) -> dict[str, Any]:
         return {
             "frame": frame,
             "shop": frame.shop,
-            "words": self._words,
+            "words": self.words,
         }
 
 
@@ -99,13 +111,6 @@ def _coloured(style: str, colours: Palette) -> str:
     return _CSS_COMMENT.sub("", style).strip()
 
 
-def _words(files: Mapping[str, str], locale: str) -> Mapping[str, str]:
-    for name in (f"words.{locale}.toml", f"words.{locale.partition('-')[0]}.toml"):
-        if name in files:
-            return tomllib.loads(files[name])
-    raise TemplateError(f"the layout has no words in locale {locale}: write words.{locale}.toml")
-
-
 def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateModule:
     try:
         return environment.get_template(name).make_module()
@@ -113,7 +118,7 @@ def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateMo
         raise TemplateError(f"layout {name}: {error.message}") from error
 
 
-def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+def _environment(loader: BaseLoader, locale: str) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=loader,
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
@@ -128,6 +133,7 @@ def _environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         prose_text=_prose_text,
         wrap=_wrap,
         one_line=_one_line,
+        counted=partial(_counted, locale=locale),
     )
     return environment
 
@@ -141,6 +147,10 @@ def _prose_html(text: str) -> str:
 
 def _prose_text(text: str) -> str:
     return fill_text(parse(text), values=(), blocks=()) if isinstance(text, Prose) else text
+
+
+def _counted(forms: Mapping[str, str], count: int, *, locale: str) -> str:
+    return counted(forms, count, locale=locale)
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> str:

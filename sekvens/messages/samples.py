@@ -1,22 +1,68 @@
-"""Sample facts: a believable contact with a cart, for previews and for the lint of e-mails."""
+"""Sample facts: a believable contact for each e-mail, for previews and for the lint of e-mails.
 
-import tomllib
-from collections.abc import Mapping
+Each flow's contact has what somebody in that flow would have; a flow that is not known here is a
+shop's own, and its contact has everything.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from sekvens.flows.steps import Purpose
-from sekvens.messages.context import CartFacts, CartLine, Facts, cart_line
-from sekvens.shop import Shop
+from sekvens.messages.facts import (
+    CartFacts,
+    DeliveryFacts,
+    Facts,
+    Line,
+    OfferFacts,
+    OrderFacts,
+    ReferralFacts,
+)
+from sekvens.messages.sample_products import PICTURES_PATH, line_of, sample_products
+from sekvens.products.facts import DropFacts, ProductFacts
+from sekvens.shop import Offer, Shop
 
-SAMPLE_SHOP = Path(__file__).parent.parent / "sample_shop"
-#: Where the API serves the sample shop's pictures.
-PICTURES_PATH = "/sample-shop/pictures"
+__all__ = ["PICTURES_PATH", "SAMPLE_FIRST_NAMES", "sample_facts"]
 
 SAMPLE_FIRST_NAMES = {"sv": "Astrid", "en": "Hannah"}
-SAMPLE_CART_ID = "cart-2041"
+
+#: What an enrollment in each flow is about.
+_ABOUT: Final = {
+    "welcome": "the contact",
+    "cart-abandonment": "a cart",
+    "checkout-abandonment": "a cart",
+    "browse-abandonment": "a product",
+    "owner-visits": "a product",
+    "order-updates": "an order",
+    "return-help": "an order",
+    "post-purchase-first": "an order",
+    "post-purchase-returning": "an order",
+    "milestones": "an order",
+    "birthday": "the contact",
+    "winback": "the contact",
+    "sunset": "the contact",
+}
+_ANYTHING: Final = "anything"
+_NEVER_ORDERED: Final = (
+    "welcome", "cart-abandonment", "checkout-abandonment", "browse-abandonment", "sunset",
+    "winback/you-signed-up-once",
+)  # fmt: skip
+_TRANSACTIONAL: Final = ("order-updates", "return-help")
+#: The offer that each flow makes, by its name in the settings.
+_OFFERS: Final = {
+    "welcome": "welcome",
+    "cart-abandonment": "nudge",
+    "birthday": "birthday",
+    "winback": "winback",
+    "sunset": "stay",
+    "post-purchase-returning": "referral",
+}
+_ANSWERS: Final = {
+    "still-interested": ("yes", "no"),
+    "how-was-it": tuple(str(number) for number in range(11)),
+    "what-went-wrong": ("size", "quality", "delivery", "something-else"),
+}
 
 
 def sample_facts(
@@ -31,52 +77,128 @@ def sample_facts(
 ) -> Facts:
     """Make up a contact of this locale who is due the e-mail `name` (`welcome/hello`).
 
-    The offer is the flow's own unless one is named; `products` is how many lie in the cart.
+    The offer is the flow's own unless one is named; `products` is how many lie in the cart, or were
+    ordered.
     """
     flow, _, step_id = name.partition("/")
-    lines = sample_lines(locale, public_url=public_url)
-    repeated = [lines[index % len(lines)] for index in range(products)]
+    about = _ABOUT.get(flow, _ANYTHING)
+    is_marketing = flow not in _TRANSACTIONAL
+    sold = sample_products(public_url=public_url)
+    lines = tuple(line_of(sold[n % len(sold)], locale=locale) for n in range(products))
+    bought = {} if {flow, name} & set(_NEVER_ORDERED) else _purchases(lines, name=name, now=now)
     return Facts(
         flow=flow,
         step_id=step_id,
-        purpose=Purpose.MARKETING,
+        purpose=Purpose.MARKETING if is_marketing else Purpose.TRANSACTIONAL,
         first_name=SAMPLE_FIRST_NAMES.get(locale, "Alex"),
         locale=locale,
         timezone=shop.timezone,
-        has_ordered=False,
-        cart=CartFacts(cart_id=SAMPLE_CART_ID, currency=None, lines=tuple(repeated)),
-        offer=offer or _offer_of(flow, shop),
+        cart=_cart(lines) if about in ("a cart", _ANYTHING) else None,
+        offer=_offer(offer or _OFFERS.get(flow), shop, now=now),
         started_at=now - timedelta(days=4),
         now=now,
-        unsubscribe_url=f"{public_url}/u/sample",
+        unsubscribe_url=f"{public_url}/u/sample" if is_marketing else None,
+        since=now - timedelta(days=120),
+        product=sold[0] if about in ("a product", _ANYTHING) else None,
+        order=bought["last_order"] if bought and about in ("an order", _ANYTHING) else None,
+        delivery=_delivery(now, step_id) if about in ("an order", _ANYTHING) else None,
+        **bought,
+        **_shelf(sold, lines, now=now),
+        referral=_referral(shop) if bought else None,
+        answer_urls={
+            question: {answer: f"{public_url}/a/sample-{question}-{answer}" for answer in answers}
+            for question, answers in _ANSWERS.items()
+        },
     )
 
 
-def sample_lines(locale: str, *, public_url: str) -> list[CartLine]:
-    """Put the sample shop's products into a cart, as its backend would post them."""
-    posted = (
-        {
-            **{key: _localized(product.get(key), locale) for key in ("name", "benefit", "care")},
-            "price": product["price"],
-            "quantity": 1,
-            "url": product["url"],
-            "image_url": f"{public_url}{PICTURES_PATH}/{product['image']}",
-        }
-        for product in _products()
+def _shelf(sold: Sequence[ProductFacts], lines: Sequence[Line], *, now: datetime) -> dict[str, Any]:
+    """Tell what there is to show beside what the contact has chosen."""
+    chosen = {line.product_id for line in lines}
+    others = tuple(product for product in sold if product.product_id not in chosen)
+    opens_on = now + timedelta(days=6)
+    drops = DropFacts(
+        drop_id="drop-1",
+        product_id=None,
+        title={"sv": "Tröjan Ängersjön", "en": "Ängersjön jumper"},
+        text={
+            "sv": "Fyrtio stycken i gråsvart ull. Sedan är ullen slut.",
+            "en": "Forty of them, in charcoal wool. Then the wool is gone.",
+        },
+        url="https://hallgrensylle.example/p/trojan-angersjon",
+        image_url=None,
+        opens_on=opens_on,
+        early_access_on=opens_on - timedelta(days=2),
     )
-    return [line for product in posted if (line := cart_line(product))]
+    return {
+        "related": others[:3],
+        "bestsellers": others[1:4],
+        "new_products": others[4:6],
+        "drops": (drops,),
+    }
 
 
-def _offer_of(flow: str, shop: Shop) -> str | None:
-    wanted = {"welcome": "welcome", "cart-abandonment": "nudge"}.get(flow)
-    return wanted if wanted in shop.offers else None
+def _cart(lines: tuple[Line, ...]) -> CartFacts | None:
+    return CartFacts(cart_id="cart-2041", currency=None, lines=lines) if lines else None
 
 
-def _localized(text: object, locale: str) -> object:
-    return text.get(locale) or next(iter(text.values())) if isinstance(text, Mapping) else text
+def _purchases(lines: tuple[Line, ...], *, name: str, now: datetime) -> dict[str, Any]:
+    """Tell what the contact bought; in winback it is long ago."""
+    total = sum((line.price or Decimal(0) for line in lines), Decimal(59))
+    flow = name.partition("/")[0]
+    days_ago = {"winback": 130, "birthday": 200, "order-updates": 1}.get(flow, 21)
+    order = OrderFacts(
+        order_id="10482",
+        lines=lines,
+        currency="SEK",
+        total=total,
+        vat=total / 5,  # of which VAT at 25 per cent
+        shipping=Decimal(59),
+        discount=None,
+        payment="Klarna",
+        refunded=lines[0].price if lines and name.endswith("-refunded") else None,
+        state="completed",
+        placed_at=now - timedelta(days=days_ago),
+    )
+    return {
+        "orders_count": 1 if flow == "post-purchase-first" else 3,
+        "last_order": order,
+        "owned": tuple(line.product for line in lines if line.product),
+        "times_used": None,
+    }
 
 
-@lru_cache(maxsize=1)
-def _products() -> tuple[dict[str, Any], ...]:
-    source = (SAMPLE_SHOP / "products.toml").read_text(encoding="utf-8")
-    return tuple(tomllib.loads(source)["products"])
+def _delivery(now: datetime, step_id: str) -> DeliveryFacts:
+    today = now.date()
+    is_delayed = step_id == "order-delayed"
+    is_waiting = step_id == "ready-for-pickup"
+    return DeliveryFacts(
+        carrier="Postnord",
+        tracking_url="https://postnord.example/spara/00373500489530470000",
+        expected_on=None if is_waiting else today + timedelta(days=2),
+        pickup_place="Coop Delsbo" if is_waiting else None,
+        pickup_until=today + timedelta(days=10) if is_waiting else None,
+        delayed_until=today + timedelta(days=5) if is_delayed else None,
+        delay_reason="Snö på riksväg 84" if is_delayed else None,
+    )
+
+
+def _offer(name: str | None, shop: Shop, *, now: datetime) -> OfferFacts | None:
+    if name is None:
+        return None
+    terms = shop.offers.get(name) or Offer(days=14, percent=10, code="SAMPLE-CODE")
+    has_code = bool(terms.code or terms.pattern or terms.pool)
+    return OfferFacts(
+        terms=terms,
+        code=(terms.code or "DORIS-7K2MPX") if has_code else None,
+        last_day=(now + timedelta(days=terms.days - 4)).date(),
+    )
+
+
+def _referral(shop: Shop) -> ReferralFacts:
+    named = shop.referral
+    friend, you = (
+        (shop.offers.get(named.friend), shop.offers.get(named.referrer)) if named else (None, None)
+    )
+    made_up = Offer(days=60, percent=15)
+    return ReferralFacts(code="VAN-H4RD7Q", friend=friend or made_up, you=you or made_up)

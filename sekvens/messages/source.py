@@ -2,6 +2,8 @@
 
 Whatever an expression yields becomes a value, held apart from the Markdown (see `markdown`), with
 two exceptions that we make ourselves: blocks, and the shop's own Markdown (`Prose`).
+
+A name that is called is a block, a name that is not is a variable: `product(product)` is both.
 """
 
 import re
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, nodes, pass_context
+from jinja2 import StrictUndefined, Template, meta, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
@@ -26,6 +28,13 @@ PREHEADER_CHARACTERS_MAX = 110
 
 #: The name under which expressions find the page that is being written.
 PAGE = "_page"
+
+#: What comes before a block's name, so that a variable of that name does not hide it.
+_CALLED = "_block_"
+
+_FRONT_MATTER = frozenset({"subject", "preheader"})
+#: The other subject under which a message may be told again.
+_SECOND_SUBJECT = "second_subject"
 
 #: These make text that is neither a value nor Markdown of the author's own.
 _FORBIDDEN_STATEMENTS = (
@@ -79,13 +88,28 @@ class Source:
 
     def __init__(self, text: str, *, name: str, locale: str) -> None:
         self._file = f"{name}.{locale}.md"
+        self._names: set[str] = set()
         front, body = _divided(text, self._file)
         self._subject = self._template(front["subject"], part="subject")
+        second_subject = front.get(_SECOND_SUBJECT, front["subject"])
+        self._second_subject = self._template(second_subject, part=_SECOND_SUBJECT)
         self._preheader = self._template(front["preheader"], part="preheader")
         self._body = self._template(body, part="body")
+        self.has_second_subject = _SECOND_SUBJECT in front
 
-    def write(self, variables: Mapping[str, Any]) -> Written:
-        """Render for one contact.
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that it speaks of."""
+        return frozenset(name for name in self._names if not name.startswith(_CALLED))
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """The blocks that it calls."""
+        called = (name for name in self._names if name.startswith(_CALLED))
+        return frozenset(name.removeprefix(_CALLED) for name in called)
+
+    def write(self, variables: Mapping[str, Any], *, second_subject: bool = False) -> Written:
+        """Render for one contact, under its second subject if it has one and that is wanted.
 
         Raises:
             TemplateError: a fact that it needs is missing, or an expression is wrong.
@@ -94,7 +118,11 @@ class Source:
         everything = {**variables, PAGE: page}
         subject, preheader, markdown = (
             self._rendered(template, everything)
-            for template in (self._subject, self._preheader, self._body)
+            for template in (
+                self._second_subject if second_subject else self._subject,
+                self._preheader,
+                self._body,
+            )
         )
         return Written(
             subject=_line(fill_plain(subject, page.values), SUBJECT_CHARACTERS_MAX),
@@ -113,7 +141,11 @@ class Source:
                     f"{self._file}, line {forbidden.lineno}: an e-mail's source may use if, for "
                     f"and set, not {type(forbidden).__name__.lower()}"
                 )
-            return _ENVIRONMENT.from_string(source)
+            for call in tree.find_all(nodes.Call):
+                if isinstance(call.node, nodes.Name) and call.node.name in BLOCKS:
+                    call.node.name = f"{_CALLED}{call.node.name}"
+            self._names |= meta.find_undeclared_variables(tree)
+            return _ENVIRONMENT.from_string(tree)
         except JinjaError as error:
             line = getattr(error, "lineno", None) or 1
             raise TemplateError(f"{self._file}, line {line} ({part}): {error.message}") from error
@@ -156,10 +188,14 @@ def _divided(text: str, file: str) -> tuple[dict[str, str], str]:
     front = {}
     for number, line in enumerate(lines[1 : ends[1]], start=2):
         key, colon, value = line.partition(":")
-        if not colon or key.strip() not in ("subject", "preheader") or not value.strip():
-            raise TemplateError(f"{file}, line {number}: expected `subject: …` or `preheader: …`")
+        known = key.strip() in {*_FRONT_MATTER, _SECOND_SUBJECT}
+        if not colon or not known or not value.strip():
+            raise TemplateError(
+                f"{file}, line {number}: expected `subject: …`, `preheader: …` or "
+                f"`{_SECOND_SUBJECT}: …`"
+            )
         front[key.strip()] = value.strip()
-    missing = {"subject", "preheader"} - front.keys()
+    missing = _FRONT_MATTER - front.keys()
     if missing:
         raise TemplateError(f"{file}: its front matter lacks {' and '.join(sorted(missing))}")
     body = [_keeping_its_end(line) for line in lines[ends[1] + 1 :]]
@@ -196,7 +232,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals = dict(BLOCKS)
+    environment.globals = {f"{_CALLED}{name}": block for name, block in BLOCKS.items()}
     # No filter may declare a text safe: only `Page` decides what is Markdown.
     for name in ("safe", "escape", "e", "forceescape", "urlize", "xmlattr", "tojson"):
         del environment.filters[name]

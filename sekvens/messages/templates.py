@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sekvens.errors import TemplateError
 from sekvens.messages.tables import Template
 
-#: `<flow>/<step>.<locale>.md`
+#: `<flow>/<step>.<locale>.md`, and for a season `<flow>/<step>.<season>.<locale>.md`
 CONTENT = Path(__file__).parent / "content"
 LAYOUT = Path(__file__).parent / "layout"
 
@@ -37,7 +37,8 @@ class TemplateSource:
     """A template as it stands in the files; not yet known by its digest."""
 
     name: str  #: `welcome/hello`
-    sources: Mapping[str, str]  #: locale -> Markdown source, front matter included
+    #: locale, or `<season>.<locale>` -> Markdown source, front matter included
+    sources: Mapping[str, str]
     layout: Mapping[str, str]  #: file name -> source: layout, blocks, words, style
 
 
@@ -73,6 +74,16 @@ def read_sources(name: str, *, content: Path = CONTENT, layout: Path = LAYOUT) -
             f"template {name} has no source: write {content / flow / step}.<locale>.md"
         )
     return TemplateSource(name=name, sources=sources, layout=read_layout(layout))
+
+
+def plain_locales(template: TemplateSource | StoredTemplate) -> list[str]:
+    """Tell the locales that an e-mail is written in, its seasonal variants apart."""
+    return sorted(key for key in template.sources if "." not in key)
+
+
+def seasonal(season: str, locale: str) -> str:
+    """Tell under what a season's variant stands among a template's sources: `black-week.sv`."""
+    return f"{season}.{locale}"
 
 
 def read_layout(folder: Path = LAYOUT) -> dict[str, str]:

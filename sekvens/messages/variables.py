@@ -1,249 +1,141 @@
 """The variables that an e-mail's source may use, written out for one reader.
 
 This is the whole vocabulary of whoever writes e-mails. All values are plain and frozen.
-What is missing for this contact is None; what the whole step lacks (a cart, an offer) is undefined,
-so that using it is an error with a remedy instead of a hole in a letter.
+What is missing for this contact is None or empty; what the whole step lacks (a cart, an offer) is
+undefined, so that using it is an error with a remedy instead of a hole in a letter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined
 
-from sekvens.messages.context import CartFacts, CartLine, Facts, last_day_of
-from sekvens.messages.formats import day, money
-from sekvens.messages.markdown import Prose
-from sekvens.shop import Links, Localized, Person, Shop
+from sekvens.messages import views_of_shop as of_shop
+from sekvens.messages.facts import Facts, OfferFacts, ReferralFacts
+from sekvens.messages.reader import Reader
+from sekvens.messages.views import DropView, LinksView, OfferView, ReferralView
+from sekvens.messages.views_of_orders import (
+    cart_view,
+    delivery_view,
+    last_order_view,
+    order_view,
+    product_view,
+    product_views,
+)
+from sekvens.products.facts import DropFacts
+from sekvens.shop import Offer, Shop
+
+Words = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PersonView:
-    """Somebody who works at the shop."""
-
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShopView:
-    """The shop, in the reader's locale."""
-
-    name: str
-    founded: int
-    tagline: str
-    story: Prose
-    payment: Prose
-    delivery: Prose
-    support: Prose
-    guarantee: Prose
-    return_policy: Prose
-    links: Links
-    people: tuple[PersonView, ...]
-
-    @property
-    def person(self) -> PersonView:
-        """Who signs."""
-        return self.people[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineView:
-    """One product in the cart."""
-
-    name: str
-    benefit: str | None
-    care: str | None
-    price: str | None
-    quantity: int
-    url: str
-    image_url: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CartView:
-    """The cart; it has at least one line."""
-
-    lines: tuple[LineView, ...]
-    total: str | None
-    restore_url: str
-
-    @property
-    def first(self) -> LineView:
-        """The product added first."""
-        return self.lines[0]
-
-    @property
-    def count(self) -> int:
-        """How many different products there are."""
-        return len(self.lines)
-
-    @property
-    def more(self) -> int:
-        """How many there are beside the first."""
-        return len(self.lines) - 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfferView:
-    """What the step offers."""
-
-    code: str
-    percent: int
-    free_shipping: bool
-    ends_on: str  #: its last day where the reader lives
-    days: int  #: that are left of it
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuideView:
-    """What the sign-up form promised."""
-
-    title: str
-    url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReviewView:
-    """What a customer wrote."""
-
-    author: str
-    text: str
-    product: str
-    rating: int
-    verified: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuestionView:
-    """A question with its answer."""
-
-    question: str
-    answer: Prose
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinksView:
-    """Links that belong to the contact."""
-
-    unsubscribe: str | None
-
-
-def variables(facts: Facts, *, shop: Shop, locale: str) -> Mapping[str, Any]:
-    """Write the facts out for a reader of this locale."""
-    guide = GuideView(
-        title=_in(shop.guide.title, locale, shop), url=_in(shop.guide.url, locale, shop)
-    )
+def variables(facts: Facts, *, shop: Shop, locale: str, words: Words) -> dict[str, Any]:
+    """Write the facts out for a reader of this locale, in the layout's words where it has any."""
+    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
+    reader = Reader(shop=shop, locale=locale, timezone=facts.timezone, today=today)
     return {
-        "first_name": facts.first_name,
-        "has_ordered": facts.has_ordered,
-        "shop": _shop(shop, locale),
-        "cart": _cart(facts.cart, shop, locale) if facts.cart else _missing_cart(facts),
-        "offer": _offer(facts, shop, locale) if facts.offer else _missing_offer(facts),
-        "guide": guide,
-        "reviews": tuple(
-            ReviewView(
-                author=review.author,
-                text=_in(review.text, locale, shop),
-                product=_in(review.product, locale, shop),
-                rating=review.rating,
-                verified=review.verified,
-            )
-            for review in shop.reviews
-        ),
-        "faq": tuple(
-            QuestionView(
-                question=_in(entry.question, locale, shop),
-                answer=_prose(entry.answer, locale, shop),
-            )
-            for entry in shop.faq
-        ),
-        "links": LinksView(unsubscribe=facts.unsubscribe_url),
-        "days_since_start": (facts.now - facts.started_at).days,
+        **_of_contact(facts, reader, words),
+        **_of_purchases(facts, reader, words),
+        **_of_shop(facts, reader, words),
     }
 
 
-def person_view(person: Person, locale: str, shop: Shop) -> PersonView:
-    """Write a person out for a reader of this locale."""
-    return PersonView(name=person.name, role=_in(person.role, locale, shop))
+def _of_contact(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
+    return {
+        "first_name": facts.first_name,
+        "has_ordered": facts.has_ordered,
+        "orders_count": facts.orders_count,
+        "offer": offer_view(facts.offer, reader, words) if facts.offer else _no_offer(facts),
+        "referral": _referral(facts.referral, reader, words) if facts.referral else None,
+        "level": of_shop.level_view(facts.orders_count, reader),
+        "times_used": facts.times_used,
+        "days_since_start": (facts.now - facts.started_at).days,
+        "links": LinksView(unsubscribe=facts.unsubscribe_url),
+    }
 
 
-def _shop(shop: Shop, locale: str) -> ShopView:
-    return ShopView(
-        name=shop.name,
-        founded=shop.founded,
-        tagline=_in(shop.tagline, locale, shop),
-        story=_prose(shop.story, locale, shop),
-        payment=_prose(shop.payment, locale, shop),
-        delivery=_prose(shop.delivery, locale, shop),
-        support=_prose(shop.support, locale, shop),
-        guarantee=_prose(shop.guarantee, locale, shop),
-        return_policy=_prose(shop.return_policy, locale, shop),
-        links=shop.links,
-        people=tuple(person_view(person, locale, shop) for person in shop.people),
-    )
+def _of_purchases(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
+    more = words["names_more"]
+    return {
+        "cart": cart_view(facts.cart, reader) if facts.cart else _no_cart(facts),
+        "product": product_view(facts.product, reader) if facts.product else None,
+        "order": order_view(facts.order, reader, more) if facts.order else None,
+        "last_order": last_order_view(facts.last_order, reader, more) if facts.last_order else None,
+        "delivery": delivery_view(facts.delivery, reader) if facts.delivery else None,
+        "owned": product_views(facts.owned, reader),
+        "related": product_views(facts.related, reader),
+        "bestsellers": product_views(facts.bestsellers, reader),
+        "new_products": product_views(facts.new_products, reader),
+        "drops": tuple(_drop(drop, reader) for drop in facts.drops),
+    }
 
 
-def _cart(cart: CartFacts, shop: Shop, locale: str) -> CartView:
-    # Without a currency of its own a cart is in the shop's.
-    currency = cart.currency or shop.currency
-    restore_url = shop.links.cart.replace("{cart_id}", quote(cart.cart_id, safe=""))
-    prices = [line.price * line.quantity for line in cart.lines if line.price is not None]
-    is_complete = len(prices) == len(cart.lines)
-    return CartView(
-        lines=tuple(_line(line, currency, restore_url, locale) for line in cart.lines),
-        total=money(sum(prices, Decimal(0)), currency, locale=locale) if is_complete else None,
-        restore_url=restore_url,
-    )
+def _of_shop(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
+    return {
+        "shop": of_shop.shop_view(reader),
+        "guide": of_shop.guide_view(reader),
+        "faq": of_shop.question_views(facts, reader),
+        "reviews": of_shop.review_views(facts, reader, unnamed=words["a_customer"]),
+        "story": of_shop.story_view(facts, reader),
+        "press": of_shop.press_views(reader),
+        "news": of_shop.news_views(facts.since, reader),
+        "care": of_shop.care_views(facts, reader),
+    }
 
 
-def _line(line: CartLine, currency: str, restore_url: str, locale: str) -> LineView:
-    return LineView(
-        name=line.name,
-        benefit=line.benefit,
-        care=line.care,
-        price=money(line.price, currency, locale=locale) if line.price is not None else None,
-        quantity=line.quantity,
-        url=line.url or restore_url,
-        image_url=line.image_url,
-    )
-
-
-def _offer(facts: Facts, shop: Shop, locale: str) -> OfferView:
-    assert facts.offer is not None  # noqa: S101  tells the type checker what the caller knows
-    offer = shop.offers[facts.offer]
-    last_day = last_day_of(offer, started_at=facts.started_at, timezone=facts.timezone)
-    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
+def offer_view(offer: OfferFacts, reader: Reader, words: Words) -> OfferView:
+    """Write out an offer."""
+    terms = offer.terms
     return OfferView(
         code=offer.code,
-        percent=offer.percent,
-        free_shipping=offer.free_shipping,
-        ends_on=day(last_day, locale=locale),
-        days=(last_day - today).days,
+        percent=terms.percent,
+        amount=reader.money(terms.amount, None) if terms.amount else None,
+        free_shipping=terms.free_shipping,
+        gift=reader.text(terms.gift) or None,
+        guide=terms.guide,
+        gives=gives(terms, reader, words),
+        ends_on=reader.day(offer.last_day),
+        days=(offer.last_day - reader.today).days,
     )
 
 
-def _missing_cart(facts: Facts) -> StrictUndefined:
+def gives(terms: Offer, reader: Reader, words: Words) -> str:
+    """Say in a few words what an offer gives: `10 % på hela köpet`."""
+    if terms.percent:
+        return str(words["percent_off"].format(percent=terms.percent))
+    if terms.amount:
+        return str(words["amount_off"].format(amount=reader.money(terms.amount, None)))
+    if terms.free_shipping:
+        return str(words["free_shipping"])
+    return reader.text(terms.gift) or reader.text(reader.shop.guide.title)
+
+
+def _referral(referral: ReferralFacts, reader: Reader, words: Words) -> ReferralView:
+    return ReferralView(
+        code=referral.code,
+        friend_gets=gives(referral.friend, reader, words),
+        you_get=gives(referral.you, reader, words),
+    )
+
+
+def _drop(drop: DropFacts, reader: Reader) -> DropView:
+    return DropView(
+        title=reader.text(drop.title),
+        text=reader.prose(drop.text),
+        url=drop.url,
+        opens_on=reader.instant(drop.opens_on),
+    )
+
+
+def _no_cart(facts: Facts) -> StrictUndefined:
     return StrictUndefined(
         hint=f"the cart is gone or empty, and {facts.flow}/{facts.step_id} speaks of it: skip the "
         "step, or end the enrollment"
     )
 
 
-def _missing_offer(facts: Facts) -> StrictUndefined:
+def _no_offer(facts: Facts) -> StrictUndefined:
     return StrictUndefined(
         hint=f"{facts.flow}/{facts.step_id} makes no offer: name one in the flow, "
         f'send("{facts.step_id}", offer="…")'
     )
-
-
-def _in(text: Localized, locale: str, shop: Shop) -> str:
-    # A fact that was not translated is better read in the shop's language than not at all.
-    return text.get(locale) or text.get(shop.default_locale) or next(iter(text.values()), "")
-
-
-def _prose(text: Localized, locale: str, shop: Shop) -> Prose:
-    return Prose(_in(text, locale, shop).strip())

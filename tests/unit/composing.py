@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from sekvens.messages.compose import Composed, compose
-from sekvens.messages.context import Facts
+from sekvens.messages.facts import Facts
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.templates import StoredTemplate, TemplateSource, read_layout, stored
 from sekvens.settings import SAMPLE_SHOP, load_settings
@@ -22,9 +22,18 @@ def sample_shop() -> Shop:
 
 
 def facts(**changes: Any) -> Facts:
-    """Make up a Swedish contact with three products in the cart and the nudge on offer."""
+    """Make up a Swedish contact with three products in the cart and the nudge on offer.
+
+    The shop has told nothing of its products but what it posts with a cart.
+    """
     sample = sample_facts(sample_shop(), name="cart-abandonment/a-step", locale="sv", now=NOW)
-    return replace(sample, **changes)
+    return replace(_as_posted(sample), **changes)
+
+
+def _as_posted(sample: Facts) -> Facts:
+    assert sample.cart is not None
+    lines = tuple(replace(line, product=None) for line in sample.cart.lines)
+    return replace(sample, cart=replace(sample.cart, lines=lines))
 
 
 def template(body: str, *, subject: str = "Hej", preheader: str = "Några rader") -> StoredTemplate:

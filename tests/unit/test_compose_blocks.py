@@ -1,12 +1,17 @@
 """Blocks: each in both parts; with no data they are nothing and leave the text whole."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.unit.composing import composed, facts
+from sekvens.messages.facts import OfferFacts
+from sekvens.shop import Offer
+from tests.unit.composing import composed, facts, sample_shop
+
+LAST_DAY = date(2026, 3, 14)
 
 
 def text_of(body: str, **changes: Any) -> str:
@@ -113,7 +118,9 @@ def test_a_question_is_a_heading_with_its_answer_below():
 
 
 def test_a_code_says_what_it_gives_and_its_last_day():
-    text = text_of("{{ code(offer) }}", offer="welcome")
+    terms = sample_shop().offers["welcome"]
+    offer = OfferFacts(terms=terms, code="DORIS10", last_day=LAST_DAY)
+    text = text_of("{{ code(offer) }}", offer=offer)
 
     assert [line.strip() for line in text.splitlines()] == [
         "10 % på hela köpet",
@@ -122,15 +129,29 @@ def test_a_code_says_what_it_gives_and_its_last_day():
     ]
 
 
-def test_an_offers_last_day_is_the_one_where_the_contact_lives():
-    # Started at noon UTC: in Auckland (UTC+13) that is past midnight, so the last day is another.
-    at_home, away = (
-        text_of("{{ offer.ends_on }}, {{ offer.days }}", offer="welcome", timezone=zone)
-        for zone in ("Europe/Stockholm", "Pacific/Auckland")
-    )
+def test_an_offer_without_a_code_says_what_it_gives_and_no_code():
+    gift = Offer(days=14, gift={"sv": "ett nystan", "en": "a ball of yarn"})
+    text = text_of("{{ code(offer) }}", offer=OfferFacts(terms=gift, code=None, last_day=LAST_DAY))
 
-    assert at_home == "14\N{NO-BREAK SPACE}mars, 10"
-    assert away == "15\N{NO-BREAK SPACE}mars, 10"
+    assert [line.strip() for line in text.splitlines()] == [
+        "ett nystan",
+        "gäller till och med 14\N{NO-BREAK SPACE}mars",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        ({"percent": 10}, "10 % på hela köpet"),
+        ({"amount": Decimal(150)}, "150\N{NO-BREAK SPACE}kr av på köpet"),
+        ({"free_shipping": True}, "Fri frakt"),
+        ({"guide": True}, "Ull som håller"),
+    ],
+)
+def test_what_an_offer_gives_is_said_in_a_few_words(terms, words):
+    offer = OfferFacts(terms=Offer(days=14, **terms), code="X", last_day=LAST_DAY)
+
+    assert text_of("{{ offer.gives }}, {{ offer.days }}", offer=offer) == f"{words}, 10"
 
 
 def test_the_first_person_signs_unless_another_is_named():

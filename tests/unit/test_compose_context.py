@@ -11,14 +11,13 @@ from sekvens.db.session import Database
 from sekvens.errors import TemplateError
 from sekvens.events.tables import Cart, Order
 from sekvens.flows.steps import Purpose
-from sekvens.messages.context import Facts, gather
+from sekvens.messages.context import gather
+from sekvens.messages.facts import Facts
 from sekvens.messages.links import read_unsubscribe_link
 from sekvens.settings import ApiSettings
 from tests.unit.composing import NOW, sample_shop
 
 API = ApiSettings(public_url="https://post.shop.example", link_secret="s" * 32)
-OFFER_DAYS = timedelta(days=sample_shop().offers["nudge"].days)
-LONG_AGO = NOW - OFFER_DAYS - timedelta(days=1)
 LINE = {"name": "Tröjan Dellen", "price": "1895", "quantity": 2, "url": "https://shop.example/p/1"}
 
 
@@ -150,32 +149,12 @@ def test_a_long_product_name_is_cut(sqlite_database: Database):
     [
         ({"contact_id": "c-two"}, "contact c-two of enrollment e-one is gone"),
         ({"offer": "summer"}, r"'summer' is not in the settings.*skip"),
-        ({"offer": "nudge", "started_at": LONG_AGO}, "is over for enrollment e-one"),
     ],
 )
-def test_what_is_gone_or_over_is_an_error_with_a_remedy(
-    sqlite_database: Database, changes, complaint
-):
+def test_what_is_gone_is_an_error_with_a_remedy(sqlite_database: Database, changes, complaint):
     with sqlite_database.write() as session:
         arrange(session)
         with pytest.raises(TemplateError, match=complaint) as raised:
             gathered(session, **changes)
 
     assert "cart-abandonment/a-small-nudge" in str(raised.value)
-
-
-def test_an_offer_holds_until_its_last_day_is_over_where_the_contact_lives(
-    sqlite_database: Database,
-):
-    # It was made at 23:30 in Helsinki (21:30 UTC), and it is 23:45 there on its last day.
-    last_day = NOW.replace(hour=21, minute=45)
-    started_at = last_day - OFFER_DAYS - timedelta(minutes=15)
-    with sqlite_database.write() as session:
-        arrange(session)
-        facts = gathered(session, offer="nudge", started_at=started_at, now=last_day)
-        with pytest.raises(TemplateError, match="is over"):
-            gathered(
-                session, offer="nudge", started_at=started_at, now=last_day + timedelta(minutes=15)
-            )
-
-    assert facts.offer == "nudge"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekvens.errors import TemplateError
-from sekvens.messages.context import cart_line
+from sekvens.messages.context import read_line
 from sekvens.messages.markdown import checked_url, fill_html, fill_text, parse, value_mark
 from tests.unit.composing import composed, facts
 
@@ -59,7 +59,7 @@ def test_joining_a_name_to_other_text_lets_nothing_through(name):
 
 @pytest.mark.parametrize("name", HOSTILE[:4])
 def test_a_product_comes_out_as_it_was_written_in_every_block(name):
-    line = cart_line({"name": name, "benefit": name, "price": 10})
+    line = read_line({"name": name, "benefit": name, "price": 10})
     cart = replace(facts().cart, lines=(line,))
     email = composed(
         "{% set line = cart.first %}{{ product(line) }}{{ products([line]) }}"
@@ -116,7 +116,7 @@ def test_these_may_not(url):
 
 @pytest.mark.parametrize("posted", ["javascript:alert(1)", "/p/1", "x", 7, None, "https://"])
 def test_a_products_link_that_leads_nowhere_leads_to_the_cart_instead(posted):
-    line = cart_line({"name": "Tröja", "url": posted, "image_url": posted})
+    line = read_line({"name": "Tröja", "url": posted, "image_url": posted})
 
     assert line is not None
     assert (line.url, line.image_url) == (None, None)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sekvens.messages.compose import Composed, compose
-from sekvens.messages.context import Facts
+from sekvens.messages.facts import Facts
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.templates import StoredTemplate, read_sources, stored, template_names
 from tests.unit.composing import NOW, sample_shop
