@@ -1,8 +1,12 @@
 """From an order to bytes: gather the facts, compose the e-mail, assemble the MIME."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
@@ -10,11 +14,17 @@ from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
-from sekvens.messages.context import Facts, gather
+from sekvens.messages.context import gather
+from sekvens.messages.facts import Facts
 from sekvens.messages.templates import StoredTemplate
+from sekvens.offers.claims import Claim, claim
+from sekvens.offers.referral import referral_code
 from sekvens.ses.mime import Mail, assemble
 from sekvens.settings import ApiSettings
 from sekvens.shop import Shop
+
+#: An e-mail that speaks of it needs the contact's own code; the others make nobody one.
+_SPEAKS_OF_REFERRAL: Final = re.compile(r"\breferral\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +50,12 @@ class Envelope:
 
         Raises:
             TemplateError: the template or a fact that it needs is missing or broken.
+            OfferPoolEmpty: no code is left for the offer that it makes.
         """
         with self._database.read() as session:
             template = templates.load(session, order.template_digest)
+        promised = self._promised(order, template)
+        with self._database.read() as session:
             contact_id = canonical_id(session, order.contact_id)
             enrollment = session.get_one(Enrollment, order.enrollment_id)
             facts = gather(
@@ -52,7 +65,7 @@ class Envelope:
                 flow=order.flow,
                 step_id=order.step_id,
                 purpose=Purpose(order.purpose),
-                offer=order.offer,
+                claim=promised,
                 entry_key=enrollment.entry_key,
                 started_at=order.started_at,
                 now=order.now,
@@ -66,6 +79,39 @@ class Envelope:
             raw=self._written(order, template, facts, message_id, recipient),
             tags=_tags(order, message_id),
         )
+
+    def _promised(self, order: SendInput, template: StoredTemplate) -> Claim | None:
+        """Claim what the e-mail promises: a promise is committed before anybody is told of it."""
+        if any(_SPEAKS_OF_REFERRAL.search(source) for source in template.sources.values()):
+            with self._database.write() as session:
+                contact_id = canonical_id(session, order.contact_id)
+                referral_code(session, contact_id=contact_id, now=order.now, shop=self.shop)
+        if order.offer is None:
+            return None
+        where = f"{order.flow}/{order.step_id}: the offer {order.offer!r}"
+        offer = self.shop.offers.get(order.offer)
+        if offer is None:
+            raise TemplateError(
+                f"{where} is not in the settings any more; add [shop.offers.{order.offer}], or "
+                f"skip the step of enrollment {order.enrollment_id}"
+            )
+        with self._database.write() as session:
+            zone = zone_of(session, order.contact_id, self.shop)
+            promised = claim(
+                session,
+                offer_name=order.offer,
+                offer=offer,
+                contact_id=order.contact_id,
+                enrollment_id=order.enrollment_id,
+                now=order.now,
+            )
+        over = promised.last_day(zone) < order.now.astimezone(ZoneInfo(zone)).date()
+        if over or promised.is_redeemed:
+            raise TemplateError(
+                f"{where} is {'over' if over else 'used'} for enrollment {order.enrollment_id}: "
+                "the e-mail would promise what the checkout refuses; skip the step"
+            )
+        return promised
 
     def _written(
         self,
