@@ -27,6 +27,7 @@ from sekvens.clock import SystemClock
 from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.enrollments import names
+from sekvens.enrollments.deeds import Deeds
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
@@ -34,6 +35,7 @@ from sekvens.plugin import connect
 from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
+from sekvens.webhooks.caller import WebhookCaller
 from workflows import WORKFLOWS
 
 logger = logging.getLogger("sekvens.worker")
@@ -99,7 +101,11 @@ def build_workers(
     sender = Sender(
         database=database, ses=ses, clock=clock, envelope=envelope, sending=settings.sending
     )
-    enrollments = EnrollmentActivities(database=database, clock=clock, shop=settings.shop)
+    webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
+    deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
+    enrollments = EnrollmentActivities(
+        database=database, clock=clock, shop=settings.shop, deeds=deeds
+    )
     return [
         Worker(
             client,
@@ -107,6 +113,7 @@ def build_workers(
             workflows=WORKFLOWS,
             activities=[
                 enrollments.answer_question,
+                enrollments.carry_out,
                 enrollments.record_signal,
                 enrollments.finish_enrollment,
             ],

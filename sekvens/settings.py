@@ -22,9 +22,12 @@ import msgspec
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.shop import Shop
+from sekvens.webhooks.signature import key_of_secret
 
 #: Values that the environment gives separated by commas.
-LISTS = frozenset({"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates"})
+LISTS = frozenset(
+    {"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates", "off"}
+)
 
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 
@@ -150,6 +153,32 @@ class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     origin: datetime | None = None
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A system of the shop's own that a flow's `webhook` step calls by its name here."""
+
+    #: where it is posted to
+    url: str
+    #: signs the calls: `whsec_` and 24 to 64 bytes in base64, as Standard Webhooks has it
+    secret: str
+    #: whether its name may lead into a private network
+    allow_private: bool = False
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.url)
+        if not (url.scheme in ("http", "https") and url.hostname):
+            raise ValueError("a webhook's url must begin with https:// (or http://)")
+        if url.scheme == "http" and not is_local(self.url):
+            raise ValueError("a webhook's url must begin with https://, unless it is this machine")
+        key_of_secret(self.secret)
+
+
+class FlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which of the flows are in use."""
+
+    #: flows that nobody enters: `order-updates`, where the shop's platform sends that mail
+    off: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that can be set."""
 
@@ -159,6 +188,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ses: SesSettings = SesSettings()
     sending: SendingSettings = SendingSettings()
     clock: ClockSettings = ClockSettings()
+    flows: FlowSettings = FlowSettings()
+    webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.clock.day_seconds) and self.clock.day_seconds > 0):

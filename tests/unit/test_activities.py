@@ -14,6 +14,7 @@ from activities.messages import MessageActivities
 from sekvens.contacts.tables import Consent
 from sekvens.db.session import Database
 from sekvens.enrollments import names
+from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, RecordInput
 from sekvens.errors import SesPaused
@@ -23,6 +24,7 @@ from sekvens.flows.codec import to_json
 from sekvens.flows.commands import NextLocalTime, Question, WhichBranch
 from sekvens.flows.outcomes import Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
+from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify
 from tests.unit.sending import NIGHT, PostOffice
@@ -35,7 +37,11 @@ def office(database: Database) -> PostOffice:
 
 @pytest.fixture
 def acting(office: PostOffice) -> EnrollmentActivities:
-    return EnrollmentActivities(database=office.database, clock=office.clock, shop=sample_shop())
+    webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
+    deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
+    return EnrollmentActivities(
+        database=office.database, clock=office.clock, shop=sample_shop(), deeds=deeds
+    )
 
 
 def ask(acting: EnrollmentActivities, office: PostOffice, question: Question) -> AnswerResult:
@@ -48,6 +54,7 @@ def ask(acting: EnrollmentActivities, office: PostOffice, question: Question) ->
 def test_the_names_are_those_that_workflows_call() -> None:
     called = {
         EnrollmentActivities.answer_question: names.ANSWER_ACTIVITY,
+        EnrollmentActivities.carry_out: names.CARRY_OUT_ACTIVITY,
         EnrollmentActivities.record_signal: names.RECORD_ACTIVITY,
         EnrollmentActivities.finish_enrollment: names.FINISH_ACTIVITY,
         MessageActivities.send_message: names.SEND_ACTIVITY,

@@ -1,0 +1,135 @@
+"""Steps that send nothing, carried out: a fact written, a webhook called, a contact enrolled.
+
+Each is written in one transaction with the position that follows, and may be asked for any number
+of times: a repeat changes nothing.
+"""
+
+import logging
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from sekvens.clock import Clock
+from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.tables import Contact
+from sekvens.contacts.traits import apply_traits
+from sekvens.db.session import Database
+from sekvens.enrollments.enroll import NotEnrolled, enroll
+from sekvens.enrollments.position import park, stand_at
+from sekvens.enrollments.publish import live_flow
+from sekvens.enrollments.wire import CarryOutInput
+from sekvens.errors import UnknownFlow
+from sekvens.events.ingest import record_fact
+from sekvens.events.schema import CONTACT_SUPPRESSED, EMAIL_SUBSCRIBED, UNSUBSCRIBED
+from sekvens.flows.codec import from_json
+from sekvens.flows.outcomes import Done, Outcome, Parked
+from sekvens.flows.steps import Deed, Enroll, Rest, SetConsent, SetTrait, Suppress, Webhook
+
+logger = logging.getLogger(__name__)
+
+
+class Webhooks(Protocol):
+    """What calls the shop's own systems: `sekvens.webhooks.caller.WebhookCaller`."""
+
+    def call(self, order: CarryOutInput, name: str) -> Outcome:
+        """Call one, once, and tell whether it is done, tried again later, or parked."""
+        ...
+
+
+class Deeds:
+    """Carries out the steps that send nothing; called by many threads at once."""
+
+    def __init__(self, *, database: Database, clock: Clock, webhooks: Webhooks) -> None:
+        self._database = database
+        self._clock = clock
+        self._webhooks = webhooks
+
+    def carry_out(self, order: CarryOutInput) -> Outcome:
+        """Do what one step says, unless a person decided that it is not done."""
+        deed: Deed = from_json(Deed, order.step)  # type: ignore[arg-type]
+        if order.skip:
+            return self._settle(order, Done(text="skipped"))
+        if isinstance(deed, Webhook):
+            # Outside any transaction: somebody else's server may take its time.
+            return self._settle(order, self._webhooks.call(order, deed.name))
+        with self._database.write() as session:
+            outcome = self._write(session, order, deed)
+            _move(session, order, outcome)
+        return outcome
+
+    def _settle(self, order: CarryOutInput, outcome: Outcome) -> Outcome:
+        with self._database.write() as session:
+            _move(session, order, outcome)
+        return outcome
+
+    def _write(self, session: Session, order: CarryOutInput, deed: Deed) -> Outcome:
+        contact_id = canonical_id(session, order.contact_id)
+        now = self._clock.now()
+        match deed:
+            case SetTrait():
+                contact = session.get_one(Contact, contact_id)
+                apply_traits(contact, {deed.trait: deed.value}, at=order.due_at, now=now)
+                return Done()
+            case SetConsent():
+                name = EMAIL_SUBSCRIBED if deed.status == "subscribed" else UNSUBSCRIBED
+                _record(session, order, name, {"source": f"flow {order.flow}"}, now=now)
+                return Done(text=deed.status)
+            case Suppress():
+                _record(session, order, CONTACT_SUPPRESSED, {"reason": deed.reason}, now=now)
+                return Done(text=f"suppressed, {deed.reason}")
+            case Rest():
+                contact = session.get_one(Contact, contact_id)
+                until = order.due_at + deed.duration
+                contact.rests_until = max(contact.rests_until or until, until)
+                return Done(text="rests")
+            case Enroll():
+                return self._enroll(session, order, deed, contact_id)
+            case _:
+                raise AssertionError(deed.kind)
+
+    def _enroll(
+        self, session: Session, order: CarryOutInput, deed: Enroll, contact_id: str
+    ) -> Outcome:
+        try:
+            published = live_flow(session, deed.flow)
+        except UnknownFlow as error:
+            return Parked(reason=f"{order.flow}/{deed.id}: {error}", code="flow")
+        result = enroll(
+            session,
+            published,
+            contact_id=contact_id,
+            entry_key=None,
+            trigger=None,
+            now_wall=self._clock.now(),
+            now_shop=order.now,
+        )
+        if isinstance(result, NotEnrolled):
+            logger.info(
+                "%s/%s: not enrolled in %s: %s", order.flow, deed.id, deed.flow, result.reason,
+                extra={"action": "entries_refused", "enrollment_id": order.enrollment_id},
+            )  # fmt: skip
+            return Done(text=f"not enrolled in {deed.flow}, {result.reason}")
+        return Done(text=f"enrolled in {deed.flow}")
+
+
+def _move(session: Session, order: CarryOutInput, outcome: Outcome) -> None:
+    if isinstance(outcome, Done):
+        stand_at(session, order.enrollment_id, order.next_step, now=order.now)
+    elif isinstance(outcome, Parked):
+        park(session, order.enrollment_id, outcome.reason)
+
+
+def _record(
+    session: Session, order: CarryOutInput, name: str, properties: dict[str, str], *, now: datetime
+) -> None:
+    step_id = order.step["id"]
+    record_fact(
+        session,
+        contact_id=order.contact_id,
+        name=name,
+        message_id=f"{order.enrollment_id}/{step_id}",
+        properties=properties | {"flow": order.flow, "step": step_id},
+        occurred_at=order.due_at,
+        now=now,
+    )
