@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.aliases import known_as
 from sekvens.db.base import new_id
 from sekvens.enrollments import names
+from sekvens.enrollments.position import next_send_at
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
@@ -115,6 +116,7 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
         trigger_event_id=trigger.id if trigger is not None else None,
         state=EnrollmentState.ACTIVE,
         step_id=published.graph.first,
+        next_send_at=next_send_at(published.graph, published.graph.first, now=now_shop),
         started_at=now_shop,
         last_seq=0,
         delivered_seq=-1,

@@ -2,18 +2,53 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.enrollments.publish import published_flow
+from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
+from sekvens.flows.graph import Graph
 
 
-def stand_at(session: Session, enrollment_id: str, step_id: str | None) -> None:
-    """Record the step that an enrollment stands at (None: behind the last), parked no longer."""
+def stand_at(session: Session, enrollment_id: str, step_id: str | None, *, now: datetime) -> None:
+    """Record the step that an enrollment stands at (None: behind the last), parked no longer.
+
+    `now` is shop time: from it on is estimated when the next e-mail leaves.
+    """
+    pinned = session.execute(
+        select(FlowVersion.flow, FlowVersion.version, FlowVersion.digest)
+        .join(
+            Enrollment,
+            (Enrollment.flow == FlowVersion.flow)
+            & (Enrollment.flow_version == FlowVersion.version),
+        )
+        .where(Enrollment.id == enrollment_id)
+    ).first()
+    graph = None if pinned is None else published_flow(session, *pinned).graph
     session.execute(
         update(Enrollment)
         .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)
-        .values(step_id=step_id, state=EnrollmentState.ACTIVE, parked_reason=None)
+        .values(
+            step_id=step_id,
+            next_send_at=graph and next_send_at(graph, step_id, now=now),
+            state=EnrollmentState.ACTIVE,
+            parked_reason=None,
+        )
+    )
+
+
+def next_send_at(graph: Graph, step_id: str | None, *, now: datetime) -> datetime | None:
+    """Estimate when whoever reaches a step at `now` gets the next e-mail; None: none is known."""
+    wait = graph.until_next_send(step_id)
+    return None if wait is None else now + wait
+
+
+def expect_send(session: Session, enrollment_id: str, *, at: datetime) -> None:
+    """Record that the message an enrollment stands at leaves no sooner than `at` (shop time)."""
+    session.execute(
+        update(Enrollment)
+        .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)
+        .values(next_send_at=at)
     )
 
 
@@ -36,6 +71,7 @@ def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -
             exit_reason=reason,
             parked_reason=None,
             step_id=None,
+            next_send_at=None,
             ended_at=now,
         )
     )

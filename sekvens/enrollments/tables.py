@@ -53,6 +53,9 @@ class Enrollment(Base):
     state: Mapped[str] = mapped_column(default=EnrollmentState.ACTIVE)
     parked_reason: Mapped[str | None]
     step_id: Mapped[str | None]  #: the step it stands at, as last written by an activity
+    #: shop time at which its next e-mail is expected to leave: an estimate, by which lower flows
+    #: let it go first; None: no more is known to come
+    next_send_at: Mapped[datetime | None]
     exit_reason: Mapped[str | None]
     started_at: Mapped[datetime]  #: shop time
     ended_at: Mapped[datetime | None]  #: shop time

@@ -6,7 +6,18 @@ from datetime import timedelta
 
 from sekvens.flows.conditions import EventPattern
 from sekvens.flows.definition import ExitRule, Flow
-from sekvens.flows.steps import ExitReason, Listen, Purpose, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import (
+    ExitFlow,
+    ExitReason,
+    Listen,
+    LocalTime,
+    Purpose,
+    Send,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+)
 
 #: What an unsubscribe does to a flow that is marketing only, without the flow having to say so.
 UNSUBSCRIBE_RULES = (
@@ -65,6 +76,14 @@ class Graph:
         """Tell the longest time the flow's waits can add up to, restarts and local times aside."""
         return _longest(self.flow.steps)
 
+    def until_next_send(self, step_id: str | None) -> timedelta | None:
+        """Estimate how long after reaching a step the next e-mail leaves; None: none is known to.
+
+        Nobody does what is waited for, a split goes where an e-mail comes soonest, and times of day
+        are left out. Nothing is known beyond a wait for a date that only the facts know.
+        """
+        return _until_next_send(self, step_id, {})
+
 
 def compile_flow(flow: Flow) -> Graph:
     """Index a flow's steps. A duplicate id keeps its first step; `validate` reports it."""
@@ -109,3 +128,33 @@ def _longest(steps: tuple[Step, ...]) -> timedelta:
             total += step.lasts
         total += max((_longest(branch) for branch in branches(step)), default=timedelta(0))
     return total
+
+
+def _until_next_send(
+    graph: Graph, step_id: str | None, known: dict[str, timedelta | None]
+) -> timedelta | None:
+    step = graph.steps.get(step_id or "")
+    if step is None or isinstance(step, ExitFlow):
+        return None
+    if isinstance(step, Send):
+        return timedelta(0)
+    if step.id not in known:  # branches meet again: each step is looked at once
+        pause, ways = _straight_on(graph, step)
+        arrivals = [_until_next_send(graph, way, known) for way in ways]
+        soonest = min((each for each in arrivals if each is not None), default=None)
+        known[step.id] = None if soonest is None else pause + soonest
+    return known[step.id]
+
+
+def _straight_on(graph: Graph, step: Step) -> tuple[timedelta, tuple[str | None, ...]]:
+    """Tell how long a step lasts when nothing happens, and where it may lead then."""
+    if isinstance(step, Wait):
+        is_known = step.until is None or isinstance(step.until, LocalTime)
+        return step.duration, (graph.following[step.id],) if is_known else ()
+    if isinstance(step, WaitFor):
+        return step.timeout, (graph.enter(step.otherwise, step.id),)
+    if isinstance(step, Listen):
+        return step.lasts, (graph.following[step.id],)
+    if isinstance(step, Split):
+        return timedelta(0), tuple(graph.enter(branch, step.id) for branch in branches(step))
+    return timedelta(0), (graph.following[step.id],)

@@ -7,6 +7,7 @@ matter: what ended the enrollment, what the law says, what the shop wants, what 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TypeAlias
 
 from sqlalchemy import func, select
@@ -21,13 +22,26 @@ from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.conditions import AllOf, Condition, Subscribed
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
+from sekvens.messages import calm
 from sekvens.messages.addresses import usable
+from sekvens.messages.calm import HoldReason
+from sekvens.messages.situation import rules_of, situation_of
 from sekvens.messages.tables import Message
 from sekvens.segments import sql
 from sekvens.settings import SendingSettings
+from sekvens.shop import Shop
 
 #: Timers, queues and a busy worker take their time (wall time) without making a message late.
 NEVER_LATE = timedelta(minutes=1)
+
+#: What a message is skipped as when it would have to wait until it is of no use.
+EXPIRED = MappingProxyType(
+    {
+        HoldReason.QUIET_HOURS: SkipReason.QUIET_HOURS_EXPIRED,
+        HoldReason.BLACKOUT: SkipReason.QUIET_HOURS_EXPIRED,
+        HoldReason.FREQUENCY_CAP: SkipReason.FREQUENCY_CAP,
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +61,10 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Later:
-    """The message may not leave yet; `wait` is wall time."""
+    """The message may not leave yet; `until` is shop time."""
 
     reason: str
-    wait: timedelta
+    until: datetime
 
 
 Verdict: TypeAlias = Allowed | Refused | Later
@@ -59,8 +73,10 @@ Verdict: TypeAlias = Allowed | Refused | Later
 class Gate:
     """Decides on one message at a time. Stateless: the same facts, the same verdict."""
 
-    def __init__(self, sending: SendingSettings) -> None:
+    def __init__(self, sending: SendingSettings, shop: Shop) -> None:
         self._sending = sending
+        self._shop = shop
+        self._rules = rules_of(sending)
 
     def decide(
         self, session: Session, order: SendInput, published: PublishedFlow, *, now: datetime
@@ -82,13 +98,47 @@ class Gate:
         if refused is not None:
             return refused
         assert recipient is not None  # noqa: S101  or it would be unreachable
-        return self._warm_up(session, order, now=now) or Allowed(recipient=recipient)
+        return (
+            self._disturbs(session, order, contact, contact_ids, now=now)
+            or self._warm_up(session, order, now=now)
+            or Allowed(recipient=recipient)
+        )
 
     def _not_allowed(self, recipient: str | None) -> Refused | None:
         """Outside production only addresses on the allow-list are mailed."""
         if self._sending.production or recipient is None or is_allowed(recipient, self._sending):
             return None
         return Refused(reason=SkipReason.NOT_ALLOWED)
+
+    def _disturbs(
+        self,
+        session: Session,
+        order: SendInput,
+        contact: Contact,
+        contact_ids: Sequence[str],
+        *,
+        now: datetime,
+    ) -> Refused | Later | None:
+        """Hold marketing that would disturb; refuse it if it would be of no use afterwards."""
+        if order.purpose == Purpose.TRANSACTIONAL:
+            return None
+        latest = _latest(order)
+        situation = situation_of(
+            session,
+            order,
+            contact,
+            contact_ids,
+            shop=self._shop,
+            priority=self._sending.priority,
+            latest=latest,
+            now=now,
+        )
+        hold = calm.hold(self._rules, situation, now=order.now)
+        if hold is None:
+            return None
+        if latest is not None and hold.until > latest:
+            return Refused(reason=EXPIRED.get(hold.reason, SkipReason.STALE))
+        return Later(reason=hold.reason, until=hold.until)
 
     def _warm_up(self, session: Session, order: SendInput, *, now: datetime) -> Later | None:
         """Hold marketing once a new identity's messages of the day are used up."""
@@ -104,7 +154,12 @@ class Gate:
         )
         if day >= 0 and (used or 0) < plan[day]:
             return None
-        return Later(reason="warm_up", wait=today + timedelta(days=1) - now)
+        return Later(reason="warm_up", until=after(order, today + timedelta(days=1) - now))
+
+
+def after(order: SendInput, wait: timedelta) -> datetime:
+    """Turn a stretch of wall time into the instant of shop time at which it will have passed."""
+    return order.now + wait * order.shop_speed
 
 
 def is_allowed(address: str, sending: SendingSettings) -> bool:
@@ -217,12 +272,18 @@ def _holds(
 
 
 def _stale(order: SendInput) -> Refused | None:
-    """Refuse what leaves later than its step allows.
+    """Refuse what leaves later than its step allows."""
+    latest = _latest(order)
+    late = latest is not None and order.now > latest
+    return Refused(reason=SkipReason.STALE) if late else None
+
+
+def _latest(order: SendInput) -> datetime | None:
+    """Tell until when (shop time) the message is of use; None: for ever.
 
     A minute on the wall clock is never late: in a demo's quick days it is a month.
     """
     if order.lateness_seconds_max is None:
         return None
     allowed = timedelta(seconds=order.lateness_seconds_max) + NEVER_LATE * order.shop_speed
-    late = order.now - order.due_at > allowed
-    return Refused(reason=SkipReason.STALE) if late else None
+    return order.due_at + allowed

@@ -20,7 +20,7 @@ from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
-from sekvens.enrollments.position import park
+from sekvens.enrollments.position import expect_send, park
 from sekvens.enrollments.publish import PublishedFlow, pinned_flow
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import (
@@ -32,7 +32,7 @@ from sekvens.errors import (
     TemplateError,
 )
 from sekvens.flows.codec import from_json
-from sekvens.flows.interpreter import NextLocalTime
+from sekvens.flows.commands import NextLocalTime
 from sekvens.flows.outcomes import (
     Deferred,
     InDoubt,
@@ -45,7 +45,7 @@ from sekvens.flows.outcomes import (
 from sekvens.flows.steps import Purpose
 from sekvens.messages import ledger
 from sekvens.messages.envelope import Envelope, Sealed
-from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
+from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict, after
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState
@@ -62,7 +62,8 @@ LOCK_TIMEOUT = timedelta(seconds=4)
 OVERTAKEN_FOR = timedelta(seconds=15)
 
 #: The locks were taken for somebody who has become somebody else: take them again.
-JUST_MERGED = Later(reason="contact_merged", wait=timedelta(seconds=1))
+JUST_MERGED = "contact_merged"
+JUST_MERGED_WAIT = timedelta(seconds=1)
 
 
 class Ses(Protocol):
@@ -86,7 +87,7 @@ class Sender:
         self._ses = ses
         self._clock = clock
         self._envelope = envelope
-        self._gate = Gate(sending)
+        self._gate = Gate(sending, envelope.shop)
         self._grace = timedelta(seconds=sending.grace_seconds)
         self._resend = timedelta(seconds=sending.resend_seconds)
 
@@ -141,7 +142,7 @@ class Sender:
         marketing = order.purpose == Purpose.MARKETING
         limit = self._grace if marketing else self._resend
         if age < limit:
-            return InDoubt(until=_after(order, limit - age))
+            return InDoubt(until=after(order, limit - age))
         if not marketing and not order.skip:
             return None
         return self._skip(order, message, SkipReason.OUTCOME_UNKNOWN)
@@ -164,7 +165,7 @@ class Sender:
                 whose = self._whose(order)
                 held.enter_context(self._database.locks.hold(*whose, timeout=LOCK_TIMEOUT))
                 merged = self._whose(order) != whose
-                verdict = JUST_MERGED if merged else self._look(order, published)
+                verdict = _just_merged(order) if merged else self._look(order, published)
             except LockTimeout as error:
                 return self._hold_back(order, claim, error)
             except SQLAlchemyError:
@@ -199,7 +200,7 @@ class Sender:
             )
         except OutcomeUnknown as error:
             _warn("message_in_doubt", order, error)
-            return InDoubt(until=_after(order, self._grace))
+            return InDoubt(until=after(order, self._grace))
         except SesRejected as error:
             _warn("message_rejected", order, error)
             return self._skip(order, message, SkipReason.REJECTED, note=str(error))
@@ -218,7 +219,9 @@ class Sender:
         self, order: SendInput, message: Message, verdict: Refused | Later, *, in_doubt: bool
     ) -> Outcome:
         if isinstance(verdict, Later):
-            return Deferred(until=_after(order, verdict.wait), reason=verdict.reason)
+            with self._database.write() as session:
+                expect_send(session, order.enrollment_id, at=verdict.until)
+            return Deferred(until=verdict.until, reason=verdict.reason)
         # What may have arrived is not said to have been refused.
         reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else verdict.reason
         outcome = self._skip(order, message, reason)
@@ -244,7 +247,7 @@ class Sender:
             _warn("ses_paused", order, error)
         wait = retry_after(error, attempts=claim.message.attempts)
         reason = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-        return Deferred(until=_after(order, wait), reason=reason)
+        return Deferred(until=after(order, wait), reason=reason)
 
     def _release(self, claim: Claim, *, note: str) -> None:
         ledger.record(self._database, lambda session: ledger.release(session, claim, note=note))
@@ -265,14 +268,13 @@ class Sender:
         return next_local_time(question.not_before, question.local_time, zone)
 
 
-def _after(order: SendInput, wait: timedelta) -> datetime:
-    """Turn a stretch of wall time into the instant of shop time at which it will have passed."""
-    return order.now + wait * order.shop_speed
+def _just_merged(order: SendInput) -> Later:
+    return Later(reason=JUST_MERGED, until=after(order, JUST_MERGED_WAIT))
 
 
 def _overtaken(order: SendInput) -> InDoubt:
     """Leave the message to another attempt that is at it, and look again when that is over."""
-    return InDoubt(until=_after(order, OVERTAKEN_FOR))
+    return InDoubt(until=after(order, OVERTAKEN_FOR))
 
 
 def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:

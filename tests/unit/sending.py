@@ -44,6 +44,13 @@ from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, Shop, identify, track
 
 ADDRESS = "maja.alm@kund.example"
+#: Tests of other things send at night and as often as they like.
+NO_CALM = {
+    "quiet_from": "00:00",
+    "quiet_until": "00:00",
+    "marketing_per_day": 0,
+    "marketing_per_week": 0,
+}
 API = ApiSettings(public_url="https://post.shop.example", link_secret="s" * 32)
 #: The night after the first letter.
 NIGHT = NextLocalTime(not_before=NOON + hours(8), local_time=local_time("09:00"))
@@ -108,7 +115,7 @@ class PostOffice:
 
     def another_sender(self, **sending: Any) -> Sender:
         """Build a sender, as each worker process does."""
-        rails = SendingSettings(**({"production": True} | sending))
+        rails = SendingSettings(**({"production": True} | NO_CALM | sending))
         shop = sample_shop()
         envelope = Envelope(database=self.database, shop=shop, api=API)
         return Sender(

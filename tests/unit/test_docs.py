@@ -23,6 +23,7 @@ from sekvens.flows.steps import ExitReason
 from sekvens.flows.survey import sends
 from sekvens.flows.validate import Known, validate
 from sekvens.messages.blocks import BLOCKS
+from sekvens.messages.calm import HoldReason
 from sekvens.messages.patience import FIRST_WAIT
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.send import JUST_MERGED
@@ -257,7 +258,8 @@ def test_every_way_a_message_can_end_or_wait_is_explained():
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in FIRST_WAIT}
 
     assert first_column(page, "## Why a message was skipped") == {*SkipReason}
-    assert first_column(page, "## Why a message waits") == snake | {JUST_MERGED.reason, "warm_up"}
+    waits = snake | {JUST_MERGED, "warm_up", *HoldReason}
+    assert first_column(page, "## Why a message waits") == waits
     drawn = re.findall(r"--> (\w+)", read(page))
     assert set(drawn) == {*MessageState}
 

@@ -19,8 +19,9 @@ from sekvens.flows.steps import ExitReason
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
 from sekvens.messages.tables import MessageState
 from sekvens.settings import SendingSettings
+from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify, track
-from tests.unit.sending import ADDRESS, PostOffice, letters, mixed
+from tests.unit.sending import ADDRESS, NO_CALM, PostOffice, letters, mixed
 
 HOUR = timedelta(hours=1)
 CONVERTED = Refused(reason=SkipReason.EXITED, exit=ExitReason.CONVERTED)
@@ -35,7 +36,8 @@ def verdict(
     office: PostOffice, step_id: str = "hello", *, rails: Any = None, **order: Any
 ) -> Verdict:
     """Ask the gate; everything may be mailed unless the rails say otherwise."""
-    gate = Gate(SendingSettings(**({"production": True} | (rails or {}))))
+    settings = SendingSettings(**({"production": True} | NO_CALM | (rails or {})))
+    gate = Gate(settings, sample_shop())
     with office.database.read() as session:
         asked = office.order(step_id, **order)
         return gate.decide(session, asked, office.published, now=office.clock.now())
@@ -242,7 +244,7 @@ def test_a_new_identity_holds_marketing_once_the_days_plan_is_used_up(office: Po
     assert verdict(office, rails=WARM_UP) == Allowed(recipient=ADDRESS)
     use_up(office, 1, at=NOON + HOUR)
 
-    assert verdict(office, rails=WARM_UP) == Later(reason="warm_up", wait=12 * HOUR)
+    assert verdict(office, rails=WARM_UP) == Later(reason="warm_up", until=NOON + 12 * HOUR)
 
 
 def test_the_next_day_has_a_plan_of_its_own_and_after_the_plan_there_is_none(
@@ -255,14 +257,14 @@ def test_the_next_day_has_a_plan_of_its_own_and_after_the_plan_there_is_none(
     held = verdict(office, rails=WARM_UP)
     office.clock.move(24 * HOUR)
 
-    assert held == Later(reason="warm_up", wait=24 * HOUR)
+    assert held == Later(reason="warm_up", until=NOON + 24 * HOUR)
     assert verdict(office, rails=WARM_UP) == Allowed(recipient=ADDRESS)
 
 
 def test_before_the_plan_begins_marketing_is_held_until_midnight(office: PostOffice) -> None:
     rails = WARM_UP | {"warm_up_from": date(2026, 3, 5)}
 
-    assert verdict(office, rails=rails) == Later(reason="warm_up", wait=12 * HOUR)
+    assert verdict(office, rails=rails) == Later(reason="warm_up", until=NOON + 12 * HOUR)
 
 
 def test_order_mail_is_not_held_by_the_plan(office: PostOffice) -> None:

@@ -1,0 +1,96 @@
+"""What the ledger and the enrollments know about a contact's calm, read for the gate.
+
+Asked under the contact's lock, the count is safe: whoever sends to this contact at the same time
+has either been accepted, or is in dispatch and counts, or waits for the lock and will count us.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.cases import open_cases
+from sekvens.contacts.tables import Contact
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.enrollments.wire import SendInput
+from sekvens.flows.steps import Purpose
+from sekvens.messages.calm import YIELD_MAX, HoldReason, Rules, Situation
+from sekvens.messages.tables import Message, MessageState
+from sekvens.send_time.local_time import zone_or
+from sekvens.send_time.quiet_hours import QuietHours
+from sekvens.settings import SendingSettings
+from sekvens.shop import Shop
+
+#: The cap's week, and a day to spare: a local date begins up to 14 hours from UTC's.
+COUNTED_FOR = timedelta(days=8)
+
+
+def rules_of(sending: SendingSettings) -> Rules:
+    """Read the rules of the calm from the settings."""
+    return Rules(
+        quiet=QuietHours(
+            begins=time.fromisoformat(sending.quiet_from),
+            ends=time.fromisoformat(sending.quiet_until),
+        ),
+        per_day=sending.marketing_per_day,
+        per_week=sending.marketing_per_week,
+        blackout_dates=frozenset(sending.blackout_dates),
+    )
+
+
+def situation_of(
+    session: Session,
+    order: SendInput,
+    contact: Contact,
+    contact_ids: Sequence[str],
+    *,
+    shop: Shop,
+    priority: Sequence[str],
+    latest: datetime | None,
+    now: datetime,
+) -> Situation:
+    """Read the situation of one contact; `latest` is shop time, `now` is wall time."""
+    cases = open_cases(session, contact_ids, now=order.now)
+    return Situation(
+        zone=zone_or(contact.timezone, shop.timezone),
+        sent=() if order.past_cap else _sent(session, order, contact_ids, now=now),
+        ahead=() if order.past_cap else _ahead(session, order, contact_ids, priority),
+        rests_until=contact.rests_until,
+        open_cases=frozenset(HoldReason(f"open_{kind}") for kind in cases),
+        past_cap=order.past_cap,
+        latest=latest,
+    )
+
+
+def _sent(
+    session: Session, order: SendInput, contact_ids: Sequence[str], *, now: datetime
+) -> tuple[datetime, ...]:
+    """List when the contact got other marketing lately; what is in dispatch may have arrived."""
+    query = select(Message.sent_on, Message.dispatched_at).where(
+        Message.contact_id.in_(contact_ids),
+        Message.purpose == Purpose.MARKETING,
+        or_(
+            and_(Message.state == MessageState.ACCEPTED, Message.sent_on > order.now - COUNTED_FOR),
+            Message.state == MessageState.DISPATCHING,
+        ),
+        or_(Message.enrollment_id != order.enrollment_id, Message.step_id != order.step_id),
+    )
+    return tuple(
+        sent_on or order.now - (now - (dispatched_at or now)) * order.shop_speed
+        for sent_on, dispatched_at in session.execute(query)
+    )
+
+
+def _ahead(
+    session: Session, order: SendInput, contact_ids: Sequence[str], priority: Sequence[str]
+) -> tuple[datetime, ...]:
+    """List when the contact's enrollments in flows of a higher priority mean to send next."""
+    rank = priority.index(order.flow) if order.flow in priority else len(priority)
+    query = select(Enrollment.next_send_at).where(
+        Enrollment.contact_id.in_(contact_ids),
+        Enrollment.state == EnrollmentState.ACTIVE,
+        Enrollment.flow.in_(priority[:rank]),
+        Enrollment.next_send_at > order.now - YIELD_MAX,
+    )
+    return tuple(at for at in session.scalars(query) if at is not None)
