@@ -126,6 +126,7 @@ def _order_state(row: Order) -> orders.OrderState:
         total=row.total,
         currency=row.currency,
         products=tuple(row.products),
+        details=dict(row.details),
         state=row.state,
         ordered_at=row.ordered_at,
         is_completed=True,  # a second completion makes the contact's log be folded again
@@ -140,6 +141,7 @@ def _write_order(
         row = Order(contact_id=contact_id, order_id=order_id)
         session.add(row)
     row.total, row.currency, row.products = state.total, state.currency, list(state.products)
+    row.details = dict(state.details)
     row.state, row.ordered_at, row.updated_at = state.state, state.ordered_at, state.updated_at
 
 

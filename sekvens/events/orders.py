@@ -5,8 +5,8 @@ event that gave them. `fold` is pure and takes events in the order in which they
 one is put in its place by folding the log again.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -22,6 +22,11 @@ from sekvens.flows.keys import key_of
 
 #: From an order's first state to its last; it never goes back.
 STATES: Final = ("completed", "refunded", "cancelled")
+#: What is kept of an order beside its products and total, under Segment's names.
+DETAILED_AMOUNTS: Final = ("tax", "shipping", "discount")
+DETAILED_TEXTS: Final = ("coupon", "payment_method")
+DETAIL_CHARACTERS_MAX: Final = 100
+
 _STATE_OF: Final = {
     ORDER_COMPLETED: "completed",
     ORDER_UPDATED: "completed",
@@ -37,6 +42,7 @@ class OrderState:
     total: str | None = None
     currency: str | None = None
     products: tuple[Any, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
     state: str
     ordered_at: datetime
     is_completed: bool = False  #: its completion itself has been seen
@@ -92,4 +98,17 @@ def _with_details(order: OrderState, fact: Fact) -> OrderState:
         total=total if total is not None else order.total,
         currency=currency if isinstance(currency, str) else order.currency,
         products=tuple(products) if isinstance(products, list) else order.products,
+        details={**order.details, **_details(posted)},
     )
+
+
+def _details(posted: Mapping[str, Any]) -> dict[str, str]:
+    """Tell what an order's confirmation says beside products and total, as far as it was posted."""
+    amounts = {name: amount(posted.get(name)) for name in DETAILED_AMOUNTS}
+    texts = {name: posted.get(name) for name in DETAILED_TEXTS}
+    short = {
+        name: text.strip()[:DETAIL_CHARACTERS_MAX]
+        for name, text in texts.items()
+        if isinstance(text, str) and text.strip()
+    }
+    return {name: number for name, number in amounts.items() if number is not None} | short

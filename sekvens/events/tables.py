@@ -85,6 +85,8 @@ class Order(Base):
     total: Mapped[str | None]  #: a decimal number as text
     currency: Mapped[str | None]
     products: Mapped[list[Any]]
+    #: {tax, shipping, discount, coupon, payment_method} as far as they were posted; money as text
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     state: Mapped[str]  #: completed, refunded, cancelled
     ordered_at: Mapped[datetime]  #: shop time
     updated_at: Mapped[datetime] = mapped_column(default=_ordered_at)  #: shop time, newest event

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sekvens.contacts.tables import ConsentChange, Suppression, address_hash
 from sekvens.db.session import Database
 from sekvens.events.schema import KNOWN_EVENTS
-from sekvens.events.tables import Visit
+from sekvens.events.tables import Order, Visit
 from tests.unit.ingesting import NOON, Shop, identify, track
 
 
@@ -238,6 +238,24 @@ HAPPENINGS = st.one_of(
         st.integers(1, 9),
     ),
 )
+
+
+def test_what_a_confirmation_says_of_an_order_is_kept_and_the_newest_word_holds(
+    shop: Shop,
+) -> None:
+    posted = {"tax": 25.8, "shipping": "59", "coupon": " DORIS10 ", "payment_method": "Swish"}
+    shop.post(track("Order Completed", ago=2, order_id="1", **posted, discount=[]))
+    shop.post(track("Order Updated", ago=1, order_id="1", shipping=0, payment_method=7))
+    with shop.database.read() as session:
+        order = session.get(Order, (shop.contact_id(), "1"))
+
+    assert order is not None
+    assert order.details == {
+        "tax": "25.8",
+        "shipping": "0",
+        "coupon": "DORIS10",
+        "payment_method": "Swish",
+    }
 
 
 @settings(
