@@ -25,6 +25,8 @@ from sekvens.events.parse import Incoming, IncomingEvent, Refused
 from sekvens.events.schema import PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
+from sekvens.offers.redemption import redeem
+from sekvens.shop import Shop
 
 _BY_MESSAGE_ID: Final = select(ContactEvent.message_id, ContactEvent.contact_id).where(
     ContactEvent.message_id.in_(bindparam("ids", expanding=True))
@@ -46,19 +48,31 @@ class Ingested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ingest(
-    session: Session, batch: Sequence[Incoming], *, now: datetime, shop_time: ShopTime
+    session: Session,
+    batch: Sequence[Incoming],
+    *,
+    now: datetime,
+    shop_time: ShopTime,
+    shop: Shop | None = None,
 ) -> Ingested:
     """Store and fold a batch. `now` is wall time; the events' own times are too.
+
+    `shop` names what a referral is rewarded with.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process stored one of these events, or the same new
             contact, at this moment; roll back and do it again.
     """
-    return ingest_all(session, [batch], now=now, shop_time=shop_time)[0]
+    return ingest_all(session, [batch], now=now, shop_time=shop_time, shop=shop)[0]
 
 
 def ingest_all(
-    session: Session, batches: Sequence[Sequence[Incoming]], *, now: datetime, shop_time: ShopTime
+    session: Session,
+    batches: Sequence[Sequence[Incoming]],
+    *,
+    now: datetime,
+    shop_time: ShopTime,
+    shop: Shop | None = None,
 ) -> list[Ingested]:
     """Store and fold several requests' batches, with one look-up of each kind for all of them."""
     _reject(session, [item for batch in batches for item in batch if isinstance(item, Refused)])
@@ -72,7 +86,7 @@ def ingest_all(
     facts = _store(session, list(fresh.values()), resolved, shop_time)
     facts += _adopt(session, resolved.linked)
     merged = set(resolved.merged.values())
-    _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now)
+    _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now, shop=shop)
     contact_ids = known | resolved.by_message
     counted: set[str] = set()
     return [_ingested(batch, fresh, contact_ids, resolved.merged, counted) for batch in batches]
@@ -227,10 +241,12 @@ def _settle(
     contacts: Mapping[str, Contact],
     merged: Iterable[str],
     now: datetime,
+    shop: Shop | None = None,
 ) -> None:
     """Fold facts, derive the events that follow from them, and owe both to the relay."""
     emptied = fold(session, facts, contacts=contacts, merged=set(merged), now=now)
-    derived = {fact.message_id: fact for fact in following(facts, emptied)}
+    follows = [*following(facts, emptied), *redeem(session, facts, shop=shop)]
+    derived = {fact.message_id: fact for fact in follows}
     known = _known(session, derived) if derived else {}
     new = [fact for message_id, fact in derived.items() if message_id not in known]
     if new:

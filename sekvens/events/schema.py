@@ -125,6 +125,14 @@ Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; the
 answers are those of `sekvens.messages.questions`.
 """
 
+REFERRAL_REWARDED: Final = "Referral Rewarded"
+"""A friend's first order carried the contact's own code, so that they have earned a reward.
+
+Derived by us, with the `messageId` `<id>#referral-rewarded`, from the friend's `Order Completed`.
+Properties: `offer` (the reward's name in the settings), `friend_order_id` (as an entry key it keeps
+two rewards apart).
+"""
+
 PRODUCT_REVIEWED: Final = "Product Reviewed"
 """The contact reviewed a product: `product_id`, `review_id`, `review_body`, `rating`."""
 
@@ -194,6 +202,7 @@ EVENTS: Final = (
     EventKind(name="Cart Shared"),
     EventKind(name=PRODUCT_REVIEWED),
     EventKind(name=QUESTION_ANSWERED, ours=True),
+    EventKind(name=REFERRAL_REWARDED, ours=True),
     EventKind(name=EMAIL_DELIVERED),
     EventKind(name=EMAIL_LINK_CLICKED),
     EventKind(name=PAGE, folds_into="visit"),

@@ -24,6 +24,7 @@ from sekvens.events.barrier import in_dispatch
 from sekvens.events.ingest import Ingested, ingest, ingest_all
 from sekvens.events.parse import Incoming, Refused
 from sekvens.flows.shop_time import ShopTime
+from sekvens.shop import Shop
 
 #: Requests and events of one transaction: as many as help, few enough that nobody waits long.
 GROUP_REQUESTS_MAX: Final = 256
@@ -54,8 +55,11 @@ class _Job(msgspec.Struct, frozen=True):
 class GroupCommitWriter:
     """The one thread of a process that stores events; safe to submit to from any thread."""
 
-    def __init__(self, database: Database, clock: Clock, shop_time: ShopTime) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, shop_time: ShopTime, *, shop: Shop | None = None
+    ) -> None:
         self._database = database
+        self._shop = shop
         self._clock = clock
         self._shop_time = shop_time
         self._waiting: deque[_Job] = deque()
@@ -156,6 +160,7 @@ class GroupCommitWriter:
                 [job.batch for job in group],
                 now=self._clock.now(),
                 shop_time=self._shop_time,
+                shop=self._shop,
             )
         return self._with_senders(results)
 
@@ -174,7 +179,9 @@ class GroupCommitWriter:
             for item in batch:
                 try:
                     with session.begin_nested():
-                        result = ingest(session, [item], now=now, shop_time=self._shop_time)
+                        result = ingest(
+                            session, [item], now=now, shop_time=self._shop_time, shop=self._shop
+                        )
                 except (*_DOWN, ProgrammingError):
                     raise
                 except Exception as error:  # noqa: BLE001  kept with its reason, like any bad event

@@ -28,6 +28,7 @@ from sekvens.events.segment import Malformed
 from sekvens.events.writer import DatabaseUnavailable, GroupCommitWriter, WriterBusy
 from sekvens.flows.shop_time import ShopTime
 from sekvens.settings import ApiSettings
+from sekvens.shop import Shop
 from sekvens.web.openapi import describe
 from sekvens.web.replies import failure, unavailable
 
@@ -54,19 +55,28 @@ class Ingress:
     """Takes posted events in. `start` it before the first request, `stop` it after the last."""
 
     def __init__(
-        self, api: ApiSettings, database: Database, clock: Clock, shop_time: ShopTime
+        self,
+        api: ApiSettings,
+        database: Database,
+        clock: Clock,
+        shop_time: ShopTime,
+        *,
+        shop: Shop | None = None,
     ) -> None:
         # A key that is empty would let in whoever gives none.
         self._keys = [key.strip().encode() for key in api.write_keys if key.strip()]
         self._database = database
         self._clock = clock
         self._shop_time = shop_time
+        self._shop = shop
         self._writer: GroupCommitWriter | None = None
         self._barriers = ThreadPoolExecutor(BARRIER_THREADS, thread_name_prefix="barrier")
 
     def start(self) -> None:
         """Start the writer."""
-        self._writer = GroupCommitWriter(self._database, self._clock, self._shop_time)
+        self._writer = GroupCommitWriter(
+            self._database, self._clock, self._shop_time, shop=self._shop
+        )
 
     def stop(self) -> None:
         """Store what waits, and stop."""

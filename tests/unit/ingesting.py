@@ -14,6 +14,7 @@ from sekvens.events.ingest import Ingested, ingest
 from sekvens.events.parse import read_batch
 from sekvens.events.tables import Cart, ContactEvent, Order, OutboxEntry
 from sekvens.flows.shop_time import ShopTime
+from sekvens.shop import Shop as BrandFacts
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 _numbers = itertools.count()
@@ -50,11 +51,14 @@ class Shop:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.now = NOON
+        self.brand: BrandFacts | None = None  #: where rewards for referrals are named
 
     def post(self, *events: Any) -> Ingested:
         posted = read_batch(json.dumps({"batch": events}).encode(), received_at=self.now)
         with self.database.write() as session:
-            return ingest(session, posted.events, now=self.now, shop_time=ShopTime())
+            return ingest(
+                session, posted.events, now=self.now, shop_time=ShopTime(), shop=self.brand
+            )
 
     def contact(self, user: str = "u", kind: str = "user_id") -> Contact | None:
         with self.database.read() as session:

@@ -41,14 +41,20 @@ class Till:
         return contact_id
 
     def claim(
-        self, enrollment_id: str, offer: Offer = UNIQUE, *, user: str = "u", now: datetime = NOON
+        self,
+        enrollment_id: str,
+        offer: Offer = UNIQUE,
+        *,
+        name: str = "welcome",
+        user: str = "u",
+        now: datetime = NOON,
     ) -> Claim:
         """Claim the offer for an enrollment."""
         contact_id = self.enroll(enrollment_id, user)
         with self.database.write() as session:
             return claims.claim(
                 session,
-                offer_name="welcome",
+                offer_name=name,
                 offer=offer,
                 contact_id=contact_id,
                 enrollment_id=enrollment_id,
