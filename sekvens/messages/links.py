@@ -20,6 +20,7 @@ KEY_CHARACTERS_MIN = 32
 TOKEN_CHARACTERS_MAX = 512
 
 _UNSUBSCRIBE = "unsubscribe/1"
+_ANSWER = "answer/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,16 @@ class UnsubscribeLink:
 
     contact_id: str
     message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerLink:
+    """Who was asked what in which message, and the answer that they clicked."""
+
+    contact_id: str
+    message_id: str
+    question: str
+    answer: str
 
 
 def unsubscribe_url(api: ApiSettings, *, contact_id: str, message_id: str) -> str:
@@ -52,6 +63,28 @@ def read_unsubscribe_link(api: ApiSettings, token: str) -> UnsubscribeLink | Non
     if ids is None or len(ids) != 2:
         return None
     return UnsubscribeLink(contact_id=ids[0], message_id=ids[1])
+
+
+def answer_url(
+    api: ApiSettings, *, contact_id: str, message_id: str, question: str, answer: str
+) -> str:
+    """Make the link behind one answer of a question: `{public_url}/a/{token}`.
+
+    Question and answer are named as `sekvens.messages.questions` names them.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    token = sign(api, purpose=_ANSWER, ids=(contact_id, message_id, question, answer))
+    return f"{api.public_url.rstrip('/')}/a/{token}"
+
+
+def read_answer_link(api: ApiSettings, token: str) -> AnswerLink | None:
+    """Tell everything in the token of an answer; None if we did not sign it for that."""
+    ids = verified(api, purpose=_ANSWER, token=token)
+    if ids is None or len(ids) != 4:
+        return None
+    return AnswerLink(contact_id=ids[0], message_id=ids[1], question=ids[2], answer=ids[3])
 
 
 def sign(api: ApiSettings, *, purpose: str, ids: tuple[str, ...]) -> str:

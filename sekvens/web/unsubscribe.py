@@ -4,15 +4,12 @@ Mail scanners follow every link, so GET never commits. POST answers once the fac
 no e-mail to the contact is on its way any more.
 """
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical_id
@@ -25,10 +22,7 @@ from sekvens.events.ingest import record_fact
 from sekvens.events.schema import UNSUBSCRIBED
 from sekvens.messages.links import UnsubscribeLink, read_unsubscribe_link
 from sekvens.settings import Settings
-from sekvens.shop import Shop
-from sekvens.web.openapi import failure_response, page_response
-from sekvens.web.pages import page
-from sekvens.web.replies import unavailable
+from sekvens.web.link_pages import LinkPages, link_responses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +35,6 @@ class _Words:
     done: str
     done_explanation: str
     changed_mind: str
-    home: str
-    unknown: str
-    unknown_explanation: str
 
 
 _WORDS: Final = {
@@ -55,10 +46,6 @@ _WORDS: Final = {
         done="Klart. Du får inga fler utskick från oss.",
         done_explanation="Brev om beställningar som du har gjort kommer förstås ändå fram.",
         changed_mind="Om du ångrar dig är du välkommen tillbaka: anmäl dig bara igen i butiken.",
-        home="Till butiken",
-        unknown="Den här länken känner vi inte igen",
-        unknown_explanation="Den kan ha blivit avhuggen på vägen. Pröva länken längst ner i ett "
-        "annat av våra brev, eller svara på ett brev, så ordnar vi det för hand.",
     ),
     "en": _Words(
         question="Would you like to stop hearing from us?",
@@ -69,10 +56,6 @@ _WORDS: Final = {
         done_explanation="Messages about orders that you have placed still reach you, of course.",
         changed_mind="Should you change your mind, you are welcome back: just sign up again in the "
         "shop.",
-        home="To the shop",
-        unknown="We do not recognise this link",
-        unknown_explanation="It may have been cut off on its way. Try the link at the foot of "
-        "another letter, or reply to any of them and we will see to it by hand.",
     ),
 }
 
@@ -84,6 +67,7 @@ class Unsubscribe:
         self._settings = settings
         self._database = database
         self._clock = clock
+        self._pages = LinkPages(settings.shop)
         self._shop_time = settings.shop_time()
 
     def router(self) -> APIRouter:
@@ -94,7 +78,7 @@ class Unsubscribe:
             summary="The question whether to unsubscribe",
             description="Changes nothing, because mail scanners follow every link.",
             operation_id="ask_unsubscribe",
-            responses=_responses("The question, with a button"),
+            responses=link_responses("The question, with a button"),
             response_model=None,
         )(self._ask)
         router.post(
@@ -102,33 +86,23 @@ class Unsubscribe:
             summary="Unsubscribe",
             description="By the page's button, or in one click by a mail client (RFC 8058).",
             operation_id="unsubscribe",
-            responses=_responses("The contact is unsubscribed"),
+            responses=link_responses("The contact is unsubscribed"),
             response_model=None,
         )(self._unsubscribe)
         return router
 
     async def _ask(self, request: Request, token: str) -> Response:
-        return await self._answer(request, token, self._look)
+        link = read_unsubscribe_link(self._settings.api, token)
+        return await self._pages.answer(request, link, self._look)
 
     async def _unsubscribe(self, request: Request, token: str) -> Response:
-        return await self._answer(request, token, self._record)
-
-    async def _answer(
-        self, request: Request, token: str, work: Callable[[UnsubscribeLink], Response]
-    ) -> Response:
         link = read_unsubscribe_link(self._settings.api, token)
-        if link is None:
-            locale = _asked_locale(request, self._settings.shop)
-            return self._page("unknown", locale, status=404)
-        try:
-            return await asyncio.to_thread(work, link)
-        except SQLAlchemyError:
-            return unavailable("the database does not answer; try again in a moment")
+        return await self._pages.answer(request, link, self._record)
 
     def _look(self, link: UnsubscribeLink) -> Response:
         with self._database.read() as session:
             contact = session.get(Contact, link.contact_id)
-        return self._page("question", _locale(contact, self._settings.shop))
+        return self._page("question", contact)
 
     def _record(self, link: UnsubscribeLink) -> Response:
         now = self._clock.now()
@@ -149,39 +123,8 @@ class Unsubscribe:
                     now=now,
                 )
         wait_for_senders(self._database, {contact_id, link.contact_id})
-        return self._page("done", _locale(contact, self._settings.shop))
+        return self._page("done", contact)
 
-    def _page(self, stage: str, locale: str, *, status: int = 200) -> HTMLResponse:
-        shop = self._settings.shop
-        return page(
-            "unsubscribe.html",
-            status=status,
-            stage=stage,
-            locale=locale,
-            words=_WORDS[locale],
-            shop=shop,
-        )
-
-
-def _responses(description: str) -> dict[int | str, dict[str, Any]]:
-    return {
-        200: page_response(description),
-        404: page_response("Not a link of ours"),
-        503: failure_response("The database does not answer"),
-    }
-
-
-def _locale(contact: Contact | None, shop: Shop) -> str:
-    return _written(contact.locale if contact else None, shop)
-
-
-def _asked_locale(request: Request, shop: Shop) -> str:
-    asked = request.headers.get("accept-language", "").split(",")[0]
-    return _written(asked, shop)
-
-
-def _written(locale: str | None, shop: Shop) -> str:
-    language = (locale or shop.default_locale).split("-")[0].lower()
-    if language not in shop.locales:
-        language = shop.default_locale.split("-")[0]
-    return language if language in _WORDS else "en"
+    def _page(self, stage: str, contact: Contact | None) -> Response:
+        words = _WORDS[self._pages.language_of(contact)]
+        return self._pages.show("unsubscribe.html", contact, stage=stage, words=words)

@@ -1,0 +1,100 @@
+"""What the pages behind the links of e-mails have in common: their language, and strange links.
+
+Looking at one never commits anything, because mail scanners follow every link and run JavaScript.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from sekvens.contacts.tables import Contact
+from sekvens.shop import Shop
+from sekvens.web.openapi import failure_response, page_response
+from sekvens.web.pages import page
+from sekvens.web.replies import unavailable
+
+Link = TypeVar("Link")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """What every such page may say, in one language."""
+
+    home: str
+    unknown: str
+    unknown_explanation: str
+
+
+_WORDS: Final = {
+    "sv": _Words(
+        home="Till butiken",
+        unknown="Den här länken känner vi inte igen",
+        unknown_explanation="Den kan ha blivit avhuggen på vägen. Pröva samma länk i ett annat av "
+        "våra brev, eller svara på ett brev, så ordnar vi det för hand.",
+    ),
+    "en": _Words(
+        home="To the shop",
+        unknown="We do not recognise this link",
+        unknown_explanation="It may have been cut off on its way. Try the same link in another "
+        "letter, or reply to any of them and we will see to it by hand.",
+    ),
+}
+
+
+class LinkPages:
+    """Shows the pages behind one kind of link, in the languages that they are written in."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    async def answer(
+        self, request: Request, link: Link | None, work: Callable[[Link], Response]
+    ) -> Response:
+        """Answer a request by `work`, in a thread; None is a link that we did not sign."""
+        if link is None:
+            asked = request.headers.get("accept-language", "").split(",")[0]
+            return self._show("unknown_link.html", self._written(asked), status=404)
+        try:
+            return await asyncio.to_thread(work, link)
+        except SQLAlchemyError:
+            return unavailable("the database does not answer; try again in a moment")
+
+    def show(self, template: str, contact: Contact | None, **values: Any) -> HTMLResponse:
+        """Show a page in the contact's language; it is told `words` of that language, if given."""
+        return self._show(template, self.language_of(contact), **values)
+
+    def language_of(self, contact: Contact | None) -> str:
+        """Tell the language that a contact is answered in."""
+        return self._written(contact.locale if contact else None)
+
+    def _show(
+        self, template: str, language: str, *, status: int = 200, **values: Any
+    ) -> HTMLResponse:
+        return page(
+            template,
+            status=status,
+            locale=language,
+            common=_WORDS[language],
+            shop=self._shop,
+            **values,
+        )
+
+    def _written(self, locale: str | None) -> str:
+        language = (locale or self._shop.default_locale).split("-")[0].lower()
+        if language not in self._shop.locales:
+            language = self._shop.default_locale.split("-")[0]
+        return language if language in _WORDS else "en"
+
+
+def link_responses(description: str) -> dict[int | str, dict[str, Any]]:
+    """Describe the replies of a page behind a link."""
+    return {
+        200: page_response(description),
+        404: page_response("Not a link of ours"),
+        503: failure_response("The database does not answer"),
+    }
