@@ -136,7 +136,7 @@ def is_in_the_way(flow: Flow, under_way: str | None, wanted: str | None) -> bool
     The same key runs once at a time even where the flow always takes people again: its workflow id
     is the same.
     """
-    return flow.reentry.rule != "always" or under_way == wanted
+    return flow.reentry.rule in ("once", "after") or under_way == wanted
 
 
 def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
@@ -169,6 +169,9 @@ def _refusal(
         if not is_over and is_in_the_way(flow, entry.entry_key, entry_key):
             return EntryRefusal.UNDER_WAY
     if earlier and flow.reentry.rule == "once":
+        return EntryRefusal.REENTRY
+    same_key = any(entry.entry_key == entry_key for entry in earlier)
+    if same_key and flow.reentry.rule == "each":
         return EntryRefusal.REENTRY
     if earlier and flow.reentry.rule == "after":
         last_start = max(entry.started_at for entry in earlier)

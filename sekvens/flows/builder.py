@@ -204,12 +204,15 @@ def enroll(step_id: str, flow_name: str) -> Enroll:
     return Enroll(id=step_id, flow=flow_name)
 
 
-def event(name: str, *, same: str | None = None, **where: str) -> EventPattern:
+def event(
+    name: str, *, same: str | None = None, other: str | None = None, **where: str
+) -> EventPattern:
     """Events of this name, whose properties equal those given.
 
-    `same` names the property that must equal the enrollment's entry key: `order_id`.
+    `same` names the property that must equal the enrollment's entry key (`order_id`), `other` one
+    that must differ from it.
     """
-    return EventPattern(name=name, where=tuple(sorted(where.items())), same=same)
+    return EventPattern(name=name, where=tuple(sorted(where.items())), same=same, other=other)
 
 
 def clicked(step_id: str) -> EventPattern:
@@ -228,14 +231,20 @@ def exit_on(name: str | EventPattern, reason: ExitReason) -> ExitRule:
     return ExitRule(pattern=pattern, reason=reason)
 
 
-def goal(name: str, *, within: timedelta) -> Goal:
+def goal(name: str | EventPattern, *, within: timedelta) -> Goal:
     """The event that this flow hopes for."""
-    return Goal(pattern=EventPattern(name=name), within=within)
+    pattern = EventPattern(name=name) if isinstance(name, str) else name
+    return Goal(pattern=pattern, within=within)
 
 
 def once() -> Reentry:
     """A contact enters this flow once in their life."""
     return Reentry(rule="once")
+
+
+def once_each() -> Reentry:
+    """A contact enters this flow once for each entry key: for each of their orders."""
+    return Reentry(rule="each")
 
 
 def after(gap: timedelta) -> Reentry:

@@ -13,6 +13,7 @@ from sekvens.flows.keys import key_of
 
 #: Any of these is a sign of life. Opens are none, because machines open mail.
 SIGNS_OF_LIFE = (
+    "Email Subscribed",
     "Order Completed",
     "Checkout Started",
     "Product Added",
@@ -32,19 +33,23 @@ class EventPattern:
     """Events of one name whose properties equal those in `where`, as (property, value) pairs.
 
     With `same`, that property must also equal the enrollment's entry key: the same order, the same
-    product, and not another one of the same contact.
+    product, and not another one of the same contact. With `other`, it must differ from it.
     """
 
     name: str
     where: tuple[tuple[str, str], ...] = ()
     same: str | None = None
+    other: str | None = None
     kind: Literal["event"] = "event"
 
     @property
     def key(self) -> str:
         """The pattern's stable identity, by which the relay says which patterns matched."""
         wanted = [f"{name}={value}" for name, value in sorted(self.where)]
-        return "&".join([self.name, *wanted, *([f"{self.same}=@"] if self.same else [])])
+        wanted += [
+            f"{name}{sign}@" for name, sign in ((self.same, "="), (self.other, "!=")) if name
+        ]
+        return "&".join([self.name, *wanted])
 
     def matches(
         self, name: str, properties: Mapping[str, object], *, entry_key: str | None = None
@@ -53,12 +58,19 @@ class EventPattern:
         return (
             name == self.name
             and all(str(properties.get(wanted)) == value for wanted, value in self.where)
-            and (self.same is None or self._is_same(properties.get(self.same), entry_key))
+            and (self.same is None or is_key(entry_key, properties.get(self.same)))
+            and (self.other is None or not is_key(entry_key, properties.get(self.other)))
         )
 
-    @staticmethod
-    def _is_same(value: object, entry_key: str | None) -> bool:
-        return value is not None and entry_key is not None and key_of(value) == entry_key
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether it depends on the entry, or on more than the event's name."""
+        return bool(self.where or self.same or self.other)
+
+
+def is_key(entry_key: str | None, value: object) -> bool:
+    """Tell whether an event's property is the key of an entry."""
+    return value is not None and entry_key is not None and key_of(value) == entry_key
 
 
 @dataclass(frozen=True, kw_only=True)

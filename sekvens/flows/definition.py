@@ -47,9 +47,12 @@ class Goal:
 
 @dataclass(frozen=True, kw_only=True)
 class Reentry:
-    """When a contact may enter again: `once`, `after` a gap since the last start, `always`."""
+    """When a contact may enter again: `once`, `after` a gap since the last start, `always`.
 
-    rule: Literal["once", "after", "always"]
+    `each` is once for each entry key.
+    """
+
+    rule: Literal["once", "after", "always", "each"]
     gap: timedelta = timedelta(0)
     kind: Literal["reentry"] = "reentry"
 

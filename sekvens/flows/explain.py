@@ -146,6 +146,8 @@ def _who_enters(flow: Flow) -> Iterator[str]:
             yield "once in their life"
         case "after":
             yield f"again {in_words(flow.reentry.gap)} after they last entered"
+        case "each":
+            yield f"once for each {flow.entry_key}"
         case "always":
             yield "again whenever it happens, while an earlier entry is under way too"
     if flow.entry_key:

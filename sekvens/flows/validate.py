@@ -7,7 +7,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -110,7 +110,7 @@ def file_of(flow_name: str) -> str:
 def sells(flow: Flow) -> bool:
     """Tell whether a flow makes an offer, hopes for a purchase, or starts from shopping."""
     return (
-        flow.trigger.name in SHOPPING
+        (isinstance(flow.trigger, EventPattern) and flow.trigger.name in SHOPPING)
         or (flow.goal is not None and flow.goal.pattern.name == PURCHASE.name)
         or any(isinstance(step, Send) and step.offer for step in every_step(flow.steps))
     )
@@ -192,7 +192,11 @@ def _purpose(flow: Flow, _: Known) -> Iterator[Finding]:
 
 
 def _exits(flow: Flow, _: Known) -> Iterator[Finding]:
-    if sells(flow) and not any(_covers(rule.pattern, PURCHASE) for rule in flow.exit_when):
+    # A flow about one order ends on the next one, not on hearing of its own again.
+    wanted = PURCHASE
+    if flow.entry_key is not None and flow.trigger == PURCHASE:
+        wanted = replace(PURCHASE, other=flow.entry_key)
+    if sells(flow) and not any(_covers(rule.pattern, wanted) for rule in flow.exit_when):
         remedy = f"Add exit_on({PURCHASE.name!r}, ExitReason.CONVERTED) to exit_when"
         yield None, "it sells, and goes on selling to who has just ordered", remedy
     for index, rule in enumerate(flow.exit_when):
@@ -209,6 +213,8 @@ def _exits(flow: Flow, _: Known) -> Iterator[Finding]:
 
 
 def _entry(flow: Flow, _: Known) -> Iterator[Finding]:
+    if not isinstance(flow.trigger, EventPattern):
+        return
     if flow.trigger.name in ABOUT_A_CART and flow.entry_key is None:
         problem = f"{flow.trigger.name!r} is about one cart, and no entry_key says which"
         yield None, problem, 'Write entry_key="cart_id", or the e-mails cannot link back to it'
@@ -265,4 +271,9 @@ CHECKS: tuple[Callable[[Flow, Known], Iterator[Finding]], ...] = (
 
 def _covers(wider: EventPattern, narrower: EventPattern) -> bool:
     """Tell whether every event that fits `narrower` also fits `wider`."""
-    return wider.name == narrower.name and set(wider.where) <= set(narrower.where)
+    return (
+        wider.name == narrower.name
+        and set(wider.where) <= set(narrower.where)
+        and wider.same in (None, narrower.same)
+        and wider.other in (None, narrower.other)
+    )

@@ -207,6 +207,8 @@ def _act(pattern: EventPattern) -> Act:
     given = [f"{name} is {value}" for name, value in pattern.where]
     if pattern.same:
         given.append(f"the same {pattern.same}")
+    if pattern.other:
+        given.append(f"another {pattern.other}")
     if not given:
         return act
     where = " and ".join(given)

@@ -113,7 +113,7 @@ class _Translation:
 
     def _happened(self, condition: Happened) -> ColumnElement[bool]:
         candidates = self._events(condition.pattern.name, condition.within)
-        if condition.times == 1 and not condition.pattern.where and not condition.pattern.same:
+        if condition.times == 1 and not condition.pattern.is_bound:
             return exists().where(*candidates)
         found = self.session.scalars(select(ContactEvent.properties).where(*candidates))
         return true() if memory.counts(condition, found, self.entry_key) else false()

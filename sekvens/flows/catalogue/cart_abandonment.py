@@ -11,10 +11,11 @@ morning where the contact lives: each wait is half a day short of its days, so t
 o'clock is the one nearest to the day meant. Who looks at the cart again after day 2 is thinking
 about it: they are left in peace for a day and get no nudge, only the goodbye.
 
-Who leaves: whoever orders, starts the checkout (its own e-mails take over) or empties the cart.
+Who leaves: whoever orders, starts the checkout (its own e-mails take over) or empties the cart, and
+everybody whose cart is sold out.
 """
 
-from sekvens.flows.asking import happened, not_, subscribed
+from sekvens.flows.asking import happened, in_stock, not_, subscribed
 from sekvens.flows.builder import (
     MARKETING,
     after,
@@ -38,11 +39,12 @@ MORNING = local_time("09:00")
 
 CART_ABANDONMENT: Flow = flow(
     "cart-abandonment",
-    version=1,
+    version=2,
     purpose=MARKETING,
     trigger=event("Product Added"),
     entry_key="cart_id",
     entry=[subscribed(), not_(happened("Order Completed", within=days(1)))],
+    stay_while=[in_stock()],
     reentry=after(days(7)),
     exit_when=[
         exit_on("Order Completed", ExitReason.CONVERTED),

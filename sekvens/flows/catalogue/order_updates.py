@@ -1,0 +1,50 @@
+"""Order updates: what somebody who has ordered is owed, from the confirmation to the refund.
+
+What it is for: to say what has happened and what happens next, in the order in which it happens.
+It is order mail and no marketing: it needs no consent, and it goes on after an unsubscribe.
+
+Why these times: the confirmation at once, each other e-mail on its event, whatever the order in
+which the events come. For 90 days: a parcel may be late, and a return takes its time.
+
+Who leaves: an order that is cancelled needs no more updates.
+
+Shops whose platform sends this mail switch the flow off: `[flows] off = ["order-updates"]`.
+"""
+
+from sekvens.flows.builder import (
+    TRANSACTIONAL,
+    days,
+    event,
+    exit_on,
+    flow,
+    listen,
+    on,
+    once_each,
+    send,
+)
+from sekvens.flows.definition import Flow
+from sekvens.flows.steps import ExitReason
+
+ORDER_UPDATES: Flow = flow(
+    "order-updates",
+    version=1,
+    purpose=TRANSACTIONAL,
+    trigger=event("Order Completed"),
+    entry_key="order_id",
+    reentry=once_each(),
+    exit_when=[
+        exit_on(event("Order Cancelled", same="order_id"), ExitReason.NO_LONGER_MATCHES),
+    ],
+    steps=[
+        send("order-confirmation"),
+        listen(
+            "the-order",
+            on(event("Order Shipped", same="order_id"), send("order-shipped")),
+            on(event("Order Ready for Pickup", same="order_id"), send("ready-for-pickup")),
+            on(event("Order Delayed", same="order_id"), send("order-delayed")),
+            on(event("Order Delivered", same="order_id"), send("order-delivered")),
+            on(event("Order Refunded", same="order_id"), send("order-refunded")),
+            lasts=days(90),
+        ),
+    ],
+)
