@@ -1,0 +1,123 @@
+"""The page behind an answer link in Chromium: readable, reachable by keyboard, given by a press."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from sqlalchemy import select
+
+from sekvens.clock import SystemClock
+from sekvens.db.session import Database
+from sekvens.db.tables import metadata
+from sekvens.events.tables import ContactEvent
+from sekvens.messages.links import answer_url
+from sekvens.messages.questions import QUESTIONS
+from sekvens.settings import ApiSettings
+from sekvens.web.app import create_app
+from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures
+from tests.unit.ingesting import Shop, identify
+from tests.unit.serving import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+LOCALES = ("sv", "en")
+
+
+class Served:
+    """The app on a port of this machine, with one contact."""
+
+    def __init__(self, database: Database, port: int) -> None:
+        self.database = database
+        self.url = f"http://127.0.0.1:{port}"
+
+    def link(self, question: str, answer: str, *, locale: str = "sv") -> str:
+        shop = Shop(self.database)
+        shop.post(identify(locale, locale=locale))
+        api = ApiSettings(public_url=self.url, link_secret=settings().api.link_secret)
+        whose = shop.contact_id(locale)
+        return answer_url(api, contact_id=whose, message_id="m-1", question=question, answer=answer)
+
+    def answers(self) -> list[str]:
+        query = select(ContactEvent.properties).where(ContactEvent.name == "Question Answered")
+        with self.database.read() as session:
+            return [properties["answer"] for properties in session.scalars(query)]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    metadata.create_all(database.engine)
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = create_app(settings(), database, SystemClock())
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield Served(database, listener.getsockname()[1])
+    server.should_exit = True
+    thread.join()
+    listener.close()
+    database.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_axe_finds_nothing_before_or_after_the_answer(
+    served: Served,
+    browser_page: "Page",  # noqa: F811
+    question: str,
+    locale: str,
+    scheme: str,
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    browser_page.emulate_media(color_scheme=scheme)
+    browser_page.goto(served.link(question, QUESTIONS[question].answers[0].value, locale=locale))
+    asked = Axe().run(browser_page)
+    browser_page.click("button")
+    thanked = Axe().run(browser_page)
+
+    assert asked.violations_count == 0, asked.generate_report()
+    assert thanked.violations_count == 0, thanked.generate_report()
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_small_screen_scrolls_one_way_and_every_answer_is_large_enough_to_touch(
+    served: Served,
+    browser_page: "Page",  # noqa: F811
+    question: str,
+    locale: str,
+) -> None:
+    browser_page.set_viewport_size({"width": 360, "height": 740})
+    browser_page.goto(served.link(question, QUESTIONS[question].answers[0].value, locale=locale))
+    touched = [box.bounding_box() for box in browser_page.locator("label, button").all()]
+
+    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert all(box and min(box["width"], box["height"]) >= 44 for box in touched)
+
+
+def test_the_answer_that_was_clicked_is_chosen_and_may_be_changed_by_keyboard(
+    served: Served,
+    browser_page: "Page",  # noqa: F811
+) -> None:
+    browser_page.goto(served.link("how-was-it", "7"))
+    chosen = browser_page.locator("input:checked").get_attribute("value")
+    before = served.answers()
+    browser_page.focus("input:checked")
+    browser_page.keyboard.press("ArrowRight")
+    browser_page.keyboard.press("Enter")
+    browser_page.wait_for_selector("text=Tack för ditt svar")
+
+    assert (chosen, before) == ("7", [])
+    assert served.answers() == ["8"]
