@@ -1,0 +1,1 @@
+"""Feeds of products in the formats of Google Merchant Center and Shopify."""
