@@ -1,8 +1,8 @@
 """Browse abandonment: two to five e-mails to somebody who keeps coming back to one product.
 
-What it is for: three looks in a week are a question. The first two e-mails show the product and what
-others choose; the rest are for those alone who have looked again since: how it is used, who makes
-it, what people ask. Whoever was only curious hears no more.
+What it is for: three looks in a week are a question. The first two e-mails show the product and
+what others choose; the rest are for those alone who have looked again since: how it is used, who
+makes it, what people ask. Whoever was only curious hears no more.
 
 Why these times: four quiet hours after the last look, because one look more is no reason to write.
 Day 1, 3, 5 and 8, at nine in the morning where the contact lives.

@@ -6,8 +6,8 @@ does not fit, what is promised. Last, a person offers help. Nothing is reduced.
 
 Why these times: a quiet hour tells a checkout that was left from one that is being filled in. The
 first e-mail follows at once, past the frequency cap, because it may be about a fault of ours; it
-is not sent at all when it is twelve hours late. The second comes 20 hours after the start, at about
-the hour of the day at which they wanted to buy. Then day 2, 4 and 7, at nine where the contact lives.
+is not sent at all when it is twelve hours late. The second comes 20 hours after the start. Then
+day 2, 4 and 7, at nine where the contact lives.
 
 Who leaves: whoever orders, and whoever has chosen to pay later (an invoice, Klarna, a Swish payment
 that is under way): that is no abandonment.

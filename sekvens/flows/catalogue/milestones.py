@@ -28,6 +28,7 @@ from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason
 
 MORNING = local_time("09:00")
+THE_ANNIVERSARY = anniversary_of("Order Completed", at="09:00")
 
 MILESTONES: Flow = flow(
     "milestones",
@@ -48,9 +49,7 @@ MILESTONES: Flow = flow(
         send("six-weeks"),
         wait("until-three-months", days(48.5), until=MORNING),
         send("three-months"),
-        wait(
-            "until-the-anniversary", days(180), until=anniversary_of("Order Completed", at="09:00")
-        ),
+        wait("until-the-anniversary", days(180), until=THE_ANNIVERSARY),
         send("one-year"),
     ],
 )

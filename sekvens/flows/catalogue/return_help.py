@@ -3,7 +3,8 @@
 What it is for: a parcel that was never posted is mostly a label that would not print. It helps with
 the return and does not argue. It belongs to an order, so it is no marketing.
 
-Why this time: three days after the return was begun, on a working day at ten, when somebody answers.
+Why this time: three days after the return was begun, on a working day at ten, when somebody
+answers.
 
 Who leaves: whoever finishes the return, or has the money back.
 """

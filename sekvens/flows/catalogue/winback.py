@@ -1,8 +1,8 @@
 """Winback: up to six e-mails to a customer, or a subscriber, whom we have not seen for long.
 
-What it is for: to remind them why they once chose us, and to ask. Then what is new, what others say,
-an offer for them alone, and its last call. Subscribers who never bought get a first e-mail of their
-own.
+What it is for: to remind them why they once chose us, and to ask. Then what is new, what others
+say, an offer for them alone, and its last call. Subscribers who never bought get a first e-mail of
+their own.
 
 Why these times: it begins when a customer has been away for longer than nine of ten of this shop's
 customers take to come back (within 45 and 180 days; 60 until that is known). Day 7, 14, 24 and 30,
