@@ -14,7 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
-from sekvens.contacts.tables import Consent, ConsentStatus, Contact, Suppression, address_hash
+from sekvens.contacts.tables import (
+    Consent,
+    ConsentStatus,
+    Contact,
+    Suppression,
+    SuppressionReason,
+    address_hash,
+)
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
@@ -89,7 +96,7 @@ class Gate:
         refused = (
             _exited(session, order, published, contact_ids)
             or _forbidden(session, order, published, contact_id)
-            or _unreachable(session, published, recipient)
+            or _unreachable(session, order, published, recipient)
             or self._not_allowed(recipient)
             or _filtered(session, order, published, contact_ids)
             or _outgrown(session, order, published, contact_ids)
@@ -220,12 +227,16 @@ def _forbidden(
 
 
 def _unreachable(
-    session: Session, published: PublishedFlow, recipient: str | None
+    session: Session, order: SendInput, published: PublishedFlow, recipient: str | None
 ) -> Refused | None:
     """Refuse when there is no address to send to, or it must not be mailed."""
     if recipient is None:
         return Refused(reason=SkipReason.NO_ADDRESS)
-    if session.get(Suppression, address_hash(recipient)) is None:
+    suppression = session.get(Suppression, address_hash(recipient))
+    if suppression is None:
+        return None
+    inactive = suppression.reason == SuppressionReason.INACTIVE
+    if inactive and order.purpose == Purpose.TRANSACTIONAL:
         return None
     exit_reason = ExitReason.SUPPRESSED if published.graph.is_marketing_only() else None
     return Refused(reason=SkipReason.SUPPRESSED, exit=exit_reason)

@@ -102,6 +102,11 @@ def release(session: Session, claim: Claim, *, note: str) -> None:
     )
 
 
+def doubt(session: Session, claim: Claim, order: SendInput) -> None:
+    """Record when the message may have arrived: whoever counts the contact's e-mails counts it."""
+    session.execute(update(Message).where(_still_is(claim.message)).values(sent_on=order.now))
+
+
 def accepted(
     session: Session, message_id: str, order: SendInput, *, ses_message_id: str, now: datetime
 ) -> None:

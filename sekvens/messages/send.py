@@ -200,6 +200,7 @@ class Sender:
             )
         except OutcomeUnknown as error:
             _warn("message_in_doubt", order, error)
+            ledger.record(self._database, lambda session: ledger.doubt(session, claim, order))
             return InDoubt(until=after(order, self._grace))
         except SesRejected as error:
             _warn("message_rejected", order, error)

@@ -1,7 +1,7 @@
 """What the ledger and the enrollments know about a contact's calm, read for the gate.
 
-Asked under the contact's lock, the count is safe: whoever sends to this contact at the same time
-has either been accepted, or is in dispatch and counts, or waits for the lock and will count us.
+Asked under the contact's lock, the count is safe: what SES has, or may have, is written down before
+the lock is given back, and whoever else is in dispatch waits for the lock and will count us.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,9 @@ from sekvens.send_time.quiet_hours import QuietHours
 from sekvens.settings import SendingSettings
 from sekvens.shop import Shop
 
+#: Who is in dispatch for longer than this (wall time) does not wait for the lock: it died in the
+#: call, and its message may have arrived. Longer than a sender's deadline and SES's time-outs.
+DISPATCHED_FOR_MAX = timedelta(seconds=15)
 #: The cap's week, and a day to spare: a local date begins up to 14 hours from UTC's.
 COUNTED_FOR = timedelta(days=8)
 
@@ -66,14 +69,17 @@ def situation_of(
 def _sent(
     session: Session, order: SendInput, contact_ids: Sequence[str], *, now: datetime
 ) -> tuple[datetime, ...]:
-    """List when the contact got other marketing lately; what is in dispatch may have arrived."""
+    """List when the contact got other marketing lately, or may have got it."""
+    lately = Message.sent_on > order.now - COUNTED_FOR
+    left_behind = and_(
+        Message.state == MessageState.DISPATCHING,
+        Message.sent_on.is_(None),
+        Message.dispatched_at < now - DISPATCHED_FOR_MAX,
+    )
     query = select(Message.sent_on, Message.dispatched_at).where(
         Message.contact_id.in_(contact_ids),
         Message.purpose == Purpose.MARKETING,
-        or_(
-            and_(Message.state == MessageState.ACCEPTED, Message.sent_on > order.now - COUNTED_FOR),
-            Message.state == MessageState.DISPATCHING,
-        ),
+        or_(lately, left_behind),
         or_(Message.enrollment_id != order.enrollment_id, Message.step_id != order.step_id),
     )
     return tuple(

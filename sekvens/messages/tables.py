@@ -49,7 +49,7 @@ class Message(Base):
     claimed_at: Mapped[datetime]  #: wall time
     dispatched_at: Mapped[datetime | None]  #: wall time
     accepted_at: Mapped[datetime | None]  #: wall time
-    sent_on: Mapped[datetime | None]  #: shop time at which SES took it
+    sent_on: Mapped[datetime | None]  #: shop time at which SES took it, or may have
 
 
 class Template(Base):

@@ -203,6 +203,7 @@ def running_stack(
     environ = site.environ(os.environ)
     environ["TEMPORAL_CONFIG_FILE"] = str(folder / "temporal.toml")
     environ["SEKVENS_SENDING__GRACE_SECONDS"] = str(grace_seconds)
+    environ.update(_NO_CALM)
     (folder / "temporal.toml").touch()
     database = Database(load_settings(environ).database.url)
     processes = Processes(environ=environ, logs=folder / "logs")
@@ -307,6 +308,14 @@ def sign_up(user_id: str, locale: str = "sv", **traits: str) -> tuple[dict[str, 
 def order(user_id: str, order_id: str) -> dict[str, Any]:
     return track(user_id, "Order Completed", {"order_id": order_id, "total": 459})
 
+
+#: These tests run at any hour, and would wait for the mornings of quick days.
+_NO_CALM = {
+    "SEKVENS_SENDING__QUIET_FROM": "00:00",
+    "SEKVENS_SENDING__QUIET_UNTIL": "00:00",
+    "SEKVENS_SENDING__MARKETING_PER_DAY": "0",
+    "SEKVENS_SENDING__MARKETING_PER_WEEK": "0",
+}
 
 _MAKERS: dict[str, Callable[[Site], Service]] = {
     "temporal": services.temporal,

@@ -9,6 +9,7 @@ from sekvens.flows.asking import subscribed
 from sekvens.flows.builder import (
     TRANSACTIONAL,
     case,
+    date_of,
     days,
     event,
     exit_flow,
@@ -24,6 +25,8 @@ from sekvens.flows.catalogue.welcome import WELCOME
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.steps import ExitReason, Step
+
+DAY = days(1)
 
 
 def of(*steps: Step) -> Graph:
@@ -105,6 +108,39 @@ def test_the_longest_way_is_the_sum_of_waits_and_of_the_longest_branches() -> No
     either = split("z", case(subscribed(), wait("u", hours(1))), otherwise=[exit_flow("v")])
 
     assert of(wait("a", days(1)), branch, either).duration_max() == days(6) + hours(1)
+
+
+def test_the_next_e_mail_comes_after_the_waits_on_the_straightest_way() -> None:
+    either = split("which", case(subscribed(), wait("long", days(9))), otherwise=[])
+    looks = wait_for("looks", event("X"), timeout=days(2), then=[send("soon")])
+    graph = of(send("a"), wait("b", days(1)), looks, either, wait("c", hours(3)), send("d"))
+
+    assert graph.until_next_send("a") == days(0)
+    assert graph.until_next_send("b") == days(3) + hours(3)
+    assert graph.until_next_send("long") == days(9) + hours(3)
+
+
+def test_no_next_e_mail_is_known_at_the_end_or_beyond_a_date() -> None:
+    graph = of(
+        send("a"),
+        wait("b", days(1), until=date_of("birthday", at="09:00")),
+        send("c"),
+        wait("d", DAY),
+    )
+
+    assert graph.until_next_send("b") is None
+    assert graph.until_next_send("d") is None
+    assert graph.until_next_send(None) is None
+    assert of(wait("b", DAY), exit_flow("over"), send("c")).until_next_send("b") is None
+
+
+def test_the_next_e_mail_is_found_however_often_branches_meet_again() -> None:
+    forks = [
+        split(f"s{each}", case(subscribed(), wait(f"w{each}", DAY)), otherwise=[])
+        for each in range(60)
+    ]
+
+    assert of(*forks, wait("x", DAY), send("y")).until_next_send("s0") == DAY
 
 
 @given(st.integers(0, 20))

@@ -43,9 +43,13 @@ def verdict(
         return gate.decide(session, asked, office.published, now=office.clock.now())
 
 
-def suppressed(office: PostOffice, address: str = ADDRESS) -> None:
+def suppressed(
+    office: PostOffice,
+    address: str = ADDRESS,
+    reason: SuppressionReason = SuppressionReason.BOUNCE,
+) -> None:
     with office.database.write() as session:
-        suppress(session, address, reason=SuppressionReason.BOUNCE, at=NOON, source="feedback")
+        suppress(session, address, reason=reason, at=NOON, source="feedback")
 
 
 def without_address(office: PostOffice) -> None:
@@ -169,6 +173,14 @@ def test_a_suppressed_address_gets_no_order_mail_either(database: Database) -> N
     suppressed(office)
 
     assert verdict(office, "receipt") == Refused(reason=SkipReason.SUPPRESSED)
+
+
+def test_who_has_long_been_inactive_gets_order_mail_and_no_marketing(database: Database) -> None:
+    office = PostOffice(database, flow=mixed())
+    suppressed(office, reason=SuppressionReason.INACTIVE)
+
+    assert verdict(office, "hello") == Refused(reason=SkipReason.SUPPRESSED)
+    assert verdict(office, "receipt") == Allowed(recipient=ADDRESS)
 
 
 @pytest.mark.parametrize("email", [None, "", "ingen adress", "å@kund.example", "a@b@c.example"])
