@@ -225,3 +225,34 @@ def test_a_shop_that_names_no_cart_has_the_one(given: dict[str, Any]) -> None:
 
     assert isinstance(parsed, IncomingEvent)
     assert parsed.properties["cart_id"] == "default"
+
+
+def test_a_checkout_that_names_no_cart_is_about_the_one() -> None:
+    parsed = parse(track(event="Checkout Started"))
+
+    assert isinstance(parsed, IncomingEvent)
+    assert parsed.properties == {"cart_id": "default"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"name": "Tumvantar", "category": "Product"},
+        {"properties": {"name": "Tumvantar", "category": "product"}},
+        {"name": "A", "category": "b", "properties": {"name": "Tumvantar", "category": "PRODUCT"}},
+    ],
+)
+def test_a_page_says_its_name_and_category_wherever_its_client_puts_them(
+    said: dict[str, Any],
+) -> None:
+    parsed = parse({"type": "page", "userId": "u"} | said)
+
+    assert isinstance(parsed, IncomingEvent)
+    assert parsed.properties == {"name": "Tumvantar", "category": "product"}
+
+
+def test_a_category_of_the_shops_own_stays_as_it_is() -> None:
+    parsed = parse({"type": "page", "userId": "u", "category": "Blog"})
+
+    assert isinstance(parsed, IncomingEvent)
+    assert parsed.properties == {"category": "Blog"}

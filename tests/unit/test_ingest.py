@@ -144,3 +144,44 @@ def record(
 
 def test_nothing_posted_is_nothing_done(shop: Shop) -> None:
     assert shop.post() == Ingested()
+
+
+@pytest.mark.parametrize("name", ["Checkout Started", "Payment Info Entered"])
+@pytest.mark.parametrize("status", [{"payment_status": "Pending"}, {"financial_status": "created"}])
+def test_a_payment_on_its_way_is_told_to_flows_once(
+    shop: Shop, name: str, status: dict[str, str]
+) -> None:
+    event = track(name, ID="1", cart_id="k", checkout_id=7, payment_method="swish", **status)
+    shop.post(event)
+    shop.post(event)
+
+    assert shop.outbox() == ["1", "1#payment-pending"]
+    assert properties_of(shop, "1#payment-pending") == {
+        "checkout_id": 7,
+        "cart_id": "k",
+        "method": "swish",
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        track("Checkout Started", ID="1"),
+        track("Checkout Started", ID="1", payment_status="paid"),
+        track("Checkout Started", ID="1", payment_status=["pending"]),
+        track("Order Completed", ID="1", financial_status="pending"),
+        track("Order Updated", ID="1", financial_status="authorized"),
+    ],
+)
+def test_nothing_follows_from_an_order_or_from_a_payment_that_does_not_pend(
+    shop: Shop, event: dict[str, object]
+) -> None:
+    shop.post(event)
+
+    assert shop.outbox() == ["1"]
+
+
+def properties_of(shop: Shop, message_id: str) -> dict[str, object]:
+    query = select(ContactEvent.properties).where(ContactEvent.message_id == message_id)
+    with shop.database.read() as session:
+        return session.scalars(query).one()
