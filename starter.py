@@ -11,7 +11,9 @@ from sekvens.commands.demo import demo, up
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
 from sekvens.commands.preview import preview
+from sekvens.commands.products import products
 from sekvens.commands.program import Program
+from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
@@ -34,6 +36,7 @@ for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
     *(flows, preview),
+    *(products, reviews),
     *(enroll, signal, show),
 ):
     main.add_command(command)

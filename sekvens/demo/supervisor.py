@@ -20,6 +20,7 @@ from rich.console import Console
 from sekvens.clock import Clock, SystemClock
 from sekvens.db.session import Database
 from sekvens.demo import services
+from sekvens.demo.feed import import_sample
 from sekvens.demo.folder import own_folder, write_environ
 from sekvens.demo.narration import Narrator, Tally
 from sekvens.demo.ports import ChosenPorts, Ports, reserve_ports
@@ -90,7 +91,7 @@ class _Supervisor:
             database = Database(settings.database.url)
             processes = Processes(environ=environ, logs=data / "logs")
             try:
-                self._start(site, database, processes)
+                self._start(site, settings, database, processes)
                 return self._watch(site, settings, database, processes)
             except KeyboardInterrupt:
                 self._console.print("\nStopping …")
@@ -116,13 +117,22 @@ class _Supervisor:
             link_secret=_kept(data / "link-secret"),
         )
 
-    def _start(self, site: Site, database: Database, processes: Processes) -> None:
+    def _start(
+        self, site: Site, settings: Settings, database: Database, processes: Processes
+    ) -> None:
         self._console.print(
             f"Starting the services; their logs are in {_short(site.data / 'logs')} …"
         )
         processes.start(services.temporal(site))
         processes.start(services.local_ses(site))
         _prepare_database(database, self._clock)
+        if self._options.with_shop:
+            import_sample(
+                database,
+                api_url=site.api_url,
+                shop_time=settings.shop_time(),
+                clock=self._clock,
+            )
         # The others would only wait for these two.
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
         for service in (services.worker(site), services.api(site), services.relay(site)):

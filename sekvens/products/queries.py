@@ -42,6 +42,21 @@ def products_by_id(
     return {asked: found[own[asked]] for asked in ids if own.get(asked) in found}
 
 
+def all_products(
+    session: Session, *, limit: int, now: datetime | None = None
+) -> tuple[ProductFacts, ...]:
+    """List products by their ids."""
+    ids = session.scalars(select(Product.id).order_by(Product.id).limit(limit)).all()
+    return _in_order(session, ids, now=now)
+
+
+def known_ids(session: Session) -> frozenset[str]:
+    """Tell every id that leads to a product."""
+    return frozenset(
+        [*session.scalars(select(Product.id)), *session.scalars(select(ProductVariant.id))]
+    )
+
+
 def product_ids_of(session: Session, ids: Collection[str]) -> dict[str, str]:
     """Tell which product each id means: its own, or that of the variant; unknown ones stay."""
     own = {asked: asked for asked in ids}

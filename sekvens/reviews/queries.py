@@ -1,6 +1,6 @@
 """Named questions about reviews. Nothing is written, and nobody's surname or address is told."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,10 +53,13 @@ def approved(
     return _facts(session, query.order_by(case((asked, 0), else_=1), *newest).limit(limit))
 
 
-def pending(session: Session, *, limit: int = 100) -> tuple[ReviewFacts, ...]:
-    """List the reviews that nobody has read yet, the oldest first."""
-    query = _reviews().where(Review.state == ReviewState.PENDING)
-    return _facts(session, query.order_by(Review.written_on, Review.id).limit(limit))
+def listed(
+    session: Session, *, states: Collection[ReviewState], limit: int
+) -> tuple[tuple[str, ReviewFacts], ...]:
+    """List reviews in any of the states, each with its own, the oldest first."""
+    query = _reviews().where(Review.state.in_(sorted(states)))
+    rows = session.execute(query.order_by(Review.written_on, Review.id).limit(limit))
+    return tuple((row.state, _shown(row, names, verified)) for row, *names, verified in rows)
 
 
 def _reviews() -> Select[Review, str | None, str | None, bool]:
@@ -75,18 +78,19 @@ def _reviews() -> Select[Review, str | None, str | None, bool]:
 def _facts(
     session: Session, query: Select[Review, str | None, str | None, bool]
 ) -> tuple[ReviewFacts, ...]:
-    return tuple(
-        ReviewFacts(
-            review_id=row.id,
-            product_id=row.product_id,
-            author=row.author
-            if row.author is not None
-            else author_name(" ".join(filter(None, (first, last)))),
-            rating=row.rating,
-            text=row.text,
-            locale=row.locale,
-            written_on=row.written_on,
-            verified=verified,
-        )
-        for row, first, last, verified in session.execute(query)
+    rows = session.execute(query)
+    return tuple(_shown(row, names, verified) for row, *names, verified in rows)
+
+
+def _shown(row: Review, names: Sequence[str | None], verified: bool) -> ReviewFacts:  # noqa: FBT001  a column
+    name = " ".join(filter(None, names))
+    return ReviewFacts(
+        review_id=row.id,
+        product_id=row.product_id,
+        author=row.author if row.author is not None else author_name(name),
+        rating=row.rating,
+        text=row.text,
+        locale=row.locale,
+        written_on=row.written_on,
+        verified=verified,
     )

@@ -1,17 +1,14 @@
 """A review's parts, read from events and files alike; what is none of them is None."""
 
 import hashlib
-import re
 from decimal import ROUND_HALF_DOWN, Decimal, InvalidOperation
 from typing import Any, Final
 
 from sekvens.flows.keys import key_of
+from sekvens.imports.plain import paragraphs
 
 #: More than anybody reads in an e-mail; what is longer is cut.
 TEXT_LENGTH_MAX: Final = 5_000
-_UNSEEN: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 def rating_of(value: Any) -> int | None:
@@ -28,11 +25,10 @@ def rating_of(value: Any) -> int | None:
 
 
 def text_of(value: Any) -> str | None:
-    """Read a review's text, without what shows nothing; None if nothing is left."""
+    """Read a review's text, without markup; None if nothing is left."""
     if not isinstance(value, str):
         return None
-    lines = _UNSEEN.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
-    return "\n".join(" ".join(line.split()) for line in lines).strip()[:TEXT_LENGTH_MAX] or None
+    return paragraphs(value)[:TEXT_LENGTH_MAX].strip() or None
 
 
 def review_id_of(posted: Any, *parts: str) -> str:
@@ -41,7 +37,7 @@ def review_id_of(posted: Any, *parts: str) -> str:
     One that may hold an address is hashed: ids stand in logs and in commands.
     """
     named = isinstance(posted, str | int) and not isinstance(posted, bool) and str(posted).strip()
-    if named and "@" not in named and _UNSEEN.search(named) is None:
+    if named and "@" not in named and named.isprintable():
         return key_of(named)
     said = named or "\x1f".join(parts)
     return f"r-{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:20]}"
