@@ -80,11 +80,13 @@ def publish() -> None:
     Example: starter.py flows publish
     """
     from sekvens.clock import SystemClock
+    from sekvens.settings import load_settings
 
     _stop_at_faults()  # a published version keeps its faults for ever
+    off = load_settings().flows.off
     with open_database() as database:
-        for flow in publish_flows(database, SystemClock()):
-            click.echo(f"{flow} is published")
+        for flow, is_open in publish_flows(database, SystemClock(), off=off).items():
+            click.echo(f"{flow} is published" + ("" if is_open else ", and off: nobody enters it"))
 
 
 def _stop_at_faults() -> None:

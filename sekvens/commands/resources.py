@@ -1,6 +1,6 @@
 """What commands work with, made from the settings: the database, and the people in it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -47,14 +47,16 @@ def find_contact(session: "Session", name: str) -> "Contact":
     return found
 
 
-def publish_flows(database: "Database", clock: "Clock") -> list[str]:
-    """Publish the catalogue's flows, and make them live; tell which, as `name vN`."""
+def publish_flows(
+    database: "Database", clock: "Clock", *, off: "Collection[str]" = ()
+) -> dict[str, bool]:
+    """Publish the catalogue's flows; tell each, as `name vN`, and whether people may enter it."""
     from sekvens.enrollments import publish
     from sekvens.flows.catalogue import CATALOGUE
     from sekvens.messages import templates
 
     with database.write() as session:
         publish.publish_catalogue(
-            session, CATALOGUE, now=clock.now(), store_templates=templates.store
+            session, CATALOGUE, now=clock.now(), store_templates=templates.store, off=off
         )
-    return [f"{flow.name} v{flow.version}" for flow in CATALOGUE]
+    return {f"{flow.name} v{flow.version}": flow.name not in off for flow in CATALOGUE}

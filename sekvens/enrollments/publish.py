@@ -7,7 +7,7 @@ The digest covers the definition and every template, so that neither can change 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,17 +102,45 @@ def make_live(session: Session, name: str, version: int) -> FlowVersion:
     return chosen
 
 
+def close(session: Session, name: str) -> None:
+    """Let nobody enter a flow any more; whoever is under way goes on."""
+    take_turn(session, Turn.PUBLISH, name)
+    session.execute(update(FlowVersion).where(FlowVersion.flow == name).values(live=False))
+
+
 def publish_catalogue(
-    session: Session, flows: Iterable[Flow], *, now: datetime, store_templates: StoreTemplates
+    session: Session,
+    flows: Iterable[Flow],
+    *,
+    now: datetime,
+    store_templates: StoreTemplates,
+    off: Collection[str] = (),
 ) -> list[FlowVersion]:
     """Publish every flow of a catalogue, as `starter.py flows publish` does before a deploy.
 
+    Those that are `off` are closed; one that no longer is takes people again.
+
     Raises:
         FlowConflict: a version is published already with another content; nothing is published.
+        UnknownFlow: a flow that is to be off is not in the catalogue.
     """
     # In one order, whoever publishes: two that start at once wait for one another, never in a ring.
     ordered = sorted(flows, key=lambda flow: (flow.name, flow.version))
-    return [publish(session, flow, now=now, store_templates=store_templates) for flow in ordered]
+    unknown = sorted(set(off) - {flow.name for flow in ordered})
+    if unknown:
+        raise UnknownFlow(
+            f"the settings switch off {', '.join(unknown)} ([flows] off), and there is no such "
+            "flow: `starter.py flows list` shows those that there are"
+        )
+    versions = [
+        publish(session, flow, now=now, store_templates=store_templates) for flow in ordered
+    ]
+    for version in versions:
+        if version.flow in off:
+            close(session, version.flow)
+        elif not _live_version(session, version.flow):
+            make_live(session, version.flow, version.version)
+    return versions
 
 
 def live_flows(session: Session) -> list[PublishedFlow]:

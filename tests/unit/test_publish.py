@@ -107,3 +107,26 @@ def test_services_that_start_together_publish_once(database: Database, clock: Fr
 
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(FlowVersion)) == 1
+
+
+def publishes_without(database: Database, *off: str) -> None:
+    with database.write() as session:
+        publish_catalogue(
+            session, [cart_flow()], now=NOON, store_templates=store_templates, off=off
+        )
+
+
+def test_a_flow_that_is_off_takes_nobody_and_takes_them_again_when_it_is_on(database: Database):
+    publishes_without(database, "cart")
+    while_off = live_versions(database)
+    publishes_without(database)
+
+    assert while_off == []
+    assert live_versions(database) == [1]
+
+
+def test_switching_off_what_is_no_flow_is_refused_and_nothing_is_published(database: Database):
+    with pytest.raises(UnknownFlow, match=r"switch off wellcome .* `starter.py flows list`"):
+        publishes_without(database, "wellcome")
+
+    assert live_versions(database) == []
