@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
+from sekvens.flows.carried import reminders, sent_past_the_end
 from sekvens.flows.conditions import AllOf, EventPattern
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import in_words
@@ -53,7 +54,7 @@ class Known:
 
     events: frozenset[str]  #: names of events, those of the shop's own included
     templates: Mapping[str, frozenset[str]]  #: locale to the names of its templates
-    offers: Mapping[str, timedelta]  #: name to how long after the start it ends
+    offers: Mapping[str, timedelta]  #: name to how long it lasts from its first e-mail on
     locales: tuple[str, ...]  #: the locales that the shop writes in
 
 
@@ -159,23 +160,24 @@ def _templates(flow: Flow, known: Known) -> Iterator[Finding]:
 
 
 def _offers(flow: Flow, known: Known) -> Iterator[Finding]:
-    times = timetable(flow)
     for step in sends(flow):
-        if step.offer is None:
-            continue
-        if step.offer not in known.offers:
+        if step.offer is not None and step.offer not in known.offers:
             offered = ", ".join(sorted(known.offers)) or "none"
             problem = f"the shop has no offer {step.offer!r}"
             yield step.id, problem, f"Add it to the settings, or name one of: {offered}"
-        elif step.id in times:
-            left_last = times[step.id].latest + (flow.lateness_max_of(step) or timedelta(0))
-            if left_last >= known.offers[step.offer]:
-                ends = in_words(known.offers[step.offer])
-                problem = (
-                    f"the offer {step.offer!r} ends {ends} after the start, "
-                    f"and the e-mail may leave after {in_words(left_last)}"
-                )
-                yield step.id, problem, "Send it earlier, shorten lateness_max, or let it last"
+    for reminder in reminders(flow):
+        # What is left of the day on which it ends is not counted: nobody is told of it.
+        holds = known.offers.get(reminder.offer, timedelta.max) - timedelta(days=1)
+        if reminder.latest > holds:
+            problem = (
+                f"the offer {reminder.offer!r} holds for {in_words(holds)} and the rest of a day "
+                "after the first e-mail that carries it, and this one may leave after "
+                f"{in_words(reminder.latest)}"
+            )
+            yield reminder.step.id, problem, "Send it earlier, shorten lateness_max, or let it last"
+    for step in sent_past_the_end(flow):
+        problem = f"it waits for the last day of the offer {step.offer!r}, and may leave after that"
+        yield step.id, problem, "Shorten lateness_max, so that it leaves before midnight or never"
 
 
 def _purpose(flow: Flow, _: Known) -> Iterator[Finding]:

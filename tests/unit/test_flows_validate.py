@@ -19,6 +19,7 @@ from sekvens.flows.builder import (
     goal,
     hours,
     local_time,
+    offer_end,
     send,
     split,
     wait,
@@ -70,6 +71,11 @@ PLAIN = flow(
 SOME_ORDERS = ExitRule(pattern=event("Order Completed", channel="web"), reason=ExitReason.CONVERTED)
 
 
+def reminded(pause: Step, last: Step | None = None) -> tuple[Step, ...]:
+    """Make an offer that holds for 14 days, and tell of it again after a pause."""
+    return send("hello", offer="welcome"), pause, last or send("last-day", offer="welcome")
+
+
 def of(*steps: Step) -> Flow:
     return replace(PLAIN, steps=steps)
 
@@ -79,6 +85,17 @@ def test_a_flow_that_ships_has_no_fault(shipped: Flow) -> None:
     faults = validate(shipped, KNOWN)
 
     assert faults == []
+
+
+def test_an_offers_days_count_from_the_first_email_that_carries_it() -> None:
+    end = offer_end("welcome", at="09:00")
+    last = send("last-day", offer="welcome", lateness_max=hours(15))
+    late = replace(
+        WELCOME, steps=(wait("a-month", days(30)), *reminded(wait("w", until=end), last))
+    )
+
+    assert validate(replace(WELCOME, steps=reminded(wait("late", days(10)))), KNOWN) == []
+    assert validate(late, KNOWN) == []
 
 
 def test_the_flow_that_the_broken_copies_are_made_from_has_no_fault() -> None:
@@ -138,15 +155,39 @@ PLANTED = {
         "hello",
         "no offer 'gift'",
     ),
-    "an offer that ends before its e-mail": (
-        replace(WELCOME, steps=(wait("late", days(14)), send("last-day", offer="welcome"))),
+    "an offer that ends before its reminder": (
+        replace(WELCOME, steps=reminded(wait("late", days(14)))),
         "last-day",
-        "ends 14 days after the start",
+        "holds for 13 days and the rest of a day after the first e-mail that carries it",
     ),
-    "an offer that ends while its e-mail may still be late": (
-        replace(WELCOME, steps=(wait("late", days(12)), send("last-day", offer="welcome"))),
+    "an offer that ends while its reminder may still be late": (
+        replace(WELCOME, steps=reminded(wait("late", days(11)))),
         "last-day",
-        "may leave after 15 days",
+        "may leave after 14 days",
+    ),
+    "an offer that ends before a reminder in another branch": (
+        replace(
+            WELCOME,
+            steps=(
+                split(
+                    "bought",
+                    case(happened("Order Shipped"), send("hello", offer="welcome")),
+                    otherwise=[],
+                ),
+                wait("late", days(14)),
+                send("last-day", offer="welcome"),
+            ),
+        ),
+        "last-day",
+        "holds for 13 days",
+    ),
+    "a reminder on the last day that may be a day late": (
+        replace(
+            WELCOME,
+            steps=reminded(wait("until-the-end", until=offer_end("welcome", at="09:00"))),
+        ),
+        "last-day",
+        "waits for the last day of the offer 'welcome', and may leave after that",
     ),
     # purpose
     "a transactional send that does not say why": (
