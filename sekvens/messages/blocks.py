@@ -10,7 +10,9 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
+from sekvens.errors import TemplateError
 from sekvens.messages.markdown import Prose, checked_url, fill_plain
+from sekvens.messages.questions import QUESTIONS
 
 #: A letter is no order form: of a full cart it shows this many products and counts the rest.
 PRODUCTS_MAX = 5
@@ -104,6 +106,10 @@ def _guarantee() -> Block:
 
 def _answers(question: str) -> Block:
     """The answers to a question, as buttons: `answers("still-interested")`."""
+    if question not in QUESTIONS:
+        raise TemplateError(
+            f"there is no question {question!r}; there are {', '.join(sorted(QUESTIONS))}"
+        )
     return Block(macro="answers", arguments={"question": question})
 
 

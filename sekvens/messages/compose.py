@@ -22,9 +22,11 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages.facts import Facts
 from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
+from sekvens.messages.reader import Reader
 from sekvens.messages.source import Source
 from sekvens.messages.templates import StoredTemplate, plain_locales, seasonal
 from sekvens.messages.variables import variables
+from sekvens.messages.views_of_shop import asked_views
 from sekvens.shop import Shop
 
 
@@ -39,14 +41,6 @@ class Composed:
     locale: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Needs:
-    """What an e-mail speaks of: nothing else has to be read for it."""
-
-    variables: frozenset[str]
-    blocks: frozenset[str]
-
-
 def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
     """Make one e-mail.
 
@@ -58,7 +52,8 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
     season = season_of(template, facts, shop, locale=locale)
     source, layout = _read(template, locale, season)
     try:
-        values = variables(facts, shop=shop, locale=locale, words=layout.words)
+        reader = Reader.of(facts, shop=shop, locale=locale)
+        values = variables(facts, reader=reader, words=layout.words)
         written = source.write(values, second_subject=facts.second_subject)
         frame = Frame(
             subject=written.subject,
@@ -68,7 +63,7 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
             unsubscribe_url=facts.unsubscribe_url,
             shop=shop,
             view=values["shop"],
-            answer_urls=facts.answer_urls,
+            asked=asked_views(facts.answer_urls, reader),
         )
         html, text = layout.html(written, frame), layout.text(written, frame)
     except (TemplateError, JinjaError) as error:
@@ -103,22 +98,6 @@ def season_of(template: StoredTemplate, facts: Facts, shop: Shop, *, locale: str
             if season.holds_on(today) and seasonal(season.name, locale) in template.sources
         ),
         None,
-    )
-
-
-@lru_cache(maxsize=512)
-def needs(template: StoredTemplate) -> Needs:
-    """Tell what an e-mail speaks of, in any of its locales and seasons.
-
-    Raises:
-        TemplateError: a source is wrong.
-    """
-    sources = [
-        Source(text, name=template.name, locale=key) for key, text in template.sources.items()
-    ]
-    return Needs(
-        variables=frozenset().union(*(source.variables for source in sources)),
-        blocks=frozenset().union(*(source.blocks for source in sources)),
     )
 
 

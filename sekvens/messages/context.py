@@ -1,35 +1,52 @@
 """The facts that an e-mail is made from, read in one go and handed on as plain values.
 
 Facts are raw: amounts, instants, ids' worth of text as the shop posted it. How they are written for
-a reader is decided by `variables`, once the template has said which locales it has.
+a reader is decided by `variables`, once the template has said which locales it has. Only what the
+template speaks of is asked for.
 """
 
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
 from sekvens.errors import TemplateError
-from sekvens.events.tables import Cart, Order
+from sekvens.events.tables import Order
 from sekvens.flows.steps import Purpose
-from sekvens.messages.facts import CartFacts, Facts, Line, OfferFacts
-from sekvens.messages.formats import currency_code, price
-from sekvens.messages.links import unsubscribe_url
-from sekvens.messages.markdown import is_web_url
+from sekvens.messages import facts_of_orders as of_orders
+from sekvens.messages import facts_of_products as of_products
+from sekvens.messages.facts import Facts, OfferFacts, OrderFacts, ReferralFacts
+from sekvens.messages.links import answer_url, unsubscribe_url
+from sekvens.messages.needs import Needs
+from sekvens.messages.questions import QUESTIONS
 from sekvens.offers.claims import Claim
+from sekvens.offers.referral import referral_code
+from sekvens.products import queries
 from sekvens.settings import ApiSettings
 from sekvens.shop import Shop
 
 #: A longer "first name" is something else that ended up in the field.
 FIRST_NAME_CHARACTERS_MAX = 40
-PRODUCT_TEXT_CHARACTERS_MAX = 200
+#: Of somebody's purchases, the newest tell enough.
+ORDERS_READ_MAX = 20
 
 #: Spammers sign strangers up under a name that is an invitation to their site.
 _INVITATION = re.compile(r"://|www\.|@|\w{2,}\.[a-z]{2,}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What an enrollment is about: the event's property that the flow names, and its value."""
+
+    name: str | None = None  #: `cart_id`, `order_id`, `product_id`; None: not known, try them all
+    key: str | None = None
+
+    def of(self, name: str) -> str | None:
+        """Tell the value, if it is one of this property."""
+        return self.key if self.name in (None, name) else None
 
 
 def gather(  # noqa: PLR0913  one read of everything, so one place that is told everything
@@ -40,20 +57,22 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
     flow: str,
     step_id: str,
     purpose: Purpose,
-    claim: Claim | None = None,
-    entry_key: str | None,
+    entry: Entry,
+    needs: Needs,
     started_at: datetime,
     now: datetime,
     shop: Shop,
     api: ApiSettings,
     message_id: str,
+    claim: Claim | None = None,
+    second_subject: bool = False,
 ) -> Facts:
     """Read what the e-mail of one step says about one contact. Both times are shop time.
 
     A cart that is gone is no fault here: an e-mail that speaks of it is refused by `compose`.
 
     Raises:
-        TemplateError: the contact is gone, or the claim's offer is.
+        TemplateError: the contact is gone.
         SettingsError: links cannot be signed.
     """
     contact = session.get(Contact, contact_id)
@@ -62,61 +81,170 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
             f"{flow}/{step_id}: contact {contact_id} of enrollment {enrollment_id} is gone; "
             "skip the step or end the enrollment"
         )
-    is_marketing = purpose is Purpose.MARKETING
-    return Facts(
+    timezone = contact.timezone or shop.timezone
+    facts = Facts(
         flow=flow,
         step_id=step_id,
         purpose=purpose,
         first_name=_first_name(contact.first_name),
         locale=contact.locale,
-        timezone=contact.timezone or shop.timezone,
-        orders_count=_orders_count(session, contact_id),
-        cart=_cart(session.get(Cart, (contact_id, entry_key))) if entry_key else None,
-        offer=_offer(claim, shop, timezone=contact.timezone or shop.timezone) if claim else None,
+        timezone=timezone,
+        cart=None,
+        offer=_offer(claim, shop, timezone=timezone) if claim else None,
         started_at=started_at,
         now=now,
-        unsubscribe_url=(
-            unsubscribe_url(api, contact_id=contact_id, message_id=message_id)
-            if is_marketing
-            else None
-        ),
+        unsubscribe_url=unsubscribe_url(api, contact_id=contact_id, message_id=message_id)
+        if purpose is Purpose.MARKETING
+        else None,
+        second_subject=second_subject,
+        times_used=_times_used(contact),
+        answer_urls=_answer_urls(api, contact_id=contact_id, message_id=message_id)
+        if "answers" in needs.blocks
+        else {},
     )
+    reading = _Reading(session=session, contact=contact, needs=needs, shop=shop)
+    return reading.shelf(reading.entry(reading.purchases(facts, entry), entry))
 
 
-def read_line(posted: object) -> Line | None:
-    """Read one line of a cart as posted; None if it does not even have a name."""
-    if not isinstance(posted, Mapping):
-        return None
-    name = _text(posted, "name")
-    if name is None:
-        return None
-    quantity = posted.get("quantity")
-    return Line(
-        name=name,
-        price=price(posted.get("price")),
-        quantity=quantity if isinstance(quantity, int) and quantity > 0 else 1,
-        benefit=_text(posted, "benefit"),
-        care=_text(posted, "care"),
-        url=_url(posted, "url"),
-        image_url=_url(posted, "image_url"),
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """What is read for one contact: each part adds to the facts what the template speaks of."""
+
+    session: Session
+    contact: Contact
+    needs: Needs
+    shop: Shop
+
+    def purchases(self, facts: Facts, entry: Entry) -> Facts:
+        """Read what the contact has ordered before."""
+        session, contact_id, needs = self.session, self.contact.id, self.needs
+        changes: dict[str, Any] = {}
+        if needs.any_of("has_ordered", "orders_count", "level"):
+            changes["orders_count"] = of_orders.orders_count(session, contact_id)
+        # What is about nothing else is about what they own, and nobody is shown what they have.
+        is_about_owned = needs.products_at_hand and entry.key is None
+        owned = is_about_owned or needs.any_of("owned", "last_order", "related", "bestsellers")
+        if owned or needs.any_of("new_products", "news"):
+            rows = of_orders.newest_orders(session, contact_id, limit=ORDERS_READ_MAX)
+            orders = [of_orders.order_facts(row) for row in rows]
+            orders = self._enriched(orders, facts.now) if owned else orders
+            changes |= {
+                "last_order": orders[0] if orders else None,
+                "owned": of_products.bought(orders),
+                "since": orders[0].placed_at if orders else self._joined(facts),
+            }
+        if self.needs.any_of("referral"):
+            changes["referral"] = self._referral(facts.now)
+        return replace(facts, **changes)
+
+    def entry(self, facts: Facts, entry: Entry) -> Facts:
+        """Read what the enrollment is about."""
+        session, contact_id, now = self.session, self.contact.id, facts.now
+        changes: dict[str, Any] = {}
+        is_about_products = self.needs.products_at_hand
+        cart_id, order_id = entry.of("cart_id"), entry.of("order_id")
+        product_id = entry.of("product_id")
+        if cart_id and (is_about_products or self.needs.any_of("cart")):
+            cart = of_orders.cart_facts(session, contact_id=contact_id, cart_id=cart_id)
+            if cart is not None:
+                lines = of_products.enriched(session, cart.lines, now=now)
+                changes["cart"] = replace(cart, lines=lines)
+        if order_id and (is_about_products or self.needs.any_of("order")):
+            changes["order"] = self._order(order_id, now)
+        if order_id and self.needs.any_of("delivery"):
+            changes["delivery"] = of_orders.delivery_facts(
+                session, contact_id=contact_id, order_id=order_id, timezone=facts.timezone
+            )
+        if product_id and (is_about_products or self.needs.any_of("product")):
+            changes["product"] = of_products.product_of(
+                session, contact_id=contact_id, product_id=product_id, now=now
+            )
+        return replace(facts, **changes)
+
+    def shelf(self, facts: Facts) -> Facts:
+        """Read what there is to show beside, once it is known what the e-mail is about."""
+        session, now, needs = self.session, facts.now, self.needs
+        at_hand = {product.product_id for product in facts.at_hand}
+        has_already = {product.product_id for product in facts.owned} | at_hand
+        limit = of_products.SHOWN_MAX
+        changes: dict[str, Any] = {}
+        if needs.any_of("related") and at_hand:
+            changes["related"] = queries.related(
+                session, to=at_hand, limit=limit, exclude=has_already, now=now
+            )
+        if needs.any_of("bestsellers"):
+            since = now - of_products.BESTSELLERS_COUNT_FOR
+            changes["bestsellers"] = queries.bestsellers(
+                session, limit=limit, exclude=has_already, since=since, now=now
+            )
+        if needs.any_of("new_products"):
+            changes["new_products"] = queries.new_since(
+                session, since=facts.since or facts.started_at, limit=limit, now=now
+            )
+        if needs.any_of("drops"):
+            changes["drops"] = queries.drops(session, now=now, limit=of_products.DROPS_MAX)
+        if needs.any_of("reviews"):
+            language = (facts.locale or self.shop.default_locale)[:2].lower()
+            changes["reviews"] = of_products.review_facts(
+                session, facts.at_hand, locale=language, now=now
+            )
+        return replace(facts, **changes)
+
+    def _enriched(self, orders: list[OrderFacts], now: datetime) -> list[OrderFacts]:
+        """Put the shop's products to all lines of all orders at once."""
+        lines = iter(
+            of_products.enriched(
+                self.session, [line for order in orders for line in order.lines], now=now
+            )
+        )
+        return [replace(order, lines=tuple(next(lines) for _ in order.lines)) for order in orders]
+
+    def _order(self, order_id: str, now: datetime) -> OrderFacts | None:
+        row = self.session.get(Order, (self.contact.id, order_id))
+        if row is None:
+            return None
+        refunded = of_orders.refunded(self.session, contact_id=self.contact.id, order_id=order_id)
+        return self._enriched([of_orders.order_facts(row, refunded=refunded)], now)[0]
+
+    def _joined(self, facts: Facts) -> datetime:
+        # Wall time beside shop time: in a demo, whose days are short, the contact joined lately.
+        return min(self.contact.created_at, facts.started_at)
+
+    def _referral(self, now: datetime) -> ReferralFacts | None:
+        named = self.shop.referral
+        code = referral_code(self.session, contact_id=self.contact.id, now=now, shop=self.shop)
+        if named is None or code is None:
+            return None
+        offers = self.shop.offers
+        return ReferralFacts(code=code, friend=offers[named.friend], you=offers[named.referrer])
 
 
 def _offer(claim: Claim, shop: Shop, *, timezone: str) -> OfferFacts:
-    terms = shop.offers[claim.offer]
+    terms = shop.offers[claim.offer]  # it was claimed by what they say
     return OfferFacts(terms=terms, code=claim.code, last_day=claim.last_day(timezone))
 
 
-def _orders_count(session: Session, contact_id: str) -> int:
-    count = select(func.count()).where(Order.contact_id == contact_id, Order.state != "cancelled")
-    return session.scalar(count) or 0
+def _answer_urls(
+    api: ApiSettings, *, contact_id: str, message_id: str
+) -> dict[str, dict[str, str]]:
+    return {
+        name: {
+            answer.value: answer_url(
+                api,
+                contact_id=contact_id,
+                message_id=message_id,
+                question=name,
+                answer=answer.value,
+            )
+            for answer in question.answers
+        }
+        for name, question in QUESTIONS.items()
+    }
 
 
-def _cart(cart: Cart | None) -> CartFacts | None:
-    lines = tuple(line for posted in (cart.lines if cart else ()) if (line := read_line(posted)))
-    if cart is None or not lines:
-        return None
-    return CartFacts(cart_id=cart.cart_id, currency=currency_code(cart.currency), lines=lines)
+def _times_used(contact: Contact) -> int | None:
+    used = contact.traits.get("times_used")
+    return used if isinstance(used, int) and not isinstance(used, bool) and used > 0 else None
 
 
 def _first_name(given: str | None) -> str | None:
@@ -124,18 +252,3 @@ def _first_name(given: str | None) -> str | None:
     if not name or len(name) > FIRST_NAME_CHARACTERS_MAX or _INVITATION.search(name):
         return None
     return name
-
-
-def _text(posted: Mapping[str, Any], key: str) -> str | None:
-    value = posted.get(key)
-    if not isinstance(value, str):
-        return None
-    text = " ".join(value.split())
-    if len(text) > PRODUCT_TEXT_CHARACTERS_MAX:
-        text = f"{text[: PRODUCT_TEXT_CHARACTERS_MAX - 1]}…"
-    return text or None
-
-
-def _url(posted: Mapping[str, Any], key: str) -> str | None:
-    value = posted.get(key)
-    return value if isinstance(value, str) and is_web_url(value) else None

@@ -1,30 +1,28 @@
 """From an order to bytes: gather the facts, compose the e-mail, assemble the MIME."""
 
-import re
 from dataclasses import dataclass
-from typing import Final
 from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
-from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.tables import Enrollment, FlowVersion
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
-from sekvens.messages.context import gather
+from sekvens.messages.context import Entry, gather
 from sekvens.messages.facts import Facts
+from sekvens.messages.needs import needs
 from sekvens.messages.templates import StoredTemplate
 from sekvens.offers.claims import Claim, claim
 from sekvens.offers.referral import referral_code
 from sekvens.ses.mime import Mail, assemble
 from sekvens.settings import ApiSettings
 from sekvens.shop import Shop
-
-#: An e-mail that speaks of it needs the contact's own code; the others make nobody one.
-_SPEAKS_OF_REFERRAL: Final = re.compile(r"\breferral\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +42,8 @@ class Envelope:
         self._database = database
         self._api = api
         self.shop = shop
+        #: (flow, version) -> the property that tells its entries apart
+        self._entry_names: dict[tuple[str, int], str | None] = {}
 
     def fill(self, order: SendInput, message_id: str, recipient: str) -> Sealed:
         """Make the message of one step for one recipient.
@@ -57,7 +57,6 @@ class Envelope:
         promised = self._promised(order, template)
         with self._database.read() as session:
             contact_id = canonical_id(session, order.contact_id)
-            enrollment = session.get_one(Enrollment, order.enrollment_id)
             facts = gather(
                 session,
                 contact_id=contact_id,
@@ -66,12 +65,14 @@ class Envelope:
                 step_id=order.step_id,
                 purpose=Purpose(order.purpose),
                 claim=promised,
-                entry_key=enrollment.entry_key,
+                entry=self._entry(session, order.enrollment_id),
+                needs=needs(template),
                 started_at=order.started_at,
                 now=order.now,
                 shop=self.shop,
                 api=self._api,
                 message_id=message_id,
+                second_subject=order.second_subject,
             )
         return Sealed(
             sender=self.shop.sender.address,
@@ -80,9 +81,20 @@ class Envelope:
             tags=_tags(order, message_id),
         )
 
+    def _entry(self, session: Session, enrollment_id: str) -> Entry:
+        """Tell what an enrollment is about; names are kept, as a published flow never changes."""
+        enrollment = session.get_one(Enrollment, enrollment_id)
+        if enrollment.entry_key is None:
+            return Entry()
+        version = (enrollment.flow, enrollment.flow_version)
+        if version not in self._entry_names:
+            published = session.get(FlowVersion, version)
+            self._entry_names[version] = published.definition["entry_key"] if published else None
+        return Entry(name=self._entry_names[version], key=enrollment.entry_key)
+
     def _promised(self, order: SendInput, template: StoredTemplate) -> Claim | None:
         """Claim what the e-mail promises: a promise is committed before anybody is told of it."""
-        if any(_SPEAKS_OF_REFERRAL.search(source) for source in template.sources.values()):
+        if needs(template).any_of("referral"):
             with self._database.write() as session:
                 contact_id = canonical_id(session, order.contact_id)
                 referral_code(session, contact_id=contact_id, now=order.now, shop=self.shop)

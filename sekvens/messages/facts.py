@@ -28,6 +28,25 @@ class Line:
     product_id: str | None = None
     product: ProductFacts | None = None
 
+    def as_product(self, currency: str | None) -> ProductFacts:
+        """Tell the product: as the shop sells it, or what the line alone says of it."""
+        return self.product or ProductFacts(
+            product_id=self.product_id or self.name,
+            title={"": self.name},  # in no locale that we know
+            benefit={"": self.benefit} if self.benefit else {},
+            care={"": self.care} if self.care else {},
+            description={},
+            category=None,
+            price=self.price,
+            was_price=None,
+            lowest_price_30_days=None,
+            currency=currency,
+            url=self.url,
+            image_url=self.image_url,
+            in_stock=True,
+            brand=None,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CartFacts:
@@ -140,5 +159,5 @@ class Facts:
     def at_hand(self) -> tuple[ProductFacts, ...]:
         """The products that the e-mail is about: its own, its order's, its cart's, else owned."""
         lines = [*(self.order.lines if self.order else ()), *(self.cart.lines if self.cart else ())]
-        products = [self.product, *(line.product for line in lines)]
-        return tuple(product for product in products if product) or self.owned
+        own = (self.product,) if self.product else ()
+        return (*own, *(line.as_product(None) for line in lines)) or self.owned

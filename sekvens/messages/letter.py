@@ -24,8 +24,8 @@ from sekvens.messages.colours import Palette, palette
 from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
 from sekvens.messages.plain_text import wrapped
 from sekvens.messages.source import Written
-from sekvens.messages.views import AnswerView, ShopView
-from sekvens.messages.words import counted, words
+from sekvens.messages.views import AskedView, ShopView
+from sekvens.messages.words import counted, read_words
 from sekvens.shop import Shop
 
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -42,14 +42,14 @@ class Frame:
     unsubscribe_url: str | None
     shop: Shop
     view: ShopView
-    answer_urls: Mapping[str, Mapping[str, str]]
+    asked: Mapping[str, AskedView]
 
 
 class Layout:
     """A layout that has been read, in one locale; renders for any number of e-mails."""
 
     def __init__(self, files: Mapping[str, str], *, locale: str) -> None:
-        self.words = words(files, locale)
+        self.words = read_words(files, locale)
         self._style = files["style.css"]
         self._media = files["media.css"]
         environment = _environment(DictLoader(dict(files)), locale)
@@ -77,19 +77,8 @@ class Layout:
         return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
 
     def _rendered(self, macros: TemplateModule, blocks: Sequence[Block], frame: Frame) -> list[str]:
-        context = {"words": self.words, "shop": frame.view, "answers": self._answers(frame)}
+        context = {"words": self.words, "shop": frame.view, "asked": frame.asked}
         return [str(getattr(macros, block.macro)(context, **block.arguments)) for block in blocks]
-
-    def _answers(self, frame: Frame) -> dict[str, tuple[AnswerView, ...]]:
-        return {
-            question: tuple(
-                AnswerView(text=text, url=frame.answer_urls[question][answer])
-                for answer, text in texts.items()
-                if answer in frame.answer_urls[question]
-            )
-            for question, texts in self.words["answers"].items()
-            if question in frame.answer_urls
-        }
 
     def _context(self, frame: Frame) -> dict[str, Any]:
         return {

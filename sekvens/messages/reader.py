@@ -6,6 +6,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sekvens.messages import formats
+from sekvens.messages.facts import Facts
 from sekvens.messages.markdown import Prose
 from sekvens.shop import Localized, Shop
 
@@ -18,6 +19,12 @@ class Reader:
     locale: str
     timezone: str  #: IANA name
     today: date  #: where the reader lives
+
+    @classmethod
+    def of(cls, facts: Facts, *, shop: Shop, locale: str) -> "Reader":
+        """Tell who reads an e-mail made of these facts."""
+        today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
+        return cls(shop=shop, locale=locale, timezone=facts.timezone, today=today)
 
     def text(self, text: Localized) -> str:
         """Choose the reader's locale."""

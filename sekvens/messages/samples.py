@@ -19,6 +19,7 @@ from sekvens.messages.facts import (
     OrderFacts,
     ReferralFacts,
 )
+from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.sample_products import PICTURES_PATH, line_of, sample_products
 from sekvens.products.facts import DropFacts, ProductFacts
 from sekvens.shop import Offer, Shop
@@ -57,11 +58,6 @@ _OFFERS: Final = {
     "winback": "winback",
     "sunset": "stay",
     "post-purchase-returning": "referral",
-}
-_ANSWERS: Final = {
-    "still-interested": ("yes", "no"),
-    "how-was-it": tuple(str(number) for number in range(11)),
-    "what-went-wrong": ("size", "quality", "delivery", "something-else"),
 }
 
 
@@ -106,8 +102,11 @@ def sample_facts(
         **_shelf(sold, lines, now=now),
         referral=_referral(shop) if bought else None,
         answer_urls={
-            question: {answer: f"{public_url}/a/sample-{question}-{answer}" for answer in answers}
-            for question, answers in _ANSWERS.items()
+            name: {
+                answer.value: f"{public_url}/a/sample-{name}-{answer.value}"
+                for answer in question.answers
+            }
+            for name, question in QUESTIONS.items()
         },
     )
 

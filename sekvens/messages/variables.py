@@ -7,7 +7,6 @@ undefined, so that using it is an error with a remedy instead of a hole in a let
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined
 
@@ -24,15 +23,13 @@ from sekvens.messages.views_of_orders import (
     product_views,
 )
 from sekvens.products.facts import DropFacts
-from sekvens.shop import Offer, Shop
+from sekvens.shop import Offer
 
 Words = Mapping[str, Any]
 
 
-def variables(facts: Facts, *, shop: Shop, locale: str, words: Words) -> dict[str, Any]:
-    """Write the facts out for a reader of this locale, in the layout's words where it has any."""
-    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
-    reader = Reader(shop=shop, locale=locale, timezone=facts.timezone, today=today)
+def variables(facts: Facts, *, reader: Reader, words: Words) -> dict[str, Any]:
+    """Write the facts out for a reader, in the layout's words where it has any."""
     return {
         **_of_contact(facts, reader, words),
         **_of_purchases(facts, reader, words),

@@ -248,6 +248,14 @@ class AnswerView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskedView:
+    """A question's answers; for a scale, what its ends mean."""
+
+    answers: tuple[AnswerView, ...]
+    ends: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinksView:
     """Links that belong to the contact."""
 

@@ -3,13 +3,16 @@
 A text about another product than theirs is left out: it would answer what nobody asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from sekvens.messages.facts import Facts, TitledReview
+from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.reader import Reader
 from sekvens.messages.views import (
+    AnswerView,
+    AskedView,
     CareView,
     GuideView,
     LevelView,
@@ -177,6 +180,24 @@ def level_view(orders_count: int, reader: Reader) -> LevelView | None:
         next_name=reader.text(following.name) if following else None,
         orders_to_next=following.orders_min - orders_count if following else None,
     )
+
+
+def asked_views(
+    answer_urls: Mapping[str, Mapping[str, str]], reader: Reader
+) -> dict[str, AskedView]:
+    """Write out the answers to each question that this contact can be asked."""
+    return {
+        name: AskedView(
+            answers=tuple(
+                AnswerView(text=reader.text(answer.label), url=answer_urls[name][answer.value])
+                for answer in question.answers
+            ),
+            ends=", ".join(filter(None, map(reader.text, (question.lowest, question.highest))))
+            or None,
+        )
+        for name, question in QUESTIONS.items()
+        if name in answer_urls
+    }
 
 
 def concerning(texts: Iterable[_Text], products: Iterable[ProductFacts]) -> list[_Text]:

@@ -11,7 +11,7 @@ from sekvens.errors import TemplateError
 from sekvens.messages.formats import plural_form
 
 
-def words(layout: Mapping[str, str], locale: str) -> Mapping[str, Any]:
+def read_words(layout: Mapping[str, str], locale: str) -> Mapping[str, Any]:
     """Read a layout's words in a locale, or in its language.
 
     Raises:

@@ -5,13 +5,24 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from sekvens.messages.blocks import BLOCKS
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.facts import Facts
+from sekvens.messages.needs import Needs
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.templates import StoredTemplate, TemplateSource, read_layout, stored
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.shop import Shop
 
+#: What an e-mail would need that spoke of everything.
+EVERYTHING = Needs(
+    variables=frozenset({
+        "has_ordered", "orders_count", "level", "owned", "last_order", "new_products", "news",
+        "referral", "cart", "order", "delivery", "product", "related", "bestsellers", "drops",
+        "reviews", "faq", "care", "story",
+    }),
+    blocks=frozenset(BLOCKS),
+)  # fmt: skip
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 

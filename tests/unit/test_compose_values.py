@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekvens.errors import TemplateError
-from sekvens.messages.context import read_line
+from sekvens.messages.facts_of_orders import read_line
 from sekvens.messages.markdown import checked_url, fill_html, fill_text, parse, value_mark
 from tests.unit.composing import composed, facts
 

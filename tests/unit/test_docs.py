@@ -24,12 +24,16 @@ from sekvens.flows.survey import sends
 from sekvens.flows.validate import Known, validate
 from sekvens.messages.blocks import BLOCKS
 from sekvens.messages.calm import HoldReason
+from sekvens.messages.facts import Facts
 from sekvens.messages.patience import FIRST_WAIT
+from sekvens.messages.reader import Reader
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.send import JUST_MERGED
 from sekvens.messages.source import Source
 from sekvens.messages.tables import MessageState
+from sekvens.messages.templates import read_layout
 from sekvens.messages.variables import variables
+from sekvens.messages.words import read_words
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.simulator.scenario import read_scenario
 from starter import main
@@ -176,13 +180,18 @@ def test_a_scenario_in_the_documentation_can_be_read(block: CodeBlock, tmp_path:
     assert read_scenario(file).events
 
 
+def written_out(facts: Facts, *, locale: str) -> dict[str, object]:
+    reader = Reader.of(facts, shop=load_settings({}).shop, locale=locale)
+    return variables(facts, reader=reader, words=read_words(read_layout(), locale))
+
+
 @each("markdown")
 def test_an_e_mail_in_the_documentation_can_be_written(block: CodeBlock):
     shop = load_settings({}).shop
     facts = sample_facts(shop, name="welcome/hello", locale="en", now=NOW)
 
     written = Source(block.text, name="welcome/hello", locale="en").write(
-        variables(facts, shop=shop, locale="en")
+        written_out(facts, locale="en")
     )
 
     assert written.subject
@@ -270,7 +279,7 @@ def test_everything_that_an_e_mail_may_use_is_listed():
     facts = sample_facts(shop, name="cart-abandonment/last-word", locale="sv", now=NOW)
     listed = first_column(page, "## Blocks")
 
-    assert first_column(page, "## Variables") == set(variables(facts, shop=shop, locale="sv"))
+    assert first_column(page, "## Variables") == set(written_out(facts, locale="sv"))
     assert {re.sub(r"\W*(\w+)\(.*", r"\1", call) for call in listed} == set(BLOCKS)
 
 

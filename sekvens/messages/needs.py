@@ -1,0 +1,46 @@
+"""Needs: what an e-mail speaks of, read off its sources, so that nothing else is asked for.
+
+Every locale and season counts: which of them a contact reads is decided later.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sekvens.messages.source import Source
+from sekvens.messages.templates import StoredTemplate
+
+#: What is chosen, or ordered, by the products that the e-mail is about.
+_BY_PRODUCT = frozenset({"faq", "reviews", "care", "story", "related", "bestsellers"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """The variables and the blocks that an e-mail uses, by name."""
+
+    variables: frozenset[str]
+    blocks: frozenset[str]
+
+    def any_of(self, *names: str) -> bool:
+        """Tell whether it speaks of any of these variables."""
+        return not self.variables.isdisjoint(names)
+
+    @property
+    def products_at_hand(self) -> bool:
+        """Whether it matters which products the e-mail is about."""
+        return not self.variables.isdisjoint(_BY_PRODUCT)
+
+
+@lru_cache(maxsize=512)
+def needs(template: StoredTemplate) -> Needs:
+    """Tell what an e-mail speaks of; kept, because a template never changes.
+
+    Raises:
+        TemplateError: a source is wrong.
+    """
+    sources = [
+        Source(text, name=template.name, locale=key) for key, text in template.sources.items()
+    ]
+    return Needs(
+        variables=frozenset().union(*(source.variables for source in sources)),
+        blocks=frozenset().union(*(source.blocks for source in sources)),
+    )
