@@ -21,7 +21,7 @@ import msgspec
 
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
-from sekvens.shop import Shop
+from sekvens.shop import Offer, Shop
 from sekvens.webhooks.signature import key_of_secret
 
 #: Values that the environment gives separated by commas.
@@ -257,7 +257,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         return msgspec.convert(_overridden(data, environ), Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path} (with SEKVENS_* from the environment): {error}") from error
+        said = _naming_the_offer(str(error), data)
+        raise SettingsError(f"{path} (with SEKVENS_* from the environment): {said}") from error
 
 
 def is_local(endpoint_url: str) -> bool:
@@ -286,6 +287,18 @@ def _is_date(given: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _naming_the_offer(said: str, data: Mapping[str, Any]) -> str:
+    """Put an offer's name where msgspec, which says what is wrong, says `offers[...]`."""
+    if "offers[...]" not in said:
+        return said
+    for name, offer in data["shop"]["offers"].items():
+        try:
+            msgspec.convert(offer, Offer, strict=False)
+        except msgspec.ValidationError:
+            return said.replace("offers[...]", f"offers.{name}", 1)
+    return said
 
 
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

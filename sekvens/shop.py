@@ -10,11 +10,15 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from sekvens.offers.patterns import CODE_CHARACTERS_MAX, is_writable, pattern_problem
+
 #: Locale (`sv`, `en`) to text; short texts are plain, long ones are Markdown.
 Localized: TypeAlias = dict[str, str]
 
 #: What an offer may give, by the field of `Offer` that says so.
 OFFER_KINDS: Final = ("percent", "amount", "free_shipping", "gift", "guide")
+#: Where its code comes from, by the field that says so; none of them: it is given without one.
+CODE_SOURCES: Final = ("code", "pattern", "pool")
 
 _SEASON_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -173,6 +177,30 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """What it gives, in a word: the name of the one field that is set."""
         return next(kind for kind in OFFER_KINDS if getattr(self, kind))
 
+    @property
+    def has_code(self) -> bool:
+        """Whether it is given by a code, rather than unprompted."""
+        return any(getattr(self, source) for source in CODE_SOURCES)
+
+    def problem(self) -> str | None:
+        """Tell what is wrong with it; None if nothing is."""
+        kinds = [kind for kind in OFFER_KINDS if getattr(self, kind)]
+        sources = [source for source in CODE_SOURCES if getattr(self, source)]
+        if len(kinds) != 1:
+            given = " and ".join(kinds) or "none of them"
+            return f"it must give exactly one of {', '.join(OFFER_KINDS)}, and has {given}"
+        if len(sources) > 1:
+            given = " and ".join(sources)
+            return f"its code comes from at most one of {', '.join(CODE_SOURCES)}, not {given}"
+        if self.days < 1:
+            return f"days is {self.days}, and it must last a day at least"
+        if not 0 <= self.percent <= 100 or self.amount < 0:
+            return "percent is between 1 and 100, and amount more than 0"
+        if self.code and not is_writable(self.code):
+            return f"code must be one word of at most {CODE_CHARACTERS_MAX} characters"
+        wrong = pattern_problem(self.pattern) if self.pattern else None
+        return f"its pattern is {self.pattern!r}: {wrong}" if wrong else None
+
 
 class Referrals(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A code of their own that contacts pass on, and what both sides get. Both name offers."""
@@ -240,3 +268,26 @@ class Shop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     care: tuple[Care, ...] = ()
     levels: tuple[Level, ...] = ()
     seasons: tuple[Season, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse offers that say too much or too little, by their names."""
+        for name, offer in self.offers.items():
+            wrong = offer.problem()
+            if wrong:
+                raise ValueError(f"shop.offers.{name}: {wrong}")
+        if self.referral is not None:
+            self._check_referral(self.referral)
+
+    def _check_referral(self, referral: Referrals) -> None:
+        for role in ("friend", "referrer"):
+            name = getattr(referral, role)
+            if name not in self.offers:
+                raise ValueError(f"shop.referral.{role} names {name!r}, which shop.offers lacks")
+        if self.offers[referral.friend].has_code:
+            raise ValueError(
+                f"shop.offers.{referral.friend}: it is what shop.referral gives a friend, by the "
+                "code of the contact who knows them; take its own code source away"
+            )
+        wrong = pattern_problem(referral.pattern)
+        if wrong:
+            raise ValueError(f"shop.referral.pattern is {referral.pattern!r}: {wrong}")

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.db.base import new_id
 from sekvens.offers import codes
+from sekvens.offers.patterns import key_of
 from sekvens.offers.tables import CodeSource, EnrollmentClaim, OfferClaim, OfferCode, Redemption
 from sekvens.shop import Offer
 
@@ -169,7 +170,7 @@ def _award(
         contact_id=contact_id,
         code_id=code.id if code else None,
         code=text,
-        key=codes.key_of(text) if text else None,
+        key=key_of(text) if text else None,
         claimed_at=now,
         sent_at=None,
         expires_at=now + timedelta(days=offer.days),

@@ -15,7 +15,7 @@ from sekvens.contacts.aliases import known_as
 from sekvens.events.facts import Fact, chunks
 from sekvens.events.orders import order_id
 from sekvens.events.schema import ORDER_COMPLETED, ORDER_UPDATED, REFERRAL_REWARDED
-from sekvens.offers.codes import is_writable, key_of
+from sekvens.offers.patterns import is_writable, key_of
 from sekvens.offers.referral import refer
 from sekvens.offers.tables import CodeSource, OfferClaim, OfferCode, Redemption, Referral
 from sekvens.shop import Shop

@@ -32,7 +32,7 @@ class OfferCode(Base):
 
     id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
     offer: Mapped[str]
-    key: Mapped[str]  #: the code as orders are searched for it; see `codes.key_of`
+    key: Mapped[str]  #: the code as orders are searched for it; see `patterns.key_of`
     code: Mapped[str]  #: as it is written in an e-mail
     source: Mapped[str]
     contact_id: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)

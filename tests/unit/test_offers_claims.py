@@ -8,7 +8,7 @@ import pytest
 
 from sekvens.db.session import Database
 from sekvens.errors import OfferPoolEmpty, TemplateError
-from sekvens.offers import codes
+from sekvens.offers import codes, patterns
 from sekvens.offers.claims import Claim
 from sekvens.offers.tables import CodeSource, OfferClaim
 from sekvens.shop import Offer
@@ -182,7 +182,7 @@ def test_a_pattern_with_hardly_a_code_left_parks_rather_than_tries_for_ever(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody can use up a million codes in a test: the dice are loaded.
-    monkeypatch.setattr(codes.secrets, "choice", lambda _: "7")
+    monkeypatch.setattr(patterns.secrets, "choice", lambda _: "7")
     till.claim("e-1")
 
     with pytest.raises(TemplateError, match=r"hardly a code left of its pattern 'DORIS-\{6\}'"):
@@ -190,16 +190,16 @@ def test_a_pattern_with_hardly_a_code_left_parks_rather_than_tries_for_ever(
 
 
 def test_codes_are_easy_to_read_and_make_no_words() -> None:
-    drawn = {codes.write_code("{40}") for _ in range(200)}
+    drawn = {patterns.write_code("{40}") for _ in range(200)}
 
     assert len(drawn) == 200
     assert not set("".join(drawn)) & set("0O1IL AEUY")
-    assert codes.write_code("DORIS-{6}-X").startswith("DORIS-")
+    assert patterns.write_code("DORIS-{6}-X").startswith("DORIS-")
 
 
 @pytest.mark.parametrize("pattern", ["DORIS", "{4}", "A{6}{6}", "DORIS {6}", "{6", "{50}X", "Å{6}"])
 def test_a_pattern_that_could_be_guessed_or_typed_wrong_has_a_problem(pattern: str) -> None:
-    assert codes.pattern_problem(pattern)
+    assert patterns.pattern_problem(pattern)
 
 
 def test_a_code_is_stored_once_however_it_is_spelt(till: Till) -> None:
