@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -37,7 +38,7 @@ def next_date(
             traits = session.scalar(select(Contact.traits).where(Contact.id == contact_id)) or {}
             told: object = traits.get(asked.trait)
         case AnniversaryOf():
-            told = _first_day(session, asked, enrollment_id, contact_id)
+            told = _first_day(session, asked, enrollment_id, contact_id, zone)
         case OfferEnd():
             ends = end_of(
                 session,
@@ -55,7 +56,7 @@ def next_date(
 
 
 def _first_day(
-    session: Session, asked: AnniversaryOf, enrollment_id: str, contact_id: str
+    session: Session, asked: AnniversaryOf, enrollment_id: str, contact_id: str, zone: str
 ) -> str | None:
     query = select(ContactEvent.properties, ContactEvent.occurred_at).where(
         ContactEvent.contact_id.in_(known_as(session, [contact_id])[contact_id]),
@@ -63,7 +64,7 @@ def _first_day(
     )
     entry_key = session.get_one(Enrollment, enrollment_id).entry_key
     days = [
-        occurred_at.date().isoformat()
+        occurred_at.astimezone(ZoneInfo(zone)).date().isoformat()
         for properties, occurred_at in session.execute(query)
         if asked.pattern.matches(asked.pattern.name, properties, entry_key=entry_key)
     ]
