@@ -5,6 +5,7 @@ allow. A batch is read so that each of its events can fail by itself.
 """
 
 import json
+import re
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -14,6 +15,10 @@ from sekvens.errors import SekvensError
 
 #: Segment's own limit for one batch.
 BATCH_EVENTS_MAX: Final = 2500
+#: No reader goes down thousands of levels. Deeper than any event may be, so that one which was cut
+#: off here is still refused for its depth, and alone.
+LEVELS_MAX: Final = 64
+_STRINGS_AND_BRACKETS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]', re.DOTALL)
 
 Id: TypeAlias = str | int | None
 Object: TypeAlias = dict[str, Any] | None
@@ -101,8 +106,9 @@ def read_envelope(body: bytes) -> Envelope:
     try:
         envelope = _read_envelope(body)
     except UNREADABLE:
-        # Perhaps one event holds what JSON does not allow (`NaN`, half a surrogate pair): Python's
-        # own reader takes that, so that the event can be refused alone.
+        # Perhaps one event holds what JSON does not allow (`NaN`, half a surrogate pair), or is
+        # nested thousands deep: Python's own reader takes that, once it is cut down to what may be,
+        # so that the event can be refused alone.
         envelope = _read_leniently(body)
     if len(envelope.batch) > BATCH_EVENTS_MAX:
         raise Malformed(f"a batch holds at most {BATCH_EVENTS_MAX} events; post several")
@@ -124,6 +130,24 @@ def read_frame(body: bytes) -> tuple[msgspec.Raw, Any]:
     return _dumped(posted), posted.get("writeKey")
 
 
+def _levelled(body: bytes) -> bytes:
+    """Put a 0 for everything below the deepest level that is read."""
+    kept: list[bytes] = []
+    depth = begin = 0
+    for token in _STRINGS_AND_BRACKETS.finditer(body):
+        match token.group():
+            case b"[" | b"{":
+                depth += 1
+                if depth == LEVELS_MAX + 1:
+                    kept += body[begin : token.start()], b"0"
+            case b"]" | b"}":
+                if depth == LEVELS_MAX + 1:
+                    begin = token.end()
+                depth -= 1
+    # What never closes is no JSON, and is cut off.
+    return b"".join([*kept, body[begin:] if depth <= LEVELS_MAX else b""])
+
+
 def _read_leniently(body: bytes) -> Envelope:
     posted = _lenient_json(body)
     if not isinstance(posted, dict) or not isinstance(posted.get("batch"), list):
@@ -138,7 +162,7 @@ def _read_leniently(body: bytes) -> Envelope:
 
 def _lenient_json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(_levelled(body))
     except (ValueError, RecursionError):
         # The reader's own message would quote the body.
         raise Malformed("the body is not valid JSON") from None

@@ -11,11 +11,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
@@ -32,6 +34,10 @@ GROUP_EVENTS_MAX: Final = 5000
 #: What may wait: a few seconds' work, and a bounded amount of memory.
 WAITING_REQUESTS_MAX: Final = 2000
 WAITING_EVENTS_MAX: Final = 10_000
+
+#: Another process may store the same event, or the same new contact, at the same moment. Whoever
+#: loses sees the other's rows and does it again; whoever loses so often is up against a fault.
+RACES_MAX: Final = 5
 
 #: The database's state, as opposed to something about the request.
 _DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
@@ -173,21 +179,9 @@ class GroupCommitWriter:
             return self._one_by_one(job.batch)
 
     def _one_by_one(self, batch: Sequence[Incoming]) -> Ingested:
-        results: list[Ingested] = []
         now = self._clock.now()
         with self._database.write() as session:
-            for item in batch:
-                try:
-                    with session.begin_nested():
-                        result = ingest(
-                            session, [item], now=now, shop_time=self._shop_time, shop=self._shop
-                        )
-                except (*_DOWN, ProgrammingError):
-                    raise
-                except Exception as error:  # noqa: BLE001  kept with its reason, like any bad event
-                    refused = _refused(item, error)
-                    result = ingest(session, [refused], now=now, shop_time=self._shop_time)
-                results.append(result)
+            results = [self._store_one(session, item, now=now) for item in batch]
         together = Ingested(
             contact_ids=tuple({name for result in results for name in result.contact_ids}),
             accepted=sum(result.accepted for result in results),
@@ -195,6 +189,20 @@ class GroupCommitWriter:
             duplicates=sum(result.duplicates for result in results),
         )
         return self._with_senders([together])[0]
+
+    def _store_one(self, session: Session, item: Incoming, *, now: datetime) -> Ingested:
+        """Store one event; one that cannot be is kept with its reason, like any bad event."""
+        for race in range(1, RACES_MAX + 1):
+            try:
+                with session.begin_nested():
+                    return ingest(session, [item], now=now, shop_time=self._shop_time)
+            except (*_DOWN, ProgrammingError):
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is about this event
+                if not isinstance(error, IntegrityError) or race == RACES_MAX:
+                    refused = _refused(item, error)
+                    return ingest(session, [refused], now=now, shop_time=self._shop_time)
+        raise AssertionError("the last race was either won or refused")
 
     def _with_senders(self, results: list[Ingested]) -> list[Ingested]:
         """Tell for each request which locks to pass through: after the commit, for all at once."""

@@ -86,6 +86,30 @@ def test_an_event_nested_deeper_than_32_is_refused() -> None:
     assert "deeper than 32" in reason(track(properties=nested))
 
 
+def nested(levels: int, message_id: str) -> bytes:
+    deep = b'{"a":[' * levels + b'"]}"' + b"]}" * levels
+    return (
+        b'{"type": "track", "event": "A", "userId": "u", "messageId": "%s", "properties": %s}'
+        % (message_id.encode(), deep)
+    )
+
+
+@pytest.mark.parametrize("levels", [20, 40, 600, 2000])
+def test_an_event_nested_thousands_deep_is_refused_alone(levels: int) -> None:
+    good = json.dumps(track(properties={"note": "[[{"})).encode()
+    odd = json.dumps(track(properties={"n": float("nan")})).encode()
+    deep = nested(levels, "deep")
+    body = b'{"batch": [%s], "writeKey": "k"}' % b", ".join([good, deep, odd, good])
+    posted = read_batch(body, received_at=NOW)
+    alone = read_one(deep, kind="track", received_at=NOW)
+
+    kinds = [type(event) for event in posted.events]
+    assert kinds == [IncomingEvent, Refused, Refused, IncomingEvent]
+    assert posted.write_key == "k"
+    assert isinstance(alone.events[0], Refused)
+    assert "deeper than 32" in alone.events[0].reason
+
+
 def test_a_text_that_only_looks_like_a_nul_is_fine() -> None:
     assert isinstance(parse(track(properties={"note": "\\u0000"})), IncomingEvent)
 

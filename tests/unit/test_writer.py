@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
@@ -106,3 +107,31 @@ def test_closing_stores_what_waits(sqlite_database: Database) -> None:
 
     assert all(future.result().accepted == 1 for future in futures)
     assert Shop(sqlite_database).count(ContactEvent) == 600
+
+
+def race(monkeypatch: pytest.MonkeyPatch, *, lost: int) -> None:
+    """Lose so many races for an event against another process."""
+    real, races = writer.ingest, iter(range(lost))
+
+    def losing(*args: Any, **options: Any) -> Ingested:
+        if next(races, None) is not None and isinstance(args[1][0], IncomingEvent):
+            raise IntegrityError("INSERT", {}, Exception())
+        return real(*args, **options)
+
+    def together(*_args: Any, **_options: Any) -> list[Ingested]:
+        raise IntegrityError("INSERT", {}, Exception())
+
+    monkeypatch.setattr(writer, "ingest", losing)
+    monkeypatch.setattr(writer, "ingest_all", together)
+
+
+@pytest.mark.parametrize(("lost", "accepted"), [(writer.RACES_MAX - 1, 1), (writer.RACES_MAX, 0)])
+def test_an_event_that_lost_every_race_but_the_last_is_stored(
+    database: Database, monkeypatch: pytest.MonkeyPatch, lost: int, accepted: int
+) -> None:
+    race(monkeypatch, lost=lost)
+    (future,) = submit_together(database, [incoming(1)])
+
+    told = future.result()
+    assert (told.accepted, told.rejected) == (accepted, 1 - accepted)
+    assert Shop(database).count(ContactEvent) == accepted
