@@ -28,10 +28,15 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.blocks import BLOCKS
 from sekvens.messages.compose import Composed, compose
-from sekvens.messages.context import CartLine, Facts, gather
+from sekvens.messages.context import Entry, gather
 from sekvens.messages.envelope import Envelope
+from sekvens.messages.facts import Facts, Line
+from sekvens.messages.needs import needs
+from sekvens.messages.reader import Reader
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.variables import variables
+from sekvens.messages.words import read_words
+from sekvens.offers.claims import claim
 from sekvens.ses.mime import Mail, assemble
 from sekvens.settings import SAMPLE_SHOP, ApiSettings, load_settings
 from sekvens.shop import Shop
@@ -39,6 +44,8 @@ from sekvens.shop import Shop
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 API = ApiSettings(link_secret="the-benchmarks-own-secret-which-signs-nothing")  # noqa: S106
 CART_ID = "cart-1"
+#: The flows whose e-mails are made, with the offers that they make.
+OFFERS = {"welcome": "welcome", "cart-abandonment": "nudge"}
 RECIPIENT = "somebody@example.com"
 #: Found in a finished e-mail, to make a variable of it again.
 NAME = "Wilhelmina"
@@ -88,7 +95,9 @@ def _ways(database: Database, shop: Shop) -> list[tuple[str, Callable[[Letter, s
         return compose(letter.template, replace(letter.facts, first_name=first_name), shop=shop)
 
     def gathered(letter: Letter, _first_name: str) -> object:
-        return compose(letter.template, _gather(database, shop, letter.order), shop=shop)
+        return compose(
+            letter.template, _gather(database, shop, letter.order, letter.template), shop=shop
+        )
 
     def whole(letter: Letter, _first_name: str) -> object:
         return envelope.fill(letter.order, "m-bench", RECIPIENT)
@@ -145,15 +154,17 @@ def _database(folder: Path) -> Iterator[Database]:
 def _letters(database: Database, shop: Shop) -> Iterator[Letter]:
     jinja = Environment(autoescape=True)
     jinja.globals = dict(BLOCKS)
+    names = [name for name in templates.template_names() if name.partition("/")[0] in OFFERS]
     with database.write() as session:
-        digests = templates.store(session, templates.template_names(), now=NOW)
+        digests = templates.store(session, names, now=NOW)
     for name, digest in digests.items():
         with database.read() as session:
             template = templates.load(session, digest)
-        for locale, source in template.sources.items():
+        for locale in templates.plain_locales(template):
+            source = template.sources[locale]
             sample = sample_facts(shop, name=name, locale=locale, now=NOW)
-            order = _order(database, replace(sample, first_name=NAME), digest)
-            facts = _gather(database, shop, order)
+            order = _order(database, replace(sample, first_name=NAME), template)
+            facts = _gather(database, shop, order, template)
             composed = compose(template, facts, shop=shop)
             html, text = (_reopened(jinja, p, facts) for p in (composed.html, composed.text))
             style = template.layout["style.css"].replace("$", "")
@@ -164,9 +175,17 @@ def _letters(database: Database, shop: Shop) -> Iterator[Letter]:
                 mail=_mail(composed, shop),
                 finished=(html, text),
                 body=jinja.from_string(source.split("---", 2)[2]),
-                values=dict(variables(facts, shop=shop, locale=locale)),
+                values=_values(facts, shop, template),
                 inliner=css_inline.CSSInliner(extra_css=style, load_remote_stylesheets=False),
             )
+
+
+def _values(facts: Facts, shop: Shop, template: templates.StoredTemplate) -> dict[str, Any]:
+    locale = facts.locale or shop.default_locale
+    reader = Reader.of(facts, shop=shop, locale=locale)
+    values = variables(facts, reader=reader, words=read_words(template.layout, locale))
+    # Bare Jinja2 has one space of names: a block is hidden by a variable that is called the same.
+    return {name: value for name, value in values.items() if name not in BLOCKS}
 
 
 def _reopened(jinja: Environment, part: str, facts: Facts) -> Template:
@@ -174,7 +193,7 @@ def _reopened(jinja: Environment, part: str, facts: Facts) -> Template:
     return jinja.from_string(named.replace(facts.unsubscribe_url or "-", "{{ unsubscribe }}"))
 
 
-def _order(database: Database, sample: Facts, digest: str) -> SendInput:
+def _order(database: Database, sample: Facts, template: templates.StoredTemplate) -> SendInput:
     """Write down a contact who is due this e-mail, and order it."""
     whose = f"{sample.flow}-{sample.step_id}-{sample.locale}"
     lines = [_posted(line) for line in sample.cart.lines] if sample.cart else []
@@ -193,6 +212,7 @@ def _order(database: Database, sample: Facts, digest: str) -> SendInput:
                 entry_key=CART_ID, workflow_id=whose, state=EnrollmentState.ACTIVE, started_at=NOW,
             )
         )  # fmt: skip
+    offer = OFFERS[sample.flow] if needs(template).any_of("offer") else None
     return SendInput(
         enrollment_id=f"e-{whose}",
         contact_id=f"c-{whose}",
@@ -200,22 +220,35 @@ def _order(database: Database, sample: Facts, digest: str) -> SendInput:
         flow_version=1,
         step_id=sample.step_id,
         template=f"{sample.flow}/{sample.step_id}",
-        template_digest=digest,
+        template_digest=template.digest,
         purpose=Purpose.MARKETING,
         now=NOW,
         due_at=NOW,
         started_at=NOW - timedelta(days=4),
-        offer=sample.offer,
+        offer=offer,
     )
 
 
-def _posted(line: CartLine) -> dict[str, Any]:
+def _posted(line: Line) -> dict[str, Any]:
     fields = ("name", "quantity", "benefit", "care", "url", "image_url")
     price = None if line.price is None else str(line.price)
     return {**{name: getattr(line, name) for name in fields}, "price": price}
 
 
-def _gather(database: Database, shop: Shop, order: SendInput) -> Facts:
+def _gather(
+    database: Database, shop: Shop, order: SendInput, template: templates.StoredTemplate
+) -> Facts:
+    promised = None
+    if order.offer is not None:
+        with database.write() as session:
+            promised = claim(
+                session,
+                offer_name=order.offer,
+                offer=shop.offers[order.offer],
+                contact_id=order.contact_id,
+                enrollment_id=order.enrollment_id,
+                now=order.now,
+            )
     with database.read() as session:
         return gather(
             session,
@@ -224,8 +257,9 @@ def _gather(database: Database, shop: Shop, order: SendInput) -> Facts:
             flow=order.flow,
             step_id=order.step_id,
             purpose=Purpose(order.purpose),
-            offer=order.offer,
-            entry_key=CART_ID,
+            claim=promised,
+            entry=Entry(name="cart_id", key=CART_ID),
+            needs=needs(template),
             started_at=order.started_at,
             now=order.now,
             shop=shop,
