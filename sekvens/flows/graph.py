@@ -44,12 +44,13 @@ class Graph:
         return steps[0].id if steps else self.following[after]
 
     def is_marketing_only(self) -> bool:
-        """Tell whether every send of the flow is marketing, so that an unsubscribe ends it."""
-        return all(
-            self.flow.purpose_of(step) is Purpose.MARKETING
-            for step in self.steps.values()
-            if isinstance(step, Send)
-        )
+        """Tell whether every send of the flow is marketing, so that an unsubscribe ends it.
+
+        One that sends nothing is what it says of itself.
+        """
+        sends = [step for step in self.steps.values() if isinstance(step, Send)]
+        purposes = {self.flow.purpose_of(step) for step in sends} or {self.flow.purpose}
+        return purposes == {Purpose.MARKETING}
 
     def exit_rules(self) -> tuple[ExitRule, ...]:
         """List the flow's exit rules, those that the law adds included; the first match wins."""

@@ -83,18 +83,18 @@ def see(
     """Take note of an event: an exit rule ends it, a wait restarts, a wait-for goes on.
 
     `seq` is the event's number in the relay's sequence, None for a direct signal. What was seen
-    before, by number or by id, changes nothing.
+    before, by number or by id, changes nothing, and neither does what comes after the end.
     """
+    if state.exit is not None:
+        return state
     if seq is not None:
         if seq <= state.seq:
             return state
         state = replace(state, seq=seq)
-    if event_id in state.recorded:
+    matched = _unseen(graph, state, event_id, matched, seq)
+    if not matched:
         return state
     if seq is None:
-        # A direct signal tells the event's name alone: what depends on more comes by the relay.
-        if not any(pattern.key in matched for pattern in graph.listens()):
-            return state
         state = state.remember(event_id)
     for rule in graph.exit_rules():
         if rule.pattern.key in matched:
@@ -120,7 +120,8 @@ def answer(
         state = state.move(next_id, now, owed_since=state.owed_since)
         return state.note(now, f"{step.id}: {taken}")
     if instant is None:
-        return state.leave(ExitReason.NO_LONGER_MATCHES, now).note(now, f"{step.id}: no such date")
+        state = state.note(now, f"{step.id}: no such date")
+        return state.leave(ExitReason.NO_LONGER_MATCHES, now)
     return _wait_until(state, step.id, instant, now)
 
 
@@ -159,6 +160,21 @@ def operate(state: State, action: str, now: datetime) -> State:
         return state
     state = replace(state, parked=None, parked_code=None, skip=action == "skip", due_at=None)
     return state.note(now, f"{state.step}: {action} asked for")
+
+
+def _unseen(
+    graph: Graph, state: State, event_id: str, matched: tuple[str, ...], seq: int | None
+) -> tuple[str, ...]:
+    """Leave what an event has yet to do here.
+
+    A direct signal tells the event's name alone. What depends on more comes by the relay, which
+    brings the same event, and does not do once more what the name alone has done.
+    """
+    wanted = graph.listens()
+    if event_id in state.recorded:
+        wanted = tuple(pattern for pattern in wanted if pattern.is_bound and seq is not None)
+    keys = {pattern.key for pattern in wanted}
+    return tuple(key for key in matched if key in keys)
 
 
 def _hear(graph: Graph, state: State, matched: tuple[str, ...], now: datetime) -> State:
@@ -210,6 +226,9 @@ def _listen(
     graph: Graph, state: State, step: Listen, now: datetime
 ) -> tuple[State, Command | None]:
     ends = state.listens_until or state.entered_at + step.lasts
+    if state.listens_until is None:
+        text = f"{step.id}: until {clock_text(ends)}"
+        state = replace(state, listens_until=ends).note(now, text)
     cases = {case.pattern.key: case for case in step.cases}
     key = next((heard for heard in state.heard if heard in cases), None)
     if key is not None:
@@ -217,7 +236,6 @@ def _listen(
             state,
             heard=tuple(heard for heard in state.heard if heard != key),
             answered=(*state.answered, key),
-            listens_until=ends,
         )
         steps = cases[key].steps
         return state.move(steps[0].id if steps else step.id, now), None

@@ -51,6 +51,8 @@ class Scenario:
         str, tuple[str, ...]
     ]  #: step id -> outcomes of its attempts; the rest are `sent`, or `done`
     offers: dict[str, timedelta]  #: offer -> how long it holds from the first e-mail that makes it
+    cart: tuple[str, ...] = ()  #: the products in the cart of the entry
+    sold_out: dict[str, timedelta] = field(default_factory=dict)  #: product -> when
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -62,7 +64,7 @@ def read_scenario(path: Path) -> Scenario:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = set(data) - {
         "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
-        "entry_key", "offers",
+        "entry_key", "offers", "cart", "sold_out",
     }  # fmt: skip
     if unknown:
         raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
@@ -77,6 +79,8 @@ def read_scenario(path: Path) -> Scenario:
         events=tuple(sorted(map(_event, data.get("events", [])), key=lambda event: event.after)),
         outcomes={step: tuple(kinds) for step, kinds in data.get("outcomes", {}).items()},
         offers={offer: span(lasts) for offer, lasts in data.get("offers", {}).items()},
+        cart=tuple(data.get("cart", ())),
+        sold_out={product: span(since) for product, since in data.get("sold_out", {}).items()},
     )
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
 from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch
-from sekvens.flows.conditions import Condition
+from sekvens.flows.conditions import Condition, Subscribed
 from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import (
     Deferred,
@@ -41,6 +41,12 @@ from sekvens.simulator.scenario import Scenario, ScenarioEvent
 #: What a person on the staff may do in a scenario; every other event is the contact's.
 OPERATOR_WORDS = ("retry", "skip", "exit")
 
+#: What these events make of the contact's consent to marketing.
+CONSENT_BY_EVENT = {
+    "Email Subscribed": ConsentStatus.SUBSCRIBED,
+    "Unsubscribed": ConsentStatus.UNSUBSCRIBED,
+}
+
 DEFERRED_FOR = timedelta(hours=6)
 IN_DOUBT_FOR = timedelta(minutes=30)
 
@@ -62,6 +68,7 @@ class World:
                 PastEvent(past.name, past.properties, scenario.start - past.ago)
                 for past in scenario.past
             ),
+            cart=scenario.cart,
             zone=scenario.zone,
         )
         self.sent: list[tuple[datetime, str]] = []
@@ -69,7 +76,8 @@ class World:
     def happen(self, event: ScenarioEvent, now: datetime) -> None:
         """Let an event become a fact."""
         fact = PastEvent(event.name, event.properties, now)
-        self.facts = replace(self.facts, events=(*self.facts.events, fact))
+        consent = CONSENT_BY_EVENT.get(event.name, self.facts.consent)
+        self.facts = replace(self.facts, events=(*self.facts.events, fact), consent=consent)
 
     def answer(self, question: Question, now: datetime) -> tuple[int | None, datetime | None]:
         """Answer a question: a branch's index, or an instant."""
@@ -83,7 +91,7 @@ class World:
                 return next((index for index, holds in enumerate(holding) if holds), None), None
 
     def carry_out(self, deed: Deed, now: datetime, *, skip: bool = False) -> Outcome:
-        """Decide what becomes of a step that sends nothing: it is done, unless the scenario differs."""
+        """Decide what becomes of a step that sends nothing: done, unless the scenario differs."""
         kind, detail = self._planned(deed.id, "done")
         if skip:
             return Done(text="skipped")
@@ -102,9 +110,9 @@ class World:
         resume_at = self._local_time(resume) if resume is not None else None
         if skip:
             return Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at)
-        flow = self._graph.flow
-        if not all(self._holds(condition, now) for condition in flow.stay_while):
-            return Skipped(reason=SkipReason.FILTER, exit=ExitReason.NO_LONGER_MATCHES)
+        refused = self._refused(step_id, now, resume_at)
+        if refused is not None:
+            return refused
         match kind:
             case "skipped":
                 return Skipped(reason=SkipReason(detail), resume_at=resume_at)
@@ -115,6 +123,18 @@ class World:
                 return Sent(message_id=f"m-{step_id}", resume_at=resume_at)
             case _:
                 return _held_up(kind, detail, step_id, now)
+
+    def _refused(self, step_id: str, now: datetime, resume_at: datetime | None) -> Skipped | None:
+        """Ask again what the gate asks again: who may enter, and what the flow stays for."""
+        flow, step = self._graph.flow, self._graph.steps[step_id]
+        wished = isinstance(step, Send) and flow.purpose_of(step) is Purpose.MARKETING
+        for condition in flow.entry:
+            asked = wished or not isinstance(condition, Subscribed)
+            if asked and not self._holds(condition, now):
+                return Skipped(reason=SkipReason.FILTER, resume_at=resume_at)
+        if not all(self._holds(condition, now) for condition in flow.stay_while):
+            return Skipped(reason=SkipReason.FILTER, exit=ExitReason.NO_LONGER_MATCHES)
+        return None
 
     def _note_sent(self, step_id: str, now: datetime) -> None:
         self.sent.append((now, step_id))
@@ -132,7 +152,10 @@ class World:
         return kind, detail
 
     def _holds(self, condition: Condition, now: datetime) -> bool:
-        return holds(condition, self.facts, now=now, entry_key=self.entry_key)
+        since = now - self._scenario.start
+        gone = (product for product, at in self._scenario.sold_out.items() if at <= since)
+        facts = replace(self.facts, sold_out=frozenset(gone))
+        return holds(condition, facts, now=now, entry_key=self.entry_key)
 
     def _date(self, question: NextDate) -> datetime | None:
         asked, zone = question.date, self._scenario.zone

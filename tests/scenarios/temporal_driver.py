@@ -159,14 +159,14 @@ async def _play(
             if event.direct:
                 name = SIGNALS.get(event.name, event.name)
                 await handle.signal(name, DirectSignal(event_id=f"event-{seq}"))
-            await handle.signal(names.EVENTS_SIGNAL, _signal(graph, event, seq))
+            await handle.signal(names.EVENTS_SIGNAL, _signal(graph, event, seq, world.entry_key))
 
 
-def _signal(graph: Graph, event: ScenarioEvent, seq: int) -> EventsSignal:
+def _signal(graph: Graph, event: ScenarioEvent, seq: int, entry_key: str | None) -> EventsSignal:
     matched = tuple(
         pattern.key
         for pattern in graph.listens()
-        if pattern.matches(event.name, dict(event.properties))
+        if pattern.matches(event.name, event.properties, entry_key=entry_key)
     )
     once = EnrollmentEvent(seq=seq, event_id=f"event-{seq}", matched=matched)
     return EventsSignal(events=(once,) * event.copies)
