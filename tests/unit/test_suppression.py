@@ -81,8 +81,12 @@ def test_a_suppression_that_came_before_any_address_waits_for_it(shop: Shop) -> 
     assert (reason(shop), reason(shop, "b@example.com")) == ("complaint", None)
 
 
-def test_a_suppression_waits_for_an_address_that_comes_by_a_merge(shop: Shop) -> None:
-    shop.post(track("Contact Suppressed", "u"), identify("v", email=ADDRESS))
+@pytest.mark.parametrize("younger", [0, 1])
+def test_a_suppression_waits_for_an_address_that_comes_by_a_merge(shop: Shop, younger: int) -> None:
+    events = [track("Contact Suppressed", "u"), identify("v", email=ADDRESS)]
+    shop.post(events[1 - younger])
+    shop.now += timedelta(minutes=1)
+    shop.post(events[younger])
     shop.post(alias("v", "u"))
 
     assert reason(shop) == "manual"
