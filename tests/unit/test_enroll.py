@@ -16,7 +16,7 @@ from sekvens.enrollments.publish import live_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.asking import happened, not_, subscribed
-from sekvens.flows.builder import after, days, once
+from sekvens.flows.builder import after, days, hours, once
 from tests.unit.relaying import World, cart_flow
 
 MINUTE = timedelta(minutes=1)
@@ -52,6 +52,14 @@ def enter(
 
 def publishes(world: World, **changes: object) -> None:
     World(world.database, world.clock, cart_flow(**changes))
+
+
+def test_an_entry_says_when_its_first_e_mail_is_expected(world: World) -> None:
+    publishes(world)
+    entered = enter(world)
+
+    assert isinstance(entered, Enrollment)
+    assert entered.next_send_at == world.clock.now() + hours(4)
 
 
 def refusal(result: Enrollment | NotEnrolled) -> EntryRefusal | None:
