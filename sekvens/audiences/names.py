@@ -1,0 +1,28 @@
+"""Names of the scheduled work that outlive a deploy: they stand in histories and schedules.
+
+Renaming one orphans what is under way; `tests/replay/test_names_are_pinned.py` pins each of them.
+"""
+
+#: Workflow types, as the Temporal UI shows them; no flow may be called so.
+SCAN_WORKFLOW = "audience-scan"
+RETENTION_WORKFLOW = "retention"
+
+SCAN_ACTIVITY = "scan_audience_batch"
+ERASE_ACTIVITY = "erase_inactive_batch"
+
+PROGRESS_QUERY = "progress"
+
+#: Id of the schedule that keeps to what the privacy settings say.
+RETENTION_SCHEDULE = "retention"
+#: What the ids of the audiences' schedules begin with.
+AUDIENCE_PREFIX = "audience/"
+
+
+def schedule_id(flow: str) -> str:
+    """Make the id of a flow's schedule: `audience/<flow>`."""
+    return AUDIENCE_PREFIX + flow
+
+
+def scan_id(flow: str) -> str:
+    """Make the workflow id of a flow's scans; a schedule adds the time to it."""
+    return f"{SCAN_WORKFLOW}/{flow}"

@@ -1,0 +1,259 @@
+"""Conditions on everybody at once: who of all contacts may fit, as one statement.
+
+What is found is never too few: whatever SQL cannot say alike on both databases (properties, traits,
+dates) counts as a maybe, however deep in the tree it stands. `sekvens.segments.sql` then decides on
+each contact. Contacts that were merged away are found as the one that stands for them; a merge
+leaves them one step from it (`sekvens.contacts.merge`).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.events.tables import ContactEvent
+from sekvens.flows.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    DateWithin,
+    Happened,
+    HasTrait,
+    Lapsed,
+    Not,
+    Received,
+    Subscribed,
+    TraitIs,
+)
+from sekvens.flows.steps import Purpose
+from sekvens.messages.tables import Message, MessageState
+from sekvens.segments.memory import EMAIL_DELIVERED, ORDER
+
+#: A date within more days than these is looked for by its trait's name alone.
+DAYS_SPELT_MAX: Final = 31
+#: No clock on earth is further from UTC.
+_ZONE_MAX: Final = timedelta(hours=14)
+
+
+def candidates(
+    condition: Condition,
+    *,
+    now: datetime,
+    gap: timedelta,
+    after: str | None,
+    limit: int | None = None,
+    until: str | None = None,
+) -> Select[str]:
+    """Find contacts of whom a condition holds, and perhaps some of whom it does not.
+
+    Args:
+        condition: What is asked of them, without an entry key.
+        now: Shop time.
+        gap: After so long without an order a customer has lapsed (`figures.reorder_gap`).
+        after: Contact ids behind this one; None: from the first on.
+        limit: So many at the most.
+        until: Contact ids up to this one.
+
+    Returns:
+        Ids of contacts that were not merged away, in order.
+    """
+    query = everybody(after=after, until=until).where(
+        _Translation(now, gap).clause(condition, maybe=True)
+    )
+    return query if limit is None else query.limit(limit)
+
+
+def everybody(*, after: str | None, until: str | None = None) -> Select[str]:
+    """List contacts that were not merged away, in the order of their ids."""
+    query = select(Contact.id).where(Contact.merged_into.is_(None)).order_by(Contact.id)
+    if after is not None:
+        query = query.where(Contact.id > after)
+    return query if until is None else query.where(Contact.id <= until)
+
+
+def is_decided(condition: Condition) -> bool:
+    """Tell whether SQL says all of a condition: then candidates are exactly those who fit."""
+    match condition:
+        case Not():
+            return is_decided(condition.condition)
+        case AllOf() | AnyOf():
+            return all(is_decided(inner) for inner in condition.conditions)
+        case Happened():
+            return _is_counted(condition)
+        case _:
+            return isinstance(condition, Subscribed | Lapsed | Received)
+
+
+def is_persons(column: InstrumentedAttribute[str]) -> tuple[ColumnElement[bool], ...]:
+    """Say that a row belongs to the contact of the query: to them, or to one merged into them.
+
+    Two clauses for two subqueries: either finds its rows by an index, and both in one would not.
+    """
+    merged = aliased(Contact)
+    names = select(merged.id).where(merged.merged_into == Contact.id).correlate(Contact)
+    return column == Contact.id, column.in_(names)
+
+
+@dataclass(frozen=True)
+class _Translation:
+    """Turns a condition into an expression that is correlated to the contact of the query.
+
+    `maybe` is what counts where SQL cannot tell: true where more contacts are to be found, and
+    false under a `not`, where fewer of what is denied are.
+    """
+
+    now: datetime
+    gap: timedelta
+
+    def clause(self, condition: Condition, *, maybe: bool) -> ColumnElement[bool]:
+        match condition:
+            case Not():
+                return not_(self.clause(condition.condition, maybe=not maybe))
+            case AllOf():
+                inner = (self.clause(one, maybe=maybe) for one in condition.conditions)
+                return and_(true(), *inner)
+            case AnyOf():
+                return or_(false(), *self._any(condition.conditions, maybe=maybe))
+            case Subscribed():
+                return _subscribed()
+            case Happened():
+                return self._happened(condition, maybe=maybe)
+            case Lapsed():
+                return self._lapsed()
+            case Received():
+                return self._received(condition)
+            case HasTrait() | TraitIs() | DateWithin():
+                return self._told(condition) if maybe else false()
+            case _:  # they ask about an entry, and an audience has none
+                return true() if maybe else false()
+
+    def _any(
+        self, conditions: Iterable[Condition], *, maybe: bool
+    ) -> Iterator[ColumnElement[bool]]:
+        """Ask for events of the same time at once: a sign of life is any of a dozen names."""
+        names: dict[timedelta | None, list[str]] = defaultdict(list)
+        for condition in conditions:
+            if isinstance(condition, Happened) and _is_plain(condition):
+                names[condition.within].append(condition.pattern.name)
+            else:
+                yield self.clause(condition, maybe=maybe)
+        for within, some in names.items():
+            yield self._exists(some, since=self._since(within))
+
+    def _happened(self, condition: Happened, *, maybe: bool) -> ColumnElement[bool]:
+        if not maybe and not _is_counted(condition):
+            return false()
+        name, since = condition.pattern.name, self._since(condition.within)
+        if condition.times <= 1:
+            return self._exists([name], since=since) if condition.times == 1 else true()
+        return self._count(name, since) >= condition.times
+
+    def _lapsed(self) -> ColumnElement[bool]:
+        ordered = self._exists([ORDER], since=None)
+        return and_(ordered, not_(self._exists([ORDER], since=self.now - self.gap)))
+
+    def _received(self, condition: Received) -> ColumnElement[bool]:
+        since = self._since(condition.within)
+        ours = [
+            Message.purpose == Purpose.MARKETING,
+            Message.state == MessageState.ACCEPTED,
+            Message.sent_on <= self.now,
+        ]
+        if since is not None:
+            ours.append(Message.sent_on >= since)
+        counts = [
+            select(func.count()).select_from(Message).where(whose, *ours).scalar_subquery()
+            for whose in is_persons(Message.contact_id)
+        ]
+        return counts[0] + counts[1] + self._count(EMAIL_DELIVERED, since) >= condition.times
+
+    def _told(self, condition: HasTrait | TraitIs | DateWithin) -> ColumnElement[bool]:
+        """Look for a trait in the text of them all; its value is not read here."""
+        traits = cast(Contact.traits, String)
+        has = traits.contains(json.dumps(condition.trait)[1:-1], autoescape=True)
+        days = self._days(condition.within) if isinstance(condition, DateWithin) else []
+        spelt = [traits.contains(day, autoescape=True) for day in days]
+        return and_(has, or_(*spelt)) if spelt else has
+
+    def _days(self, within: timedelta) -> list[str]:
+        first = (self.now - _ZONE_MAX).date()
+        count = ((self.now + within + _ZONE_MAX).date() - first).days + 1
+        if count > DAYS_SPELT_MAX:
+            return []
+        days = {_month_and_day(first + timedelta(days=number)) for number in range(count)}
+        return sorted(days | ({"02-29"} if "02-28" in days else set()))
+
+    def _since(self, within: timedelta | None) -> datetime | None:
+        return self.now - within if within is not None else None
+
+    def _exists(self, names: list[str], *, since: datetime | None) -> ColumnElement[bool]:
+        return or_(
+            *(
+                exists().where(whose, *self._events(names, since)).correlate(Contact)
+                for whose in is_persons(_owner())
+            )
+        )
+
+    def _count(self, name: str, since: datetime | None) -> ColumnElement[int]:
+        own, merged = (
+            select(func.count())
+            .select_from(ContactEvent)
+            .where(whose, *self._events([name], since))
+            .correlate(Contact)
+            .scalar_subquery()
+            for whose in is_persons(_owner())
+        )
+        return own + merged
+
+    def _events(self, names: list[str], since: datetime | None) -> list[ColumnElement[bool]]:
+        clauses = [ContactEvent.name.in_(sorted(set(names))), ContactEvent.occurred_at <= self.now]
+        return clauses if since is None else [*clauses, ContactEvent.occurred_at >= since]
+
+
+def _owner() -> InstrumentedAttribute[str]:
+    return ContactEvent.contact_id  # type: ignore[return-value]  # a visitor's is nobody's here
+
+
+def _subscribed() -> ColumnElement[bool]:
+    return (
+        exists()
+        .where(
+            Consent.contact_id == Contact.id,
+            Consent.purpose == Purpose.MARKETING,
+            Consent.status == ConsentStatus.SUBSCRIBED,
+        )
+        .correlate(Contact)
+    )
+
+
+def _is_plain(condition: Happened) -> bool:
+    return condition.times == 1 and not condition.pattern.is_bound
+
+
+def _is_counted(condition: Happened) -> bool:
+    """Tell whether counting events says it all: no property is to be looked at."""
+    each = condition.each is not None and condition.times > 1
+    return not condition.pattern.is_bound and not each
+
+
+def _month_and_day(day: date) -> str:
+    return f"{day:%m-%d}"
