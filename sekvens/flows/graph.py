@@ -73,6 +73,11 @@ class Graph:
         listens = [step for step in self.steps.values() if isinstance(step, Listen)]
         return tuple(case.pattern for step in listens for case in step.cases)
 
+    def retold(self) -> frozenset[str]:
+        """Name the sends whose e-mail another one tells again."""
+        sends = (step for step in self.steps.values() if isinstance(step, Send))
+        return frozenset(step.retells for step in sends if step.retells is not None)
+
     def duration_max(self) -> timedelta:
         """Tell the longest time the flow's waits can add up to, restarts and local times aside."""
         return _longest(self.flow.steps)

@@ -21,6 +21,7 @@ from sekvens.flows.commands import (
     WhichBranch,
 )
 from sekvens.flows.graph import Graph
+from sekvens.flows.hearing import hear, listen, unseen
 from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
 from sekvens.flows.state import State, clock_text
 from sekvens.flows.steps import (
@@ -57,13 +58,11 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
             return state, SleepUntil(step_id=state.step, until=None)
         step = graph.steps[state.step]
         match step:
-            case Send():
-                return state, _send(graph, state, step, now)
             case Split():
                 return state, Ask(step_id=step.id, question=_which_branch(graph, step))
             case ExitFlow():
                 state = state.leave(step.reason, now)
-            case Wait() | WaitFor() | Listen():
+            case Send() | Wait() | WaitFor() | Listen():
                 state, command = _stay(graph, state, step, now)
                 if command is not None:
                     return state, command
@@ -91,7 +90,7 @@ def see(
         if seq <= state.seq:
             return state
         state = replace(state, seq=seq)
-    matched = _unseen(graph, state, event_id, matched, seq)
+    matched = unseen(graph, state, event_id, matched, seq)
     if not matched:
         return state
     if seq is None:
@@ -99,7 +98,7 @@ def see(
     for rule in graph.exit_rules():
         if rule.pattern.key in matched:
             return state.leave(rule.reason, now)
-    state = _hear(graph, state, matched, now)
+    state = hear(graph, state, matched, now)
     step = graph.steps.get(state.step or "")
     if isinstance(step, Wait) and any(pattern.key in matched for pattern in step.restart_on):
         return state.move(step.id, now).note(now, f"{step.id}: starts anew")
@@ -130,6 +129,7 @@ def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State
     step_id = state.step or ""
     match outcome:
         case Sent():
+            state = _remember_told(graph, state, step_id)
             return _go_on(graph, state.note(now, f"{step_id}: sent"), outcome.resume_at, now)
         case Done():
             return _go_on(graph, state.note(now, f"{step_id}: {outcome.text}"), None, now)
@@ -162,30 +162,6 @@ def operate(state: State, action: str, now: datetime) -> State:
     return state.note(now, f"{state.step}: {action} asked for")
 
 
-def _unseen(
-    graph: Graph, state: State, event_id: str, matched: tuple[str, ...], seq: int | None
-) -> tuple[str, ...]:
-    """Leave what an event has yet to do here.
-
-    A direct signal tells the event's name alone. What depends on more comes by the relay, which
-    brings the same event, and does not do once more what the name alone has done.
-    """
-    wanted = graph.listens()
-    if event_id in state.recorded:
-        wanted = tuple(pattern for pattern in wanted if pattern.is_bound and seq is not None)
-    keys = {pattern.key for pattern in wanted}
-    return tuple(key for key in matched if key in keys)
-
-
-def _hear(graph: Graph, state: State, matched: tuple[str, ...], now: datetime) -> State:
-    """Keep what a listen will answer, wherever the enrollment stands now."""
-    for pattern in graph.answerable():
-        if pattern.key in matched and pattern.key not in state.heard + state.answered:
-            state = replace(state, heard=(*state.heard, pattern.key))
-            state = state.note(now, f"heard {pattern.name}")
-    return state
-
-
 def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
     if state.due_at is not None and now < state.due_at:
         return SleepUntil(step_id=step.id, until=state.due_at)
@@ -203,6 +179,12 @@ def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
     )
 
 
+def _remember_told(graph: Graph, state: State, step_id: str) -> State:
+    if step_id in state.told or step_id not in graph.retold():
+        return state
+    return replace(state, told=(*state.told, step_id))
+
+
 def _carry_out(graph: Graph, state: State, step: Deed, now: datetime) -> Command:
     if state.due_at is not None and now < state.due_at:
         return SleepUntil(step_id=step.id, until=state.due_at)
@@ -215,34 +197,17 @@ def _carry_out(graph: Graph, state: State, step: Deed, now: datetime) -> Command
 
 
 def _stay(
-    graph: Graph, state: State, step: Wait | WaitFor | Listen, now: datetime
+    graph: Graph, state: State, step: Send | Wait | WaitFor | Listen, now: datetime
 ) -> tuple[State, Command | None]:
+    """Tell what to do at a step that may be over already: then there is no command."""
     if isinstance(step, Listen):
-        return _listen(graph, state, step, now)
+        return listen(graph, state, step, now)
+    if isinstance(step, Send):
+        if step.retells is None or step.retells in state.told:
+            return state, _send(graph, state, step, now)
+        state = state.note(now, f"{step.id}: nothing to tell again")
+        return _go_on(graph, state, None, now), None
     return _wait(graph, state, step, now)
-
-
-def _listen(
-    graph: Graph, state: State, step: Listen, now: datetime
-) -> tuple[State, Command | None]:
-    ends = state.listens_until or state.entered_at + step.lasts
-    if state.listens_until is None:
-        text = f"{step.id}: until {clock_text(ends)}"
-        state = replace(state, listens_until=ends).note(now, text)
-    cases = {case.pattern.key: case for case in step.cases}
-    key = next((heard for heard in state.heard if heard in cases), None)
-    if key is not None:
-        state = replace(
-            state,
-            heard=tuple(heard for heard in state.heard if heard != key),
-            answered=(*state.answered, key),
-        )
-        steps = cases[key].steps
-        return state.move(steps[0].id if steps else step.id, now), None
-    if now < ends and not cases.keys() <= set(state.answered):
-        return replace(state, due_at=ends), SleepUntil(step_id=step.id, until=ends)
-    state = replace(state, listens_until=None).note(now, f"{step.id}: over")
-    return state.move(graph.following[step.id], now, owed_since=min(ends, now)), None
 
 
 def _wait(

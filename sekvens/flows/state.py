@@ -45,6 +45,7 @@ class State:
     heard: tuple[str, ...] = ()  #: keys of events that a listen has yet to answer, in order
     answered: tuple[str, ...] = ()  #: keys of those that it has answered
     listens_until: datetime | None = None  #: when the listen that it is inside of ends
+    told: tuple[str, ...] = ()  #: sends that left, of those that another one may tell again
     exit: ExitReason | None = None
     journal: tuple[JournalEntry, ...] = ()
     kind: Literal["state"] = "state"
