@@ -10,6 +10,7 @@ from sekvens.commands.contacts import show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
+from sekvens.commands.offers import offers
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
@@ -36,7 +37,7 @@ for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
     *(flows, preview),
-    *(products, reviews),
+    *(products, reviews, offers),
     *(enroll, signal, show),
 ):
     main.add_command(command)
