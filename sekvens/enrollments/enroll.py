@@ -20,8 +20,8 @@ from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.events.tables import ContactEvent
-from sekvens.flows.conditions import AllOf
-from sekvens.flows.definition import Flow
+from sekvens.flows.conditions import AllOf, Condition
+from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.keys import key_of
 from sekvens.segments import sql
 
@@ -89,11 +89,14 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     now_wall: datetime,
     now_shop: datetime,
     contact_ids: Sequence[str] = (),
+    by_scan: bool = False,
 ) -> Enrollment | NotEnrolled:
     """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once.
 
     A trigger's age is what it was at `learned_at` (shop time), when the event became this
-    contact's: old news enrolls nobody, and an outage of ours makes no news old.
+    contact's: old news enrolls nobody, and an outage of ours makes no news old. `by_scan`: a scan
+    found the contact, so the conditions of the flow's audience must hold, too; whom a person or
+    another flow enrolls need not be in it.
     """
     flow = published.flow
     if flow.entry_key is not None and not entry_key:
@@ -103,7 +106,10 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
     ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
-    refusal = _refusal(session, flow, contact_ids=ids, entry_key=key, now=now_shop)
+    refusal = _refusal(
+        session, flow, asked_at_entry(flow, by_scan=by_scan), contact_ids=ids, entry_key=key,
+        now=now_shop,
+    )  # fmt: skip
     if refusal is not None:
         return NotEnrolled(reason=refusal)
     return Enrollment(
@@ -139,6 +145,13 @@ def is_in_the_way(flow: Flow, under_way: str | None, wanted: str | None) -> bool
     return flow.reentry.rule in ("once", "after") or under_way == wanted
 
 
+def asked_at_entry(flow: Flow, *, by_scan: bool) -> tuple[Condition, ...]:
+    """List what is asked of a contact who is to enter; those of the audience only by its scan."""
+    trigger = flow.trigger
+    found_by = trigger.conditions if by_scan and isinstance(trigger, Audience) else ()
+    return (*found_by, *flow.trigger_when, *flow.entry, *flow.stay_while)
+
+
 def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
     """Make the delivery of an enrollment's start."""
     return Delivery(
@@ -155,6 +168,7 @@ def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: dat
 def _refusal(
     session: Session,
     flow: Flow,
+    asked: tuple[Condition, ...],
     *,
     contact_ids: tuple[str, ...],
     entry_key: str | None,
@@ -177,7 +191,6 @@ def _refusal(
         last_start = max(entry.started_at for entry in earlier)
         if now - last_start < flow.reentry.gap:
             return EntryRefusal.REENTRY
-    asked = (*flow.trigger_when, *flow.entry, *flow.stay_while)
     if not asked:
         return None
     holds = sql.holds(
