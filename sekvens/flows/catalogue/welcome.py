@@ -51,7 +51,8 @@ WELCOME: Flow = flow(
     exit_when=[exit_on("Order Completed", ExitReason.CONVERTED)],
     goal=goal("Order Completed", within=days(14)),
     steps=[
-        send("hello"),
+        # Whatever else they had today: it keeps the promise of the form.
+        send("hello", past_cap=True),
         wait("until-day-two", days(1.5), until=MORNING),
         send("who-we-are"),
         wait("until-day-four", days(1.5), until=MORNING),
