@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.new_flow import new
 from sekvens.commands.resources import open_database, publish_flows
 from sekvens.commands.tables import make_console, make_table
 
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def flows() -> None:
-    """List, explain, check and publish flows.
+    """Write, list, explain, check and publish flows.
 
     Example: starter.py flows list
     """
+
+
+flows.add_command(new)
 
 
 @flows.command("list")

@@ -100,7 +100,7 @@ def test_help_imports_none_of_the_large_libraries():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["flows", "explain", "welcom"], "it has welcome, cart-abandonment"),
+        (["flows", "explain", "welcom"], "it has welcome, browse-abandonment"),
         (["preview", "welcome/nothing"], "welcome/nothing has no source"),
         (["preview", "welcome/hello", "--locale", "de"], "the shop writes in sv, en"),
         (["preview"], "welcome/hello"),
@@ -266,7 +266,7 @@ def test_an_e_mail_that_cannot_be_made_is_not_published(run, monkeypatch, comman
 
 
 def test_a_flow_is_explained_in_words_and_drawn(run):
-    assert "version 1" in run("flows", "explain", "welcome").output
+    assert "version 2" in run("flows", "explain", "welcome").output
     assert run("flows", "explain", "welcome", "--mermaid").output.startswith("flowchart")
 
 
