@@ -182,10 +182,9 @@ def _in_locale(texts: Mapping[str, Any] | None, locale: str, text: Any) -> dict[
 
 
 def _write(row: Product, values: Mapping[str, Any]) -> None:
-    """Write what differs only: what is as it was must not count as a change."""
+    """Write values; the session sees for itself which of them differ."""
     for name, value in values.items():
-        if getattr(row, name) != value:
-            setattr(row, name, value)
+        setattr(row, name, value)
 
 
 def _write_variants(session: Session, items: Sequence[FeedItem]) -> set[str]:

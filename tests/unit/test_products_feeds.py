@@ -185,14 +185,11 @@ def test_a_feed_separated_by_tabs_is_read_line_by_line() -> None:
 
 
 def test_bytes_that_are_no_text_reject_their_row_only() -> None:
-    rows = [
-        "id\ttitle\tlink\tprice\tavailability",
-        "a\tTr\xf6jan",
-        "b\tB\thttps://s.example/b\t1\tin_stock",
-    ]
-    found = read("\n".join(rows).encode("latin-1"))
+    row = "{}\tTr{}ja\thttps://s.example/a\t1 SEK\tin_stock\n"
+    rows = row.format("a", "\xf6") + row.format("b", "o")
+    found = read(b"id\ttitle\tlink\tprice\tavailability\n" + rows.encode("latin-1"))
 
-    assert [line for line, _ in reasons(found)] == [2]
+    assert reasons(found) == [(2, "it holds bytes that are no text: save it as UTF-8")]
     assert len(found) == 2
 
 
