@@ -1,5 +1,6 @@
 """The only code that Temporal replays."""
 
+from workflows.audiences import AudienceScanWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
 
-WORKFLOWS = [EnrollmentWorkflow]
+WORKFLOWS = [EnrollmentWorkflow, AudienceScanWorkflow, RetentionWorkflow]

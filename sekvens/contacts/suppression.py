@@ -21,7 +21,7 @@ def suppress(
 
     `at` is shop time.
     """
-    key = _key(address)
+    key = key_of_address(address)
     row = session.get(Suppression, key)
     if row is None:
         session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))
@@ -76,7 +76,7 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
     """End the inactivity of addresses whose contacts have subscribed since, at these shop times."""
     if not subscribed:
         return
-    at_by_key = {_key(address): at for address, at in subscribed.items()}
+    at_by_key = {key_of_address(address): at for address, at in subscribed.items()}
     query = select(Suppression).where(
         Suppression.address_hash.in_(at_by_key), Suppression.reason == SuppressionReason.INACTIVE
     )
@@ -86,6 +86,7 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
     session.flush()
 
 
-def _key(address: str) -> str:
+def key_of_address(address: str) -> str:
+    """Make the key by which an address is suppressed, however it was spelt."""
     # In the form that the gate asks for: a domain of a contact's address stands there in punycode.
     return address_hash(usable(address) or address)

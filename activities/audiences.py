@@ -1,0 +1,44 @@
+"""The activities of scheduled work: a batch of a scan, and a batch of erasures."""
+
+from temporalio import activity
+
+from sekvens.audiences import names
+from sekvens.audiences.retention import Retention
+from sekvens.audiences.scan import Scanner
+from sekvens.audiences.wire import (
+    Counts,
+    EraseBatchInput,
+    EraseBatchResult,
+    ScanBatchInput,
+    ScanBatchResult,
+)
+
+
+class AudienceActivities:
+    """Scans and erases, in threads; a repeat goes on where the attempt before it was last heard."""
+
+    def __init__(self, *, scanner: Scanner, retention: Retention) -> None:
+        self._scanner = scanner
+        self._retention = retention
+
+    @activity.defn(name=names.SCAN_ACTIVITY)
+    def scan_audience_batch(self, order: ScanBatchInput) -> ScanBatchResult:
+        """Scan on for some seconds."""
+        return self._scanner.batch(order.flow, _so_far(order), _say)
+
+    @activity.defn(name=names.ERASE_ACTIVITY)
+    def erase_inactive_batch(self, order: EraseBatchInput) -> EraseBatchResult:
+        """Erase on for some seconds."""
+        return self._retention.batch(order.cursor, activity.heartbeat)
+
+
+def _say(so_far: ScanBatchResult) -> None:
+    activity.heartbeat(so_far.cursor, so_far.counts, so_far.total)
+
+
+def _so_far(order: ScanBatchInput) -> ScanBatchResult:
+    heard = activity.info().heartbeat_details
+    if not heard:
+        return ScanBatchResult(cursor=order.cursor)
+    cursor, counts, total = heard
+    return ScanBatchResult(cursor=cursor, counts=Counts(**counts), total=total)
