@@ -13,7 +13,7 @@ from sekvens.flows.outcomes import Deferred, Parked, Sent
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.offers import codes
-from sekvens.offers.tables import CodeSource, OfferClaim, OfferCode
+from sekvens.offers.tables import CodeSource, OfferClaim, OfferCode, Redemption
 from sekvens.settings import SendingSettings
 from sekvens.shop import Offer
 from tests.unit.composing import sample_shop
@@ -121,3 +121,20 @@ def test_nobody_is_made_a_code_to_pass_on_by_an_email_that_does_not_speak_of_it(
     office.send("hello")
 
     assert office.shop.count(OfferCode) == 0
+
+
+def test_a_code_that_was_used_is_not_told_again(office: PostOffice) -> None:
+    stock(office, "ONE")
+    office.send("hello", offer="welcome")
+    with office.database.write() as session:  # an order that ended nothing: it was updated
+        session.add(
+            Redemption(
+                order_id="o-1", key="one", offer="welcome", contact_id=office.contact_id,
+                claim_id=session.scalars(select(OfferClaim.id)).one(), redeemed_at=NOON,
+            )
+        )  # fmt: skip
+    tomorrow = NOON + timedelta(days=1)
+    outcome = office.send("your-cart", offer="welcome", now=tomorrow, due_at=tomorrow)
+
+    assert isinstance(outcome, Parked)
+    assert "the offer 'welcome' is used for enrollment e-1" in outcome.reason
