@@ -69,6 +69,7 @@ class OrderFacts:
     shipping: Decimal | None
     discount: Decimal | None
     payment: str | None
+    is_paid: bool  #: the shop has not said that the payment is still on its way
     refunded: Decimal | None  #: what went back so far
     state: str  #: completed, refunded, cancelled
     placed_at: datetime  #: shop time

@@ -20,6 +20,7 @@ from sekvens.events.schema import (
     ORDER_READY_FOR_PICKUP,
     ORDER_REFUNDED,
     ORDER_SHIPPED,
+    PAYMENT_IS_PENDING,
 )
 from sekvens.events.tables import Cart, ContactEvent, Order
 from sekvens.flows.keys import key_of
@@ -67,10 +68,16 @@ def order_facts(row: Order, *, refunded: Decimal | None = None) -> OrderFacts:
         shipping=price(row.details.get("shipping")),
         discount=price(row.details.get("discount")),
         payment=text_of(row.details, "payment_method"),
+        is_paid=not _is_payment_pending(row),
         refunded=refunded,
         state=row.state,
         placed_at=row.ordered_at,
     )
+
+
+def _is_payment_pending(row: Order) -> bool:
+    said = row.details.get("payment_status") or row.details.get("financial_status") or ""
+    return said.casefold() in PAYMENT_IS_PENDING
 
 
 def refunded(session: Session, *, contact_id: str, order_id: str) -> Decimal | None:

@@ -155,6 +155,7 @@ def _purchases(lines: tuple[Line, ...], *, name: str, now: datetime) -> dict[str
         shipping=Decimal(59),
         discount=None,
         payment="Klarna",
+        is_paid=True,
         refunded=lines[0].price if lines and name.endswith("-refunded") else None,
         state="completed",
         placed_at=now - timedelta(days=days_ago),

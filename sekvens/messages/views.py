@@ -95,6 +95,7 @@ class OrderView:
     discount: str | None
     placed_on: str
     payment: str | None
+    is_paid: bool
     refunded: str | None  #: the amount that went back
     names: str | None  #: `Tröjan Dellen och Mössan Bengt`
 

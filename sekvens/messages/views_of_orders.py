@@ -83,6 +83,7 @@ def order_view(order: OrderFacts, reader: Reader, more: Mapping[str, str]) -> Or
         discount=reader.money(order.discount, currency) if order.discount else None,
         placed_on=reader.instant(order.placed_at),
         payment=order.payment,
+        is_paid=order.is_paid,
         refunded=reader.money(order.refunded, currency) if order.refunded else None,
         names=_names(order, reader, more),
     )
