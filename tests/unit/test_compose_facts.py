@@ -114,6 +114,20 @@ def test_nothing_is_known_of_what_was_not_posted(shop: Shop) -> None:
     assert (order.vat, order.shipping, order.discount, order.payment) == (None,) * 4
 
 
+@pytest.mark.parametrize(
+    ("said", "is_paid"), [({}, True), ({"financial_status": "paid"}, True),
+                          ({"payment_status": "Pending"}, False)],
+)  # fmt: skip
+def test_a_payment_that_is_on_its_way_has_not_gone_through(
+    shop: Shop, said: dict[str, str], is_paid: bool
+) -> None:
+    shop.post(track("Order Updated", order_id="1001", **said))
+    order = gathered(shop).order
+
+    assert order is not None
+    assert order.is_paid is is_paid
+
+
 def test_refunds_add_up_unless_one_does_not_say_how_much(shop: Shop) -> None:
     shop.post(*[track("Order Refunded", ago=2, order_id="1001", total=n) for n in (100, 29.5)])
     known = gathered(shop).order
