@@ -81,7 +81,7 @@ def test_a_code_of_another_offer_is_not_taken_from_it(database: Database) -> Non
     till.stock("A-1")
     imported = import_codes(database, [(1, "a-1"), (2, "A-2")], offer="nudge")
 
-    assert (imported.rows, imported.added) == (2, 1)
+    assert (imported.rows, imported.added, imported.unchanged) == (2, 1, 0)
     assert imported.rejected == (Rejected(line=1, reason="another offer has it"),)
 
 
