@@ -21,13 +21,19 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.audiences import AudienceActivities
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
+from sekvens.audiences.retention import Retention
+from sekvens.audiences.scan import Scanner
+from sekvens.audiences.schedules import keep_schedules
 from sekvens.clock import SystemClock
 from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
+from sekvens.enrollments.publish import live_flows
+from sekvens.flows.definition import Audience
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
@@ -65,6 +71,8 @@ async def serve(service: Service) -> None:
     quota = await until_ready("SES", lambda: asyncio.to_thread(ses.quota))
     client = await until_ready("Temporal", connect)
     await until_ready("Temporal's search attributes", lambda: register_search_attributes(client))
+    flows = await until_ready("the database", lambda: asyncio.to_thread(live_audiences, database))
+    await until_ready("Temporal's schedules", lambda: keep_schedules(client, settings, flows))
     with (
         ThreadPoolExecutor(QUICK_THREADS, "quick") as quick,
         ThreadPoolExecutor(settings.ses.concurrency, "ses") as sends,
@@ -106,12 +114,15 @@ def build_workers(
     enrollments = EnrollmentActivities(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
+    audiences = build_audiences(settings, database)
     return [
         Worker(
             client,
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
+                audiences.scan_audience_batch,
+                audiences.erase_inactive_batch,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -132,6 +143,27 @@ def build_workers(
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
         ),
     ]
+
+
+def build_audiences(settings: Settings, database: Database) -> AudienceActivities:
+    """Build what scheduled workflows call."""
+    clock, shop_time = SystemClock(), settings.shop_time()
+    erase_after = timedelta(days=settings.privacy.erase_inactive_days)
+    return AudienceActivities(
+        scanner=Scanner(
+            database=database, clock=clock, shop_time=shop_time, off=settings.flows.off
+        ),
+        retention=Retention(
+            database=database, clock=clock, shop_time=shop_time, erase_after=erase_after
+        ),
+    )
+
+
+def live_audiences(database: Database) -> list[str]:
+    """List the flows that new contacts may enter and that a scan finds them for."""
+    with database.read() as session:
+        flows = [published.flow for published in live_flows(session)]
+    return [flow.name for flow in flows if isinstance(flow.trigger, Audience)]
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -179,6 +179,30 @@ class FlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     off: tuple[str, ...] = ()
 
 
+class AudienceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When flows that start from a state look for contacts."""
+
+    #: hours between two scans: a part of a day, so that they come at the same hours each day
+    every_hours: AtLeastOne = 24
+    #: one of them begins at this time of the shop's own zone
+    at: str = "06:00"
+
+    def __post_init__(self) -> None:
+        if 24 % self.every_hours:
+            raise ValueError(
+                f"audiences.every_hours is {self.every_hours}: write 1, 2, 3, 4, 6, 8, 12 or 24"
+            )
+        if not _CLOCK_TIME.fullmatch(self.at):
+            raise ValueError(f"audiences.at is {self.at!r}: write a time like 06:00")
+
+
+class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long people are remembered."""
+
+    #: who never ordered is erased after so many days of being suppressed as inactive; 0: never
+    erase_inactive_days: AtLeastZero = 365
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that can be set."""
 
@@ -189,6 +213,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sending: SendingSettings = SendingSettings()
     clock: ClockSettings = ClockSettings()
     flows: FlowSettings = FlowSettings()
+    audiences: AudienceSettings = AudienceSettings()
+    privacy: PrivacySettings = PrivacySettings()
     webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:

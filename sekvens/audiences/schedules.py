@@ -1,0 +1,192 @@
+"""Temporal's schedules: one for the audience of each live flow, and one for retention.
+
+They are made, changed, held and let go at every start of a worker, by several at once if need be:
+each writes what the settings say. What an operator paused stays paused.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from sekvens.audiences import names
+from sekvens.audiences.wire import AudienceScanInput, RetentionInput
+from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.flows.shop_time import DAY
+from sekvens.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: By this note a pause of ours is told from an operator's.
+OURS: Final = "held by the settings"
+#: A scan that an outage kept from starting starts up to so much later; then tomorrow will do.
+CATCH_UP: Final = timedelta(hours=12)
+#: So that the scans of all flows do not begin in the same second.
+JITTER: Final = timedelta(minutes=5)
+#: Quick days: Temporal knows no shorter interval that is worth having.
+INTERVAL_MIN: Final = timedelta(seconds=2)
+#: The least that Temporal takes for a catch-up.
+CATCH_UP_MIN: Final = timedelta(seconds=10)
+HOURS: Final = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One schedule as it is to be."""
+
+    id: str
+    schedule: Schedule
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the settings keep it from starting anything."""
+        return self.schedule.state.paused
+
+
+def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
+    """List the schedules of live flows with an audience, and that of retention."""
+    off = settings.flows.off
+    audiences = [
+        Wanted(
+            id=names.schedule_id(flow),
+            schedule=_schedule(
+                settings,
+                _action(
+                    names.SCAN_WORKFLOW,
+                    AudienceScanInput(flow=flow),
+                    workflow_id=names.scan_id(flow),
+                    summary=f"audience of {flow}",
+                ),
+                is_held=flow in off,
+            ),
+        )
+        for flow in sorted(flows)
+    ]
+    retention = _action(
+        names.RETENTION_WORKFLOW,
+        RetentionInput(),
+        workflow_id=names.RETENTION_WORKFLOW,
+        summary="erase who has been inactive for long",
+    )
+    is_held = not settings.privacy.erase_inactive_days
+    # A round for each quick day would crowd out of the Temporal UI what a demo is there to show.
+    days = 1 if settings.clock.day_seconds == DAY.total_seconds() else 7
+    rounds = _schedule(settings, retention, is_held=is_held, every_hours=HOURS * days)
+    return [*audiences, Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds)]
+
+
+async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:
+    """Make Temporal's schedules what the settings say; those of flows no longer live are held.
+
+    Raises:
+        RPCError: Temporal did not take one of them; doing it again is harmless.
+    """
+    kept = wanted(settings, flows)
+    for each in kept:
+        await _keep(client, each)
+    known = {each.id for each in kept}
+    async for found in await client.list_schedules():
+        if found.id.startswith(names.AUDIENCE_PREFIX) and found.id not in known:
+            await _update(client, found.id, _held)
+    logger.info(
+        "%d schedules are kept, %d of them held",
+        len(kept),
+        sum(each.is_held for each in kept),
+        extra={"action": "schedules_kept"},
+    )
+
+
+def _action(
+    workflow: str, order: object, *, workflow_id: str, summary: str
+) -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(
+        workflow, order, id=workflow_id, task_queue=FLOWS_QUEUE, static_summary=summary
+    )
+
+
+def _schedule(
+    settings: Settings,
+    action: ScheduleActionStartWorkflow,
+    *,
+    is_held: bool,
+    every_hours: int | None = None,
+) -> Schedule:
+    every = every_hours or settings.audiences.every_hours
+    day_lasts = timedelta(seconds=settings.clock.day_seconds)
+    is_real = day_lasts == DAY
+    spec = _calendar(settings, every) if is_real else _interval(day_lasts * every / HOURS)
+    return Schedule(
+        action=action,
+        spec=spec,
+        policy=SchedulePolicy(
+            overlap=ScheduleOverlapPolicy.SKIP,
+            catchup_window=CATCH_UP if is_real else CATCH_UP_MIN,
+        ),
+        state=ScheduleState(paused=is_held, note=OURS if is_held else None),
+    )
+
+
+def _calendar(settings: Settings, every_hours: int) -> ScheduleSpec:
+    hour, minute = (int(part) for part in settings.audiences.at.split(":"))
+    first = hour % every_hours
+    calendar = ScheduleCalendarSpec(
+        hour=[ScheduleRange(first, HOURS - 1, every_hours)], minute=[ScheduleRange(minute)]
+    )
+    zone = settings.shop.timezone
+    return ScheduleSpec(calendars=[calendar], time_zone_name=zone, jitter=JITTER)
+
+
+def _interval(every: timedelta) -> ScheduleSpec:
+    return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=max(every, INTERVAL_MIN))])
+
+
+async def _keep(client: Client, each: Wanted) -> None:
+    try:
+        await client.create_schedule(each.id, each.schedule)
+    except ScheduleAlreadyRunningError:
+        await _update(client, each.id, lambda there: _changed(there, each))
+
+
+async def _update(
+    client: Client, schedule_id: str, change: Callable[[Schedule], Schedule | None]
+) -> None:
+    async def updater(there: ScheduleUpdateInput) -> ScheduleUpdate | None:
+        changed = change(there.description.schedule)
+        return None if changed is None else ScheduleUpdate(schedule=changed)
+
+    try:
+        await client.get_schedule_handle(schedule_id).update(updater)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # somebody has deleted it meanwhile
+            raise
+
+
+def _changed(there: Schedule, each: Wanted) -> Schedule:
+    """Put what is wanted in the place of what is there; an operator's pause stands."""
+    is_operators = there.state.paused and there.state.note != OURS
+    state = there.state if is_operators else each.schedule.state
+    return replace(each.schedule, state=state)
+
+
+def _held(there: Schedule) -> Schedule | None:
+    if there.state.paused:
+        return None
+    return replace(there, state=replace(there.state, paused=True, note=OURS))
