@@ -71,6 +71,7 @@ ACTS = {
     "Product Reviewed": Act("reviews", "review", "reviewed", " a product"),
     "Product Viewed": Act("looks", "look", "looked", " at a product"),
     "Question Answered": Act("answers", "answer", "answered", " a question"),
+    "Referral Rewarded": Act("has", "have", "had", " a friend order with their code"),
     "Return Completed": Act("completes", "complete", "completed", " a return"),
     "Return Started": Act("begins", "begin", "begun", " a return"),
     "Unsubscribed": Act("unsubscribes", "unsubscribe", "unsubscribed"),

@@ -9,6 +9,7 @@ from sekvens.flows.catalogue.order_updates import ORDER_UPDATES
 from sekvens.flows.catalogue.owner_visits import OWNER_VISITS
 from sekvens.flows.catalogue.post_purchase_first import POST_PURCHASE_FIRST
 from sekvens.flows.catalogue.post_purchase_returning import POST_PURCHASE_RETURNING
+from sekvens.flows.catalogue.referral_thanks import REFERRAL_THANKS
 from sekvens.flows.catalogue.return_help import RETURN_HELP
 from sekvens.flows.catalogue.sunset import SUNSET
 from sekvens.flows.catalogue.welcome import WELCOME
@@ -25,6 +26,7 @@ CATALOGUE: tuple[Flow, ...] = (
     RETURN_HELP,
     POST_PURCHASE_FIRST,
     POST_PURCHASE_RETURNING,
+    REFERRAL_THANKS,
     OWNER_VISITS,
     MILESTONES,
     BIRTHDAY,
