@@ -71,8 +71,7 @@ def test_the_run_went_through_failures_of_all_kinds(stack):
 async def test_no_history_holds_a_canary(stack):
     histories = await texts_of_histories(await stack.temporal())
 
-    assert len(histories) >= len(USERS)
-    assert all("send_message" in text for text in histories)
+    assert sum("send_message" in text for text in histories) >= len(USERS)
     assert {found for text in histories for found in canaries_in(text.encode())} == set()
 
 

@@ -1,5 +1,6 @@
 """Names that histories, databases and other people's scripts hold. Changing one is a migration."""
 
+from sekvens.audiences import names as scheduled
 from sekvens.contacts.tables import ConsentStatus, SuppressionReason
 from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
@@ -37,6 +38,16 @@ PINNED = (
     "carry_out",
     "events", "purchase", "unsubscribe", "retry", "skip", "exit", "view", "enrollment_id",
 )  # fmt: skip
+
+
+def test_the_names_of_scheduled_work_never_change():
+    assert (scheduled.SCAN_WORKFLOW, scheduled.RETENTION_WORKFLOW) == ("audience-scan", "retention")
+    assert scheduled.SCAN_ACTIVITY == "scan_audience_batch"
+    assert scheduled.ERASE_ACTIVITY == "erase_inactive_batch"
+    assert scheduled.PROGRESS_QUERY == "progress"
+    assert scheduled.RETENTION_SCHEDULE == "retention"
+    assert scheduled.schedule_id("winback") == "audience/winback"
+    assert scheduled.scan_id("winback") == "audience-scan/winback"
 
 
 def test_the_values_that_rows_and_states_hold_never_change():

@@ -1,0 +1,62 @@
+"""Scheduled workflows on a real server: batch after batch, and what they say of themselves."""
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from sekvens.audiences import names
+from sekvens.audiences.wire import (
+    AudienceScanInput,
+    AudienceScanResult,
+    Counts,
+    RetentionInput,
+    RetentionResult,
+    ScanProgress,
+)
+from tests.scenarios.scheduled import scripted_worker, start
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WHOLE = Counts(scanned=5, enrolled=2, refused={"conditions": 1, "under_way": 2})
+
+
+@pytest.mark.parametrize("history_events_max", [None, 1])
+async def test_a_scan_adds_up_its_batches_however_often_it_begins_anew(
+    time_skipping: WorkflowEnvironment, history_events_max: int | None
+):
+    order = AudienceScanInput(flow="winback", history_events_max=history_events_max)
+    async with scripted_worker(time_skipping) as scripted:
+        handle = await start(time_skipping, names.SCAN_WORKFLOW, order)
+        result = await handle.result()
+
+    assert result == AudienceScanResult(flow="winback", counts=WHOLE)
+    assert scripted.asked == [None, "c-2", "c-4"]
+
+
+async def test_a_batch_that_fails_is_done_again_from_where_it_began(
+    time_skipping: WorkflowEnvironment,
+):
+    async with scripted_worker(time_skipping, faults=3) as scripted:
+        handle = await start(time_skipping, names.SCAN_WORKFLOW, AudienceScanInput(flow="winback"))
+        await handle.result()
+
+    assert scripted.asked == [None, None, None, None, "c-2", "c-4"]
+
+
+async def test_a_scan_shows_its_progress(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, names.SCAN_WORKFLOW, AudienceScanInput(flow="winback"))
+        await handle.result()
+        progress = await handle.query(names.PROGRESS_QUERY, result_type=ScanProgress)
+        details = (await handle.describe()).raw_description
+
+    assert progress.counts == WHOLE
+    assert progress.sentence == "winback: 5 contacts looked at, 2 enrolled"
+    assert details.workflow_execution_info.type.name == "audience-scan"
+
+
+async def test_retention_goes_through_everybody(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, names.RETENTION_WORKFLOW, RetentionInput())
+        result = await handle.result()
+
+    assert result == RetentionResult(erased=3)
