@@ -195,14 +195,16 @@ class GroupCommitWriter:
         for race in range(1, RACES_MAX + 1):
             try:
                 with session.begin_nested():
-                    return ingest(session, [item], now=now, shop_time=self._shop_time)
+                    return self._ingest(session, item, now=now)
             except (*_DOWN, ProgrammingError):
                 raise
             except Exception as error:  # noqa: BLE001  whatever it is about this event
                 if not isinstance(error, IntegrityError) or race == RACES_MAX:
-                    refused = _refused(item, error)
-                    return ingest(session, [refused], now=now, shop_time=self._shop_time)
+                    return self._ingest(session, _refused(item, error), now=now)
         raise AssertionError("the last race was either won or refused")
+
+    def _ingest(self, session: Session, item: Incoming, *, now: datetime) -> Ingested:
+        return ingest(session, [item], now=now, shop_time=self._shop_time, shop=self._shop)
 
     def _with_senders(self, results: list[Ingested]) -> list[Ingested]:
         """Tell for each request which locks to pass through: after the commit, for all at once."""

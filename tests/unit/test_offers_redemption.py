@@ -7,8 +7,12 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
+from sekvens.events.parse import IncomingEvent
 from sekvens.events.tables import ContactEvent, OutboxEntry
+from sekvens.events.writer import GroupCommitWriter
+from sekvens.flows.shop_time import ShopTime
 from sekvens.offers.redemption import codes_in
 from sekvens.offers.referral import referral_code
 from sekvens.offers.tables import OfferClaim, OfferCode, Redemption, Referral
@@ -158,6 +162,22 @@ def test_a_friends_first_order_rewards_the_contact_whose_code_it_carried(till: T
     assert (fact.name, fact.message_id) == ("Referral Rewarded", "first#referral-rewarded")
     assert fact.contact_id == till.shop.contact_id("u")
     assert fact.properties == {"offer": "thanks", "friend_order_id": "o-1"}
+
+
+def test_an_order_that_was_posted_beside_one_that_cannot_be_stored_is_rewarded_all_the_same(
+    till: Till,
+) -> None:
+    code = own_code(till, "anna")
+    order = {"name": "Order Completed", "user_id": "bo", "occurred_at": NOON, "received_at": NOON}
+    poison = IncomingEvent(type="track", message_id="m1", **order | {"occurred_at": "never"})
+    good = IncomingEvent(type="track", message_id="m2", properties={"coupon": code}, **order)
+    writer = GroupCommitWriter(till.database, FrozenClock(NOON), ShopTime(), shop=shop())
+    writer.submit([poison, good]).result()
+    writer.close()
+    with till.database.read() as session:
+        referral = session.scalars(select(Referral)).one()
+
+    assert referral.claim_id is not None
 
 
 def test_the_relay_is_owed_the_reward(till: Till) -> None:
