@@ -28,20 +28,28 @@ class NotOnTheAllowList(SekvensError):
 )
 @click.option("--open", "in_browser", is_flag=True, help="Open the HTML part in the browser.")
 @click.option(
-    "--all",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write every e-mail in every locale to this folder.",
+    "--all", "is_gallery", is_flag=True, help="Write one page with every e-mail, side by side."
 )
+@click.option(
+    "--out",
+    "gallery_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("var/emails.html"),
+    show_default=True,
+    help="The file for --all.",
+)
+@click.option("--season", help="Look at the variant for a season, such as black-week.")
 @click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
-def preview(
+def preview(  # noqa: PLR0913  one for each option
     template: str | None,
     locale: str | None,
     html_file: Path | None,
-    folder: Path | None,
+    gallery_file: Path,
+    season: str | None,
     send_to: str | None,
     *,
     as_text: bool,
+    is_gallery: bool,
     in_browser: bool,
 ) -> None:
     """Look at an e-mail with a made-up contact in it. TEMPLATE is `<flow>/<step>`.
@@ -54,12 +62,16 @@ def preview(
     if locale and locale not in settings.shop.locales:
         known = ", ".join(settings.shop.locales)
         raise click.BadParameter(f"the shop writes in {known}", param_hint="--locale")
-    if folder:
-        _write_all(folder, settings)
+    if is_gallery:
+        _write_gallery(gallery_file, settings)
+        if in_browser:
+            click.launch(gallery_file.resolve().as_uri())
         return
     if not template:
         raise click.UsageError(f"name an e-mail, or give --all. There are: {', '.join(_names())}")
-    composed = compose_sample(template, locale or settings.shop.default_locale, settings)
+    composed = compose_sample(
+        template, locale or settings.shop.default_locale, settings, season=season
+    )
     if html_file:
         html_file.write_text(composed.html, encoding="utf-8")
         click.echo(f"{html_file} is written.")
@@ -78,37 +90,34 @@ def _names() -> list[str]:
     return template_names()
 
 
-def compose_sample(name: str, locale: str, settings: "Settings") -> "Composed":
+def compose_sample(
+    name: str, locale: str, settings: "Settings", *, season: str | None = None
+) -> "Composed":
     """Compose an e-mail for a made-up contact; raises TemplateError."""
     from sekvens.clock import SystemClock
     from sekvens.messages.compose import compose
-    from sekvens.messages.samples import sample_facts
+    from sekvens.messages.needs import needs
+    from sekvens.messages.samples import in_season, sample_facts
     from sekvens.messages.templates import read_sources, stored
 
     if name not in _names():
         raise TemplateError(f"{name} has no source; there are {', '.join(_names())}")
-    source = read_sources(name)
-    facts = sample_facts(
-        settings.shop,
-        name=name,
-        locale=locale,
-        now=SystemClock().now(),
-        public_url=settings.api.public_url,
-    )
-    return compose(stored(source), facts, shop=settings.shop)
+    template = stored(read_sources(name))
+    needs(template)  # reads every locale and season: what is wrong in one of them is found too
+    shop, now = in_season(settings.shop, season, now=SystemClock().now())
+    public_url = settings.api.public_url
+    facts = sample_facts(shop, name=name, locale=locale, now=now, public_url=public_url)
+    return compose(template, facts, shop=shop)
 
 
-def _write_all(folder: Path, settings: "Settings") -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for name in _names():
-        for locale in settings.shop.locales:
-            composed = compose_sample(name, locale, settings)
-            file = folder / f"{name.replace('/', '.')}.{locale}"
-            file.with_name(f"{file.name}.html").write_text(composed.html, encoding="utf-8")
-            file.with_name(f"{file.name}.txt").write_text(composed.text, encoding="utf-8")
-            count += 1
-    click.echo(f"{count} e-mails are in {folder}, each as HTML and as text.")
+def _write_gallery(file: Path, settings: "Settings") -> None:
+    from sekvens.clock import SystemClock
+    from sekvens.messages.gallery import gallery
+
+    page = gallery(settings.shop, now=SystemClock().now(), public_url=settings.api.public_url)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(page, encoding="utf-8")
+    click.echo(f"{file} is written: {len(page) / 1e6:.1f} MB, to be opened in a browser.")
 
 
 def _open(html: str) -> None:

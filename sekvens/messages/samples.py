@@ -1,15 +1,22 @@
 """Sample facts: a believable contact for each e-mail, for previews and for the lint of e-mails.
 
-Each flow's contact has what somebody in that flow would have; a flow that is not known here is a
-shop's own, and its contact has everything.
+Each flow's contact has what somebody in that flow would have, as the catalogue says: the cart,
+order or product that it is about, and the offer that the step makes. Without a flow they have
+everything.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
+from sekvens.errors import TemplateError
+from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.steps import Purpose
+from sekvens.flows.survey import sends
 from sekvens.messages.facts import (
     CartFacts,
     DeliveryFacts,
@@ -28,37 +35,20 @@ __all__ = ["PICTURES_PATH", "SAMPLE_FIRST_NAMES", "sample_facts"]
 
 SAMPLE_FIRST_NAMES = {"sv": "Astrid", "en": "Hannah"}
 
-#: What an enrollment in each flow is about.
-_ABOUT: Final = {
-    "welcome": "the contact",
-    "cart-abandonment": "a cart",
-    "checkout-abandonment": "a cart",
-    "browse-abandonment": "a product",
-    "owner-visits": "a product",
-    "order-updates": "an order",
-    "return-help": "an order",
-    "post-purchase-first": "an order",
-    "post-purchase-returning": "an order",
-    "milestones": "an order",
-    "birthday": "the contact",
-    "winback": "the contact",
-    "sunset": "the contact",
-}
-_ANYTHING: Final = "anything"
 _NEVER_ORDERED: Final = (
     "welcome", "cart-abandonment", "checkout-abandonment", "browse-abandonment", "sunset",
     "winback/you-signed-up-once",
 )  # fmt: skip
-_TRANSACTIONAL: Final = ("order-updates", "return-help")
-#: The offer that each flow makes, by its name in the settings.
-_OFFERS: Final = {
-    "welcome": "welcome",
-    "cart-abandonment": "nudge",
-    "birthday": "birthday",
-    "winback": "winback",
-    "sunset": "stay",
-    "post-purchase-returning": "referral",
-}
+_ANYTHING: Final = "anything"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """How a flow sends an e-mail."""
+
+    purpose: Purpose = Purpose.MARKETING
+    about: str | None = _ANYTHING  #: the property that tells the flow's entries apart
+    offer: str | None = None
 
 
 def sample_facts(
@@ -73,31 +63,32 @@ def sample_facts(
 ) -> Facts:
     """Make up a contact of this locale who is due the e-mail `name` (`welcome/hello`).
 
-    The offer is the flow's own unless one is named; `products` is how many lie in the cart, or were
+    The offer is the step's own unless one is named; `products` is how many lie in the cart, or were
     ordered.
     """
     flow, _, step_id = name.partition("/")
-    about = _ABOUT.get(flow, _ANYTHING)
-    is_marketing = flow not in _TRANSACTIONAL
+    sent = _sent(name)
+    is_marketing = sent.purpose is Purpose.MARKETING
     sold = sample_products(public_url=public_url)
     lines = tuple(line_of(sold[n % len(sold)], locale=locale) for n in range(products))
     bought = {} if {flow, name} & set(_NEVER_ORDERED) else _purchases(lines, name=name, now=now)
+    is_about_order = sent.about in ("order_id", _ANYTHING)
     return Facts(
         flow=flow,
         step_id=step_id,
-        purpose=Purpose.MARKETING if is_marketing else Purpose.TRANSACTIONAL,
+        purpose=sent.purpose,
         first_name=SAMPLE_FIRST_NAMES.get(locale, "Alex"),
         locale=locale,
         timezone=shop.timezone,
-        cart=_cart(lines) if about in ("a cart", _ANYTHING) else None,
-        offer=_offer(offer or _OFFERS.get(flow), shop, now=now),
+        cart=_cart(lines) if sent.about in ("cart_id", _ANYTHING) else None,
+        offer=_offer(offer or sent.offer, shop, now=now),
         started_at=now - timedelta(days=4),
         now=now,
         unsubscribe_url=f"{public_url}/u/sample" if is_marketing else None,
-        since=now - timedelta(days=120),
-        product=sold[0] if about in ("a product", _ANYTHING) else None,
-        order=bought["last_order"] if bought and about in ("an order", _ANYTHING) else None,
-        delivery=_delivery(now, step_id) if about in ("an order", _ANYTHING) else None,
+        since=_since(shop, now=now),
+        product=sold[0] if sent.about in ("product_id", _ANYTHING) else None,
+        order=bought["last_order"] if bought and is_about_order else None,
+        delivery=_delivery(now, step_id) if is_about_order else None,
         **bought,
         **_shelf(sold, lines, now=now),
         referral=_referral(shop) if bought else None,
@@ -109,6 +100,43 @@ def sample_facts(
             for name, question in QUESTIONS.items()
         },
     )
+
+
+def _since(shop: Shop, *, now: datetime) -> datetime:
+    """Tell when they were here last: long ago, and before the shop's last two pieces of news."""
+    days = sorted(item.on for item in shop.news if item.on < now.date())[-2:]
+    ago = now - timedelta(days=120)
+    return min([ago, *(datetime.combine(day, time(), tzinfo=now.tzinfo) for day in days)])
+
+
+def in_season(shop: Shop, season: str | None, *, now: datetime) -> tuple[Shop, datetime]:
+    """Tell the shop and an instant of this year in a season; without one, the shop has no seasons.
+
+    So an e-mail looks the same on every day of the year, and a variant can be looked at on any.
+
+    Raises:
+        TemplateError: the settings know no such season.
+    """
+    if not season:
+        return msgspec.structs.replace(shop, seasons=()), now
+    for known in shop.seasons:
+        if known.name == season:
+            first = date.fromisoformat(f"2000-{known.start}")
+            only = msgspec.structs.replace(shop, seasons=(known,))
+            return only, now.replace(month=first.month, day=first.day)
+    names = ", ".join(known.name for known in shop.seasons) or "none"
+    raise TemplateError(f"the settings know no season {season!r}; they know {names}")
+
+
+def _sent(name: str) -> _Sent:
+    """Tell how the catalogue's flow sends an e-mail, or what it has for a step of no name."""
+    own = next((flow for flow in CATALOGUE if flow.name == name.partition("/")[0]), None)
+    for flow in CATALOGUE:
+        for step in sends(flow):
+            if flow.template_of(step) == name:
+                about, purpose = (own or flow).entry_key, flow.purpose_of(step)
+                return _Sent(purpose=purpose, about=about, offer=step.offer)
+    return _Sent(purpose=own.purpose, about=own.entry_key) if own else _Sent()
 
 
 def _shelf(sold: Sequence[ProductFacts], lines: Sequence[Line], *, now: datetime) -> dict[str, Any]:

@@ -37,7 +37,9 @@ def facts(**changes: Any) -> Facts:
 
     The shop has told nothing of its products but what it posts with a cart.
     """
-    sample = sample_facts(sample_shop(), name="cart-abandonment/a-step", locale="sv", now=NOW)
+    sample = sample_facts(
+        sample_shop(), name="cart-abandonment/a-step", locale="sv", now=NOW, offer="nudge"
+    )
     return replace(_as_posted(sample), **changes)
 
 

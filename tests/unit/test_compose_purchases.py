@@ -106,8 +106,8 @@ def test_an_order_says_what_was_paid_with_vat_where_the_shop_posted_it() -> None
         "Rabatt: \N{MINUS SIGN}50 kr",
         "Summa: 399 kr",
         "varav moms: 79,80 kr",
-        "Betalt med: Klarna",
-        f"Momsregistreringsnummer: {sample_shop().vat_number}",
+        "Betalsätt: Klarna",
+        f"Momsreg.nr: {sample_shop().vat_number}",
     ]
 
 

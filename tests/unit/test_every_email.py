@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
 from functools import cache
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from sekvens.messages.compose import Composed, compose
 from sekvens.messages.facts import Facts
 from sekvens.messages.needs import needs
 from sekvens.messages.reader import Reader
-from sekvens.messages.samples import sample_facts
+from sekvens.messages.samples import in_season, sample_facts
 from sekvens.messages.source import Source
 from sekvens.messages.templates import (
     StoredTemplate,
@@ -104,25 +103,15 @@ def _template(name: str) -> StoredTemplate:
     return stored(read_sources(name))
 
 
-def _now(shop: Shop, season: str) -> datetime:
-    """Tell a day on which a season's variant is used; without a season, one in none."""
-    if not season:
-        return NOW
-    day = next(one.start for one in shop.seasons if one.name == season)
-    first = date.fromisoformat(f"{NOW.year}-{day}")
-    return NOW.replace(month=first.month, day=first.day)
-
-
-def _facts(email: Email) -> Facts:
-    shop = sample_shop()
-    now = _now(shop, email.season)
-    return sample_facts(shop, name=email.name, locale=email.locale, now=now)
+def _shop_and_facts(email: Email) -> tuple[Shop, Facts]:
+    shop, now = in_season(sample_shop(), email.season, now=NOW)
+    return shop, sample_facts(shop, name=email.name, locale=email.locale, now=now)
 
 
 @cache
 def _composed(email: Email) -> dict[str, Composed]:
     """Compose an e-mail for contacts of every kind."""
-    template, facts, shop = _template(email.name), _facts(email), sample_shop()
+    template, (shop, facts) = _template(email.name), _shop_and_facts(email)
     usual = compose(template, facts, shop=shop)
     made = {kind: compose(template, facts, shop=change(shop)) for kind, change in SHOPS.items()}
     for kind, change in CONTACTS.items():
@@ -204,7 +193,8 @@ def test_the_html_is_small_and_runs_nothing(email: Email):
 
 
 def test_the_reader_sees_who_writes_and_can_leave_what_is_marketing(email: Email):
-    shop, is_marketing = sample_shop(), _facts(email).purpose is Purpose.MARKETING
+    shop, facts = _shop_and_facts(email)
+    is_marketing = facts.purpose is Purpose.MARKETING
     for kind, made in _composed(email).items():
         for part in (made.html, made.text):
             assert ("/u/sample" in part) == is_marketing, kind
@@ -240,7 +230,7 @@ def test_a_second_subject_says_something_else(email: Email):
 
 
 def test_every_variable_that_is_used_is_one(email: Email):
-    shop, facts = sample_shop(), _facts(email)
+    shop, facts = _shop_and_facts(email)
     reader = Reader.of(facts, shop=shop, locale=email.locale)
     known = variables(facts, reader=reader, words=read_words(read_layout(), email.locale))
 

@@ -277,11 +277,20 @@ def test_a_preview_is_printed_as_text_with_its_subject(run):
     assert "Hannah" in result.output
 
 
-def test_every_e_mail_can_be_written_to_a_folder(run, tmp_path):
-    result = run("preview", "--all", "mails")
+def test_every_e_mail_can_be_looked_at_on_one_page(run, tmp_path):
+    result = run("preview", "--all", "--out", "look/emails.html")
 
-    assert result.exit_code == 0
-    assert len(list((tmp_path / "mails").glob("*.html"))) == 20
+    assert result.exit_code == 0, result.output
+    assert "Välkommen in. Guiden ligger på bordet" in (tmp_path / "look/emails.html").read_text()
+
+
+def test_a_seasons_variant_can_be_looked_at_on_any_day(run):
+    plain = run("preview", "cart-abandonment/your-cart-misses-you")
+    variant = run("preview", "cart-abandonment/your-cart-misses-you", "--season", "black-week")
+    unknown = run("preview", "welcome/hello", "--season", "easter")
+
+    assert plain.output != variant.output
+    assert "they know black-week" in unknown.output
 
 
 def test_init_writes_settings_and_secrets_that_can_be_read(run, tmp_path):

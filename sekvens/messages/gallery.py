@@ -1,0 +1,180 @@
+"""The gallery: every e-mail side by side on one page that needs nothing beside itself.
+
+Wide and narrow, by day and by night, in every locale, in the order of the flows; with what an inbox
+shows of each before it is opened. The contacts in it are made up.
+"""
+
+import base64
+import json
+import mimetypes
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.definition import Flow
+from sekvens.flows.durations import as_moment
+from sekvens.flows.survey import sends
+from sekvens.flows.timetable import timetable
+from sekvens.messages.compose import compose
+from sekvens.messages.sample_products import PICTURES_PATH, SAMPLE_SHOP
+from sekvens.messages.samples import in_season, sample_facts
+from sekvens.messages.templates import (
+    StoredTemplate,
+    read_sources,
+    seasonal,
+    stored,
+    template_names,
+)
+from sekvens.shop import Shop
+
+_PAGE = Path(__file__).with_name("gallery.html")
+_PICTURE = re.compile(rf"https?://[^\"\s]*{PICTURES_PATH}/([\w.-]+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One e-mail in one locale."""
+
+    id: str
+    locale: str
+    sender: str
+    subject: str
+    second_subject: str | None
+    preheader: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One e-mail of a flow, or its variant for a season."""
+
+    id: str
+    title: str
+    when: str  #: `day 3`, or the season
+    versions: tuple[Version, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """A flow with its e-mails, in the order in which they may come."""
+
+    id: str
+    title: str
+    shown: tuple[Shown, ...]
+
+
+def gallery(shop: Shop, *, now: datetime, public_url: str) -> str:
+    """Make the page.
+
+    Raises:
+        TemplateError: an e-mail cannot be made.
+    """
+    chapters = tuple(_Maker(shop=shop, now=now, public_url=public_url).chapters())
+    shown = [one for chapter in chapters for one in chapter.shown]
+    mails = {version.id: version.html for one in shown for version in one.versions}
+    names = sorted({name for html in mails.values() for name in _PICTURE.findall(html)})
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(
+        shop=shop.name,
+        chapters=chapters,
+        count=sum(len(one.versions) for one in shown),
+        locales=shop.locales,
+        mails=_json({key: _PICTURE.sub(r"picture:\1", html) for key, html in mails.items()}),
+        pictures=_json({name: _picture(SAMPLE_SHOP / "pictures" / name) for name in names}),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Maker:
+    """Makes the e-mails of one shop for sample contacts."""
+
+    shop: Shop
+    now: datetime
+    public_url: str
+
+    def chapters(self) -> Iterator[Chapter]:
+        left = dict.fromkeys(template_names())
+        for flow in CATALOGUE:
+            whens = {name: when for name, when in _whens(flow).items() if name in left}
+            if whens:
+                yield self._chapter(flow.name, whens)
+            for name in whens:
+                del left[name]
+        if left:
+            yield self._chapter("in no flow", dict.fromkeys(left, ""))
+
+    def _chapter(self, title: str, whens: Mapping[str, str]) -> Chapter:
+        templates = {name: stored(read_sources(name)) for name in whens}
+        shown = tuple(
+            self._shown(template, season, whens[name])
+            for name, template in templates.items()
+            for season in sorted({key.rpartition(".")[0] for key in template.sources})
+        )
+        return Chapter(id=title.replace(" ", "-"), title=title, shown=shown)
+
+    def _shown(self, template: StoredTemplate, season: str, when: str) -> Shown:
+        name = f"{template.name}.{season}".strip(".")
+        return Shown(
+            id=re.sub(r"[/.]", "--", name),
+            title=template.name.partition("/")[2],
+            when=", ".join(filter(None, (season, when))),
+            versions=tuple(
+                self._version(template, season, locale)
+                for locale in self.shop.locales
+                if _key(season, locale) in template.sources
+            ),
+        )
+
+    def _version(self, template: StoredTemplate, season: str, locale: str) -> Version:
+        shop, now = in_season(self.shop, season, now=self.now)
+        facts = sample_facts(
+            shop, name=template.name, locale=locale, now=now, public_url=self.public_url
+        )
+        made = compose(template, facts, shop=shop)
+        again = compose(template, replace(facts, second_subject=True), shop=shop)
+        name = f"{template.name}.{_key(season, locale)}"
+        return Version(
+            id=re.sub(r"[/.]", "--", name),
+            locale=locale,
+            sender=self.shop.sender.name.get(locale, self.shop.name),
+            subject=made.subject,
+            second_subject=again.subject if again.subject != made.subject else None,
+            preheader=made.preheader,
+            html=made.html,
+            text=made.text,
+        )
+
+
+def _key(season: str, locale: str) -> str:
+    return seasonal(season, locale) if season else locale
+
+
+def _whens(flow: Flow) -> dict[str, str]:
+    """Tell when each e-mail of a flow may come, in order; a retold one counts once."""
+    times, whens = timetable(flow), dict[str, str]()
+    for step in sends(flow):
+        span = times.get(step.id)
+        when = as_moment(span.earliest, span.latest) if span else "never"
+        whens.setdefault(flow.template_of(step), when)
+    return whens
+
+
+def _picture(file: Path) -> str:
+    """Put a picture into the page; one that is not there stays a broken picture."""
+    if not file.exists():
+        return ""
+    kind = mimetypes.guess_type(file.name)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def _json(values: Mapping[str, str]) -> Markup:
+    """Write JSON that can stand in a script: nothing in it ends the script."""
+    text = json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
+    return Markup(text)  # noqa: S704  no tag is left in it
