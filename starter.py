@@ -6,7 +6,8 @@ Each command is one module of `sekvens.commands`; nothing is decided here.
 import click
 
 from sekvens import __version__
-from sekvens.commands.contacts import show
+from sekvens.commands.audiences import audiences
+from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
@@ -38,6 +39,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview),
     *(products, reviews, offers),
+    *(audiences, contacts),
     *(enroll, signal, show),
 ):
     main.add_command(command)

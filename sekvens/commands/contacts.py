@@ -1,4 +1,4 @@
-"""`show`: all that is known about one contact, as tables."""
+"""`show`: all that is known about one contact, as tables; `contacts erase` forgets them."""
 
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,43 @@ def show(contact: str) -> None:
         _enrollments(console, session, found.id)
         _messages(console, session, found.id)
         _events(console, session, found.id)
+
+
+@click.group()
+def contacts() -> None:
+    """Erase contacts.
+
+    Example: starter.py contacts erase c-djjezhg34dpd7uoe
+    """
+
+
+@contacts.command("erase")
+@click.argument("contact")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_(contact: str, *, yes: bool) -> None:
+    """Erase CONTACT, and those merged into them: address, names, traits, what their events say.
+
+    CONTACT is our id, the shop's user id or the address. Ids, times and sums stay, and so does the
+    suppression of the address by its hash. Marketing flows under way end. This cannot be undone.
+
+    Example: starter.py contacts erase c-djjezhg34dpd7uoe --yes
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.contacts.erase import erase
+    from sekvens.events.barrier import wait_for_senders
+    from sekvens.settings import load_settings
+
+    with open_database() as database:
+        with database.read() as session:
+            found = find_contact(session, contact).id
+        if not yes:
+            click.confirm(f"Erase {found} for good?", abort=True)
+        now = SystemClock().now()
+        now_shop = load_settings().shop_time().at(now)
+        with database.write() as session:
+            erased = erase(session, found, now=now, now_shop=now_shop)
+        wait_for_senders(database, erased)
+    click.echo(f"{found} is erased.")
 
 
 def _who(console: "Console", session: "Session", contact: "Contact") -> None:
