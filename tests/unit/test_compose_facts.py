@@ -119,7 +119,7 @@ def test_nothing_is_known_of_what_was_not_posted(shop: Shop) -> None:
                           ({"payment_status": "Pending"}, False)],
 )  # fmt: skip
 def test_a_payment_that_is_on_its_way_has_not_gone_through(
-    shop: Shop, said: dict[str, str], is_paid: bool
+    shop: Shop, said: dict[str, str], *, is_paid: bool
 ) -> None:
     shop.post(track("Order Updated", order_id="1001", **said))
     order = gathered(shop).order
