@@ -1,7 +1,7 @@
 """Steps that send nothing, carried out: a fact written, a webhook called, a contact enrolled.
 
 Each is written in one transaction with the position that follows, and may be asked for any number
-of times: a repeat changes nothing.
+of times: a repeat changes nothing. Nor is anything done that a committed fact has overtaken.
 """
 
 import logging
@@ -11,19 +11,21 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
-from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.tables import Contact
 from sekvens.contacts.traits import apply_traits
 from sekvens.db.session import Database
 from sekvens.enrollments.enroll import NotEnrolled, enroll
+from sekvens.enrollments.exits import exit_of
 from sekvens.enrollments.position import park, stand_at
-from sekvens.enrollments.publish import live_flow
+from sekvens.enrollments.publish import live_flow, pinned_flow
+from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import CarryOutInput
 from sekvens.errors import UnknownFlow
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED, EMAIL_SUBSCRIBED, UNSUBSCRIBED
 from sekvens.flows.codec import from_json
-from sekvens.flows.outcomes import Done, Outcome, Parked
+from sekvens.flows.outcomes import Done, Outcome, Parked, Skipped, SkipReason
 from sekvens.flows.steps import Deed, Enroll, Rest, SetConsent, SetTrait, Suppress, Webhook
 
 logger = logging.getLogger(__name__)
@@ -51,10 +53,12 @@ class Deeds:
         if order.skip:
             return self._settle(order, Done(text="skipped"))
         if isinstance(deed, Webhook):
+            with self._database.read() as session:
+                exited = _exited(session, order)
             # Outside any transaction: somebody else's server may take its time.
-            return self._settle(order, self._webhooks.call(order, deed.name))
+            return exited or self._settle(order, self._webhooks.call(order, deed.name))
         with self._database.write() as session:
-            outcome = self._write(session, order, deed)
+            outcome = _exited(session, order) or self._write(session, order, deed)
             _move(session, order, outcome)
         return outcome
 
@@ -113,6 +117,16 @@ class Deeds:
         return Done(text=f"enrolled in {deed.flow}")
 
 
+def _exited(session: Session, order: CarryOutInput) -> Skipped | None:
+    """Leave undone what a committed fact has overtaken: who is back is not suppressed."""
+    enrollment = session.get_one(Enrollment, order.enrollment_id)
+    graph = pinned_flow(session, enrollment.flow, enrollment.flow_version).graph
+    contact_id = canonical_id(session, order.contact_id)
+    contact_ids = known_as(session, [contact_id])[contact_id]
+    reason = exit_of(session, enrollment, graph, contact_ids, but=_fact_of(order))
+    return None if reason is None else Skipped(reason=SkipReason.EXITED, exit=reason)
+
+
 def _move(session: Session, order: CarryOutInput, outcome: Outcome) -> None:
     if isinstance(outcome, Done):
         stand_at(session, order.enrollment_id, order.next_step, now=order.now)
@@ -123,13 +137,17 @@ def _move(session: Session, order: CarryOutInput, outcome: Outcome) -> None:
 def _record(
     session: Session, order: CarryOutInput, name: str, properties: dict[str, str], *, now: datetime
 ) -> None:
-    step_id = order.step["id"]
     record_fact(
         session,
         contact_id=order.contact_id,
         name=name,
-        message_id=f"{order.enrollment_id}/{step_id}",
-        properties=properties | {"flow": order.flow, "step": step_id},
+        message_id=_fact_of(order),
+        properties=properties | {"flow": order.flow, "step": order.step["id"]},
         occurred_at=order.due_at,
         now=now,
     )
+
+
+def _fact_of(order: CarryOutInput) -> str:
+    """Tell the `messageId` of the fact that a deed records."""
+    return f"{order.enrollment_id}/{order.step['id']}"

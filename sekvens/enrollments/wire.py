@@ -109,7 +109,7 @@ class CarryOutInput:
 
 @dataclass(frozen=True, kw_only=True)
 class CarryOutResult:
-    """What came of it: `Done`, `Deferred` or `Parked`."""
+    """What came of it: `Done`, `Deferred`, `Parked`; `Skipped` when the enrollment is over."""
 
     outcome: Outcome
 

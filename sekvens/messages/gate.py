@@ -22,10 +22,10 @@ from sekvens.contacts.tables import (
     SuppressionReason,
     address_hash,
 )
+from sekvens.enrollments.exits import exit_of
 from sekvens.enrollments.publish import PublishedFlow
-from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
+from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
-from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.conditions import AllOf, Condition, Subscribed
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
@@ -92,14 +92,15 @@ class Gate:
         contact_id = canonical_id(session, order.contact_id)
         contact_ids = known_as(session, [contact_id])[contact_id]
         contact = session.get_one(Contact, contact_id)
+        enrollment = session.get_one(Enrollment, order.enrollment_id)
         recipient = usable(contact.email) if contact.email else None
         refused = (
-            _exited(session, order, published, contact_ids)
+            _exited(session, enrollment, published, contact_ids)
             or _forbidden(session, order, published, contact_id)
             or _unreachable(session, order, published, recipient)
             or self._not_allowed(recipient)
-            or _filtered(session, order, published, contact_ids)
-            or _outgrown(session, order, published, contact_ids)
+            or _filtered(session, order, enrollment, published, contact_ids)
+            or _outgrown(session, order, enrollment, published, contact_ids)
             or _stale(order)
         )
         if refused is not None:
@@ -177,37 +178,11 @@ def is_allowed(address: str, sending: SendingSettings) -> bool:
 
 
 def _exited(
-    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
+    session: Session, enrollment: Enrollment, published: PublishedFlow, contact_ids: Sequence[str]
 ) -> Refused | None:
     """Refuse when a committed fact ends the enrollment, whether it has been signalled or not."""
-    enrollment = session.get_one(Enrollment, order.enrollment_id)
-    if enrollment.state == EnrollmentState.ENDED:
-        reason = ExitReason(enrollment.exit_reason or ExitReason.CANCELLED)
-        return Refused(reason=SkipReason.EXITED, exit=reason)
-    rules = published.graph.exit_rules()
-    # What the relay owes this enrollment, and what it has not got to yet: between them, every event
-    # committed since the enrollment's own trigger, an older one that was committed late included.
-    waiting = select(OutboxEntry.event_id).where(OutboxEntry.contact_id.in_(contact_ids))
-    owed = select(Delivery.event_id).where(
-        Delivery.enrollment_id == order.enrollment_id, Delivery.urgent
-    )
-    since = ContactEvent.id > (enrollment.trigger_event_id or 0)
-    if enrollment.trigger_event_id is None:
-        since &= ContactEvent.occurred_at >= enrollment.started_at
-    events = session.execute(
-        select(ContactEvent.name, ContactEvent.properties)
-        .where(
-            ContactEvent.contact_id.in_(contact_ids),
-            ContactEvent.name.in_({rule.pattern.name for rule in rules}),
-            since | ContactEvent.id.in_(owed) | ContactEvent.id.in_(waiting),
-        )
-        .order_by(ContactEvent.id)
-    ).all()
-    for name, properties in events:
-        for rule in rules:
-            if rule.pattern.matches(name, properties, entry_key=enrollment.entry_key):
-                return Refused(reason=SkipReason.EXITED, exit=rule.reason)
-    return None
+    reason = exit_of(session, enrollment, published.graph, contact_ids)
+    return None if reason is None else Refused(reason=SkipReason.EXITED, exit=reason)
 
 
 def _forbidden(
@@ -243,42 +218,50 @@ def _unreachable(
 
 
 def _filtered(
-    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
+    session: Session,
+    order: SendInput,
+    enrollment: Enrollment,
+    published: PublishedFlow,
+    contact_ids: Sequence[str],
 ) -> Refused | None:
     """Refuse when the conditions for entering no longer hold: they are asked every time.
 
-    All but the wish for marketing: order and shipping mail goes on without it.
+    All but the wish for marketing: what needs it has been asked for it already, and order and
+    shipping mail goes on without it.
     """
-    transactional = order.purpose == Purpose.TRANSACTIONAL
-    for condition in published.flow.entry:
-        if transactional and isinstance(condition, Subscribed):
-            continue
-        if not _holds(session, order, condition, contact_ids):
-            return Refused(reason=SkipReason.FILTER)
-    return None
+    asked = tuple(each for each in published.flow.entry if not isinstance(each, Subscribed))
+    if _hold(session, order, enrollment, asked, contact_ids):
+        return None
+    return Refused(reason=SkipReason.FILTER)
 
 
 def _outgrown(
-    session: Session, order: SendInput, published: PublishedFlow, contact_ids: Sequence[str]
+    session: Session,
+    order: SendInput,
+    enrollment: Enrollment,
+    published: PublishedFlow,
+    contact_ids: Sequence[str],
 ) -> Refused | None:
     """Refuse, and end the enrollment, when what the flow stays for is no longer so."""
-    stay = AllOf(conditions=published.flow.stay_while)
-    if _holds(session, order, stay, contact_ids):
+    if _hold(session, order, enrollment, published.flow.stay_while, contact_ids):
         return None
     return Refused(reason=SkipReason.FILTER, exit=ExitReason.NO_LONGER_MATCHES)
 
 
-def _holds(
-    session: Session, order: SendInput, condition: Condition, contact_ids: Sequence[str]
+def _hold(
+    session: Session,
+    order: SendInput,
+    enrollment: Enrollment,
+    conditions: tuple[Condition, ...],
+    contact_ids: Sequence[str],
 ) -> bool:
-    entry_key = session.get_one(Enrollment, order.enrollment_id).entry_key
     return sql.holds(
         session,
-        condition,
+        AllOf(conditions=conditions),
         contact_id=contact_ids[0],
         now=order.now,
         contact_ids=contact_ids,
-        entry_key=entry_key,
+        entry_key=enrollment.entry_key,
     )
 
 

@@ -22,8 +22,8 @@ from sekvens.flows.builder import (
     webhook,
 )
 from sekvens.flows.codec import to_json
-from sekvens.flows.outcomes import Deferred, Done, Outcome, Parked
-from sekvens.flows.steps import Deed
+from sekvens.flows.outcomes import Deferred, Done, Outcome, Parked, Skipped, SkipReason
+from sekvens.flows.steps import Deed, ExitReason
 from tests.unit.ingesting import NOON
 from tests.unit.sending import PostOffice, letters, store_letters
 
@@ -156,3 +156,25 @@ def test_a_step_that_a_person_skips_is_not_carried_out(office: Office):
     assert outcome == Done(text="skipped")
     assert office.webhooks.called == []
     assert office.enrollment_row().step_id == "your-cart"
+
+
+def test_who_is_back_is_not_suppressed_though_nobody_has_signalled_it(office: Office):
+    office.happens("Order Completed", order_id="o-1")
+    outcome = office.carry_out_twice(suppress("a", "inactive"))
+
+    assert outcome == Skipped(reason=SkipReason.EXITED, exit=ExitReason.CONVERTED)
+    assert office.events("Contact Suppressed") == 0
+
+
+def test_a_webhook_is_not_called_for_who_has_just_left(office: Office):
+    office.happens("Unsubscribed")
+    outcome = office.carry_out_twice(webhook("a", "crm"))
+
+    assert outcome == Skipped(reason=SkipReason.EXITED, exit=ExitReason.UNSUBSCRIBED)
+    assert office.webhooks.called == []
+
+
+def test_what_a_step_has_recorded_itself_does_not_overtake_its_repeat(office: Office):
+    outcome = office.carry_out_twice(suppress("a", "inactive"))
+
+    assert outcome == Done(text="suppressed, inactive")
