@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -27,9 +28,13 @@ from sekvens.ses.local.server import (
               help="Messages in 24 hours; -1: no limit.", type=click.IntRange(min=-1))  # fmt: skip
 @click.option("--identity", "identities", multiple=True,
               help="A verified address or domain; repeatable. Without: all are.")  # fmt: skip
+@click.option("--signature-age", default=300.0, show_default=True,
+              help="Seconds after which a signature is refused.",
+              type=click.FloatRange(min=0, min_open=True))  # fmt: skip
 def main(
-    *, host: str, port: int, data: Path, rate: float, per_day: int, identities: tuple[str, ...]
-) -> None:
+    *, host: str, port: int, data: Path, rate: float, per_day: int, identities: tuple[str, ...],
+    signature_age: float,
+) -> None:  # fmt: skip
     """Run a local Amazon SES with an inbox page. It sends nothing to anyone."""
     # The server stops on these and then raises them again, as a good program does; here that
     # should not look like a crash.
@@ -39,6 +44,7 @@ def main(
         rate=rate,
         day_max=per_day,
         identities=frozenset(identity.lower() for identity in identities),
+        signature_age_max=timedelta(seconds=signature_age),
     )
     try:
         local = LocalSes(data, options, host=host, port=port)

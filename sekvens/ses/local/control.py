@@ -1,9 +1,11 @@
 """What tests and demos ask a local SES over HTTP: its messages, and faults.
 
-`GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`. A web page elsewhere cannot call
-these: faults want JSON, which browsers do not send to a foreign host unasked.
+`GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`, `GET` and `PUT /_local/events`. A
+web page elsewhere cannot call these: faults want JSON, which browsers do not send to a foreign host
+unasked.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sekvens.ses.local.events import EventFaults
 from sekvens.ses.local.faults import FaultMode, Faults
 from sekvens.ses.local.reading import InboxMessage, read
 from sekvens.ses.local.store import Store
@@ -30,6 +33,8 @@ class Control:
             Route("/_local/faults", self.arm, methods=["POST"]),
             Route("/_local/faults", self.armed, methods=["GET"]),
             Route("/_local/faults", self.clear, methods=["DELETE"]),
+            Route("/_local/events", self.told, methods=["GET"]),
+            Route("/_local/events", self.tell, methods=["PUT"]),
         ]
 
     async def messages(self, request: Request) -> Response:
@@ -44,7 +49,7 @@ class Control:
 
     async def arm(self, request: Request) -> Response:
         """Arm a fault: `{"mode": …, "count": n or null, "recipient": address}`."""
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        if not _is_json(request):
             return _unusable("send it as application/json")
         try:
             asked = msgspec.json.decode(await request.body(), type=_AskedFault)
@@ -62,6 +67,21 @@ class Control:
         """Disarm all."""
         self._faults.clear()
         return JSONResponse([])
+
+    async def told(self, _request: Request) -> Response:
+        """List what became of each event: `copies` 0 was lost, 2 came twice."""
+        return JSONResponse(self._store.events.told())
+
+    async def tell(self, request: Request) -> Response:
+        """Set what goes wrong with events from now on; `{}`: nothing. See `EventFaults`."""
+        if not _is_json(request):
+            return _unusable("send it as application/json")
+        try:
+            asked = msgspec.json.decode(await request.body(), type=dict[str, Any])
+            self._store.events.faults = EventFaults(**asked)
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            return _unusable(str(error))
+        return JSONResponse(asdict(self._store.events.faults))
 
 
 class _AskedFault(msgspec.Struct, forbid_unknown_fields=True):
@@ -86,6 +106,10 @@ def _as_json(message: InboxMessage) -> dict[str, Any]:
         "text": message.text,
         "html": message.html,
     }
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0] == "application/json"
 
 
 def _unusable(why: str) -> Response:

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from sekvens.ses.local.control import Control
 from sekvens.ses.local.faults import HANGS, Faults
 from sekvens.ses.local.inbox import Inbox
 from sekvens.ses.local.reading import InboxMessage, read
+from sekvens.ses.local.signature import SIGNATURE_AGE_MAX, SignatureCheck
+from sekvens.ses.local.sqs import QUEUE_PATH, Sqs
 from sekvens.ses.local.store import Store, read_log
 from sekvens.ses.local.wire import Wire, answer_refused
 from sekvens.settings import is_local
@@ -49,6 +52,8 @@ class LocalSesOptions:
     day_max: int = DEFAULT_DAY_MAX
     #: verified addresses and domains; empty: all are
     identities: frozenset[str] = frozenset()
+    #: how old a signature may be
+    signature_age_max: timedelta = SIGNATURE_AGE_MAX
 
 
 class LocalSes:
@@ -77,6 +82,11 @@ class LocalSes:
         """Where boto3 and a browser find it."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
+
+    @property
+    def queue_url(self) -> str:
+        """Where its own events are received, by SQS's protocol."""
+        return f"{self.url}{QUEUE_PATH}"
 
     def messages(self) -> list[InboxMessage]:
         """List what it accepted, in order; read from its file, so any thread may ask."""
@@ -115,13 +125,18 @@ class LocalSes:
             day_max=options.day_max,
             sent=self._store.accepted_in_last_day(clock.now()),
         )
+        check = SignatureCheck(clock, options.signature_age_max)
+        events, queue = self._store.events, self._store.queue
         wire = Wire(
             store=self._store,
             limits=limits,
             faults=self.faults,
             clock=clock,
             identities=options.identities,
+            events=events,
+            check=check,
         )
+        sqs = Sqs(queue=queue, events=events, check=check, clock=clock)
         control = Control(store=self._store, faults=self.faults)
         inbox = Inbox(store=self._store, faults=self.faults, limits=limits, clock=clock)
         # A page elsewhere that makes its own name point here must not read the inbox.
@@ -131,7 +146,7 @@ class LocalSes:
             else ["*"]
         )
         application = Starlette(
-            routes=[*wire.routes(), *control.routes(), *inbox.routes()],
+            routes=[*wire.routes(), *sqs.routes(), *control.routes(), *inbox.routes()],
             exception_handlers={Refused: answer_refused},
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
         )

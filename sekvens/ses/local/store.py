@@ -7,11 +7,14 @@ committed before SES answers, and nothing can change or delete one (triggers for
 import json
 import sqlite3
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sekvens.ses.local.events import EventPublisher
+from sekvens.ses.local.queue import Queue
 
 FILE_NAME = "local-ses.db"
 
@@ -78,6 +81,19 @@ class Store:
             folder / FILE_NAME, isolation_level=None, check_same_thread=False
         )
         self._connection.executescript(_SCHEMA)
+        self.queue = Queue(self._connection)
+        self.events = EventPublisher(self._connection, self.queue)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is done in a block, all or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     def append(
         self,

@@ -4,7 +4,6 @@ A message is in the log before the answer is written. Errors have SES's codes, s
 that botocore raises the exceptions it models.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,13 +14,12 @@ from starlette.routing import Route
 from sekvens.clock import Clock
 from sekvens.ses.local.account import SendingLimits
 from sekvens.ses.local.checks import RAW_MAX, Refused, Submission, read_submission
+from sekvens.ses.local.events import EventPublisher
 from sekvens.ses.local.faults import ConnectionReset, FaultMode, Faults, NeverAnswered
+from sekvens.ses.local.signature import SignatureCheck
 from sekvens.ses.local.store import Store, Suppressed
 
 SIMULATOR_HOST = "simulator.amazonses.com"
-#: AWS refuses a request that was signed longer ago, or that far ahead: the fence against a frozen
-#: sender.
-SIGNATURE_AGE_MAX = timedelta(minutes=5)
 #: A request is little more than its message.
 _BODY_MAX = RAW_MAX + 1024 * 1024
 
@@ -45,8 +43,12 @@ class Wire:
         faults: Faults,
         clock: Clock,
         identities: frozenset[str],
+        events: EventPublisher,
+        check: SignatureCheck,
     ) -> None:
         self._store = store
+        self._events = events
+        self._check_signature = check
         self._limits = limits
         self._faults = faults
         self._clock = clock
@@ -137,15 +139,17 @@ class Wire:
             raise Refused("LimitExceededException", "Daily message quota exceeded.")
         if not self._limits.take_from_rate(recipients):
             raise Refused("TooManyRequestsException", "Maximum sending rate exceeded.", status=429)
-        ses_message_id = self._store.append(
-            now=now,
-            sender=submission.sender,
-            recipients=submission.recipients,
-            tags=submission.tags,
-            configuration_set=submission.configuration_set,
-            marked=marked,
-            raw=submission.raw,
-        )
+        with self._store.transaction():
+            ses_message_id = self._store.append(
+                now=now,
+                sender=submission.sender,
+                recipients=submission.recipients,
+                tags=submission.tags,
+                configuration_set=submission.configuration_set,
+                marked=marked,
+                raw=submission.raw,
+            )
+            self._events.accepted(ses_message_id, submission, now=now)
         if counts:
             self._limits.count(recipients, now=now)
         return ses_message_id
@@ -159,25 +163,6 @@ class Wire:
             if self._store.suppressed(recipient):
                 return "suppressed"
         return ""
-
-    def _check_signature(self, request: Request) -> None:
-        """Look at the signature's age only: any key will do, but time is the fence."""
-        if not request.headers.get("authorization", "").startswith("AWS4-"):
-            code = "MissingAuthenticationTokenException"
-            raise Refused(code, "Missing Authentication Token", status=403)
-        try:
-            signed = datetime.strptime(
-                request.headers.get("x-amz-date", ""), "%Y%m%dT%H%M%SZ"
-            ).replace(tzinfo=UTC)
-        except ValueError:
-            code = "IncompleteSignatureException"
-            raise Refused(code, "X-Amz-Date is missing or malformed.", status=403) from None
-        if abs(self._clock.now() - signed) > SIGNATURE_AGE_MAX:
-            raise Refused(
-                "InvalidSignatureException",
-                f"Signature expired: {signed:%Y%m%dT%H%M%SZ} is more than 5 min. from now",
-                status=403,
-            )
 
 
 async def unknown_operation(request: Request) -> Response:
