@@ -11,10 +11,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
+from sekvens.enrollments.enroll import entry_key_of
 from sekvens.enrollments.publish import live_flows, published_flow
 from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
 from sekvens.events.facts import Fact, chunks
 from sekvens.events.schema import PAGE
+from sekvens.flows.definition import Flow
 
 
 def wanted_pages(session: Session, pages: Sequence[Fact]) -> set[int]:
@@ -22,14 +24,17 @@ def wanted_pages(session: Session, pages: Sequence[Fact]) -> set[int]:
     if not pages:
         return set()
     flows = [published.flow for published in live_flows(session)]
-    starting = {
-        page.event_id
-        for page in pages
-        if any(flow.is_triggered_by(PAGE, page.properties) for flow in flows)
-    }
+    starting = {page.event_id for page in pages if any(_starts(flow, page) for flow in flows)}
     others = [page for page in pages if page.event_id not in starting]
     listening = _listening(session, {page.contact_id for page in others})
     return starting | {page.event_id for page in others if page.contact_id in listening}
+
+
+def _starts(flow: Flow, page: Fact) -> bool:
+    """Tell whether a page starts a flow; one that lacks the entry key would enroll nobody."""
+    if not flow.is_triggered_by(PAGE, page.properties):
+        return False
+    return flow.entry_key is None or entry_key_of(flow, page.properties) is not None
 
 
 def _listening(session: Session, contact_ids: set[str]) -> set[str]:

@@ -68,6 +68,15 @@ def test_a_page_that_a_live_flow_starts_on_is_owed_and_others_are_not(shop: Shop
     assert shop.outbox() == ["1"]
 
 
+def test_a_page_without_what_tells_entries_apart_starts_nothing_and_is_not_owed(
+    shop: Shop,
+) -> None:
+    goes_live(shop, "owner-visits", trigger=event("page"), entry_key="product_id")
+    shop.post(page("1", product_id="p-1"), page("2"), page("3", product_id={"id": "p-1"}))
+
+    assert shop.outbox() == ["1"]
+
+
 def test_any_page_of_whoever_is_in_a_flow_that_listens_for_pages_is_owed(shop: Shop) -> None:
     goes_live(shop, "sunset", **ANY_PAGE)
     is_in(shop, "sunset")
