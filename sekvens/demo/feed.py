@@ -16,10 +16,13 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.imports.outcome import Imported
 from sekvens.products.feeds.formats import Format, read_feed
 from sekvens.products.importing import import_products
+from sekvens.products.queries import known_ids
+from sekvens.reviews.importing import import_reviews, read_reviews
 
 LOCALES = ("sv", "en")
 HOME = "https://hallgrensylle.example"
 BRAND = "Hallgrens Ylle"
+REVIEWS = FILE.with_name("reviews.csv")
 #: What the feed calls how to look after a product.
 CARE_NAMES = {"sv": "Skötselråd", "en": "Care instructions"}
 
@@ -69,6 +72,14 @@ def import_sample(
             )
         )
     return imported
+
+
+def import_sample_reviews(database: Database, *, clock: Clock) -> Imported:
+    """Import the sample shop's reviews: somebody has read them, so they are shown at once."""
+    with database.read() as session:
+        known = known_ids(session)
+    read = read_reviews(BytesIO(REVIEWS.read_bytes()), known=known, now=clock.now())
+    return import_reviews(database, read, approved=True)
 
 
 def main() -> None:

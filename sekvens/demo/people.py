@@ -1,4 +1,4 @@
-"""Who the demo's customers are: invented names and reserved addresses, in two languages.
+"""Who the demo's contacts are: invented names and reserved addresses, in two languages.
 
 Nobody here exists: `example.com` is reserved by RFC 2606 and never receives mail.
 """
@@ -11,13 +11,14 @@ SWEDISH = (
     "Olle Forsberg, Tuva Bergström, Viggo Dahl, Ingrid Ekman, Axel Norén, Märta Sjögren, "
     "Hugo Lund, Alma Hellström, Sixten Björk, Astrid Engström, Love Wikström, Britta Nordin, "
     "Sture Åkesson, Freja Holm, Kerstin Östberg, Melker Ström, Greta Falk, Anders Rask, "
-    "Siv Hallin, Lova Thorén, Per Källström, Tyra Blom"
+    "Siv Hallin, Lova Thorén, Per Källström, Tyra Blom, Folke Arvidsson, Signe Lööv"
 )
 ENGLISH = (
     "Ada Whitfield, Owen Marsh, Priya Nair, Callum Reid, Maeve Doyle, Theo Ashcroft, "
     "Hannah Osei, Jude Pemberton, Rosa Delgado, Wilf Barker, Nora Quinn, Sam Okafor, "
     "Ivy Thornton, Leo Castellano, Beth Harlow, Kofi Mensah, Grace Lin, Angus Muir, "
-    "Zoe Hartley, Dev Kapoor, Ruth Ellery, Finn Gallagher"
+    "Zoe Hartley, Dev Kapoor, Ruth Ellery, Finn Gallagher, Una Pryce, Ned Ashworth, "
+    "Cleo Marlow"
 )
 #: locale and time zone; the Swedish shop's Swedish speakers live in Finland too
 SWEDISH_PLACES = (
@@ -35,7 +36,7 @@ ENGLISH_PLACES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """One invented customer."""
+    """One invented person."""
 
     first_name: str
     last_name: str
@@ -46,7 +47,7 @@ class Person:
 
 
 def invent_people() -> list[Person]:
-    """Invent fifty people, Swedish and English speakers by turns, each with their own address."""
+    """Invent fifty-five people, Swedish and English speakers by turns, each with an address."""
     swedish = [_person(name, SWEDISH_PLACES, i) for i, name in enumerate(SWEDISH.split(", "))]
     english = [_person(name, ENGLISH_PLACES, i) for i, name in enumerate(ENGLISH.split(", "))]
     by_turns = [person for pair in zip(swedish, english, strict=False) for person in pair]

@@ -1,12 +1,17 @@
 """What the demo writes on the terminal: a line for each happening, and how things stand."""
 
 import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
-from sekvens.demo.narration import Happening, Narrator, Tally
+from sekvens.demo.narration import Happening
+from sekvens.demo.standing import Standing
 from sekvens.flows.shop_time import DAY
 
 #: Without news for so long, a line says how things stand.
@@ -17,53 +22,106 @@ _STYLES = {"entered": "cyan", "sent": "green", "left": "magenta", "parked": "bol
 class Report:
     """Writes happenings as lines, with the shop's day in front."""
 
-    def __init__(self, console: Console, *, opened_at: datetime, ready_at: datetime) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        opened_at: datetime,
+        ready_at: datetime,
+        standing: Callable[[], Standing],
+    ) -> None:
         self._console = console
         self._opened_at = opened_at  # shop time
         self._ready_at = ready_at  # wall time
+        self._standing = standing
         self._told_at = time.monotonic()
         self._has_mailed = False
 
-    def tell(self, narrator: Narrator) -> None:
+    def tell(self, news: list[Happening]) -> None:
         """Write what is new, or after a quiet while how things stand."""
-        news = narrator.news()
         for happening in news:
             self._line(happening)
         if not self._has_mailed and any(happening.kind == "sent" for happening in news):
-            self._first_e_mail(narrator.tally())
+            self._first_e_mail()
         if news:
             self._told_at = time.monotonic()
         elif time.monotonic() - self._told_at > STANDING_SECONDS:
-            self.tell_standing(narrator.tally())
+            self.tell_standing()
             self._told_at = time.monotonic()
 
-    def tell_standing(self, tally: Tally) -> None:
-        """Write how things stand."""
-        left = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.left.items()))
-        parked = f", {tally.parked} parked" if tally.parked else ""
-        self._console.print(
-            f"So far: {tally.enrollments} enrollments, {tally.under_way} under way{parked}; "
-            f"ended: {left or 'none'}; {tally.sent} e-mails sent, {tally.skipped} skipped.",
-            highlight=False,
-            soft_wrap=True,
+    def tell_standing(self) -> None:
+        """Write in a line how things stand."""
+        now = self._standing()
+        parked = f", {now.parked} parked" if now.parked else ""
+        self._print(
+            f"So far: {now.entered} enrollments, {now.under_way} under way{parked}, "
+            f"{now.completed} had all of it, {now.left_early} left early; "
+            f"{now.sent} e-mails sent, {now.skipped} skipped."
         )
+
+    def tell_flows(self) -> None:
+        """Write how each flow stands."""
+        now = self._standing()
+        table = Table(box=SIMPLE, pad_edge=False, show_footer=True)
+        for heading, total in (
+            ("flow", "all of them"),
+            ("entered", now.entered),
+            ("under way", now.under_way),
+            ("had all", now.completed),
+            ("e-mails", now.sent),
+        ):
+            table.add_column(
+                heading,
+                str(total),
+                justify="left" if heading == "flow" else "right",
+                no_wrap=True,
+            )
+        table.add_column("left early", str(now.left_early))
+        table.add_column("e-mails skipped", str(now.skipped))
+        for flow in now.flows:
+            parked = f" +{flow.parked} parked" if flow.parked else ""
+            table.add_row(
+                flow.flow,
+                *(_count(flow.entered), _count(flow.under_way) + parked, _count(flow.completed)),
+                *(_count(flow.sent), _reasons(flow.left_early), _reasons(flow.skipped)),
+            )
+        self._console.print(table, highlight=False)
+        if now.reviews_pending:
+            self._print(
+                f"{now.reviews_pending} reviews wait for somebody to read them: "
+                "starter.py reviews list --pending"
+            )
 
     def _line(self, happening: Happening) -> None:
         day = max(0.0, (happening.at - self._opened_at) / DAY)
         self._console.print(
-            f"day {day:5.1f}  {escape(happening.first_name):<9} {happening.flow:<17} "
+            f"day {day:5.1f}  {escape(happening.first_name):<9} {happening.flow:<23} "
             f"{escape(happening.text)}  [dim]{happening.contact_id}[/]",
             style=_STYLES.get(happening.kind, "dim"),
             highlight=False,
             soft_wrap=True,
         )
 
-    def _first_e_mail(self, tally: Tally) -> None:
+    def _first_e_mail(self) -> None:
         self._has_mailed = True
-        if tally.first_accepted_at:
-            after = (tally.first_accepted_at - self._ready_at).total_seconds()
+        first = self._standing().first_accepted_at
+        if first:
+            after = (first - self._ready_at).total_seconds()
             self._console.print(
                 f"The first e-mail was in the inbox {after:.1f} s after the services were up.",
                 style="bold",
                 highlight=False,
             )
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _count(number: int) -> str:
+    return str(number) if number else "-"
+
+
+def _reasons(counted: Counter[str]) -> str:
+    return ", ".join(
+        f"{count} {reason.replace('_', ' ')}" for reason, count in counted.most_common()
+    )

@@ -152,8 +152,8 @@ def shop(site: Site) -> Service:
     """The shop's backend, which tells the story once `open_shop` says that it begins."""
     command = [
         *(sys.executable, "-m", "sekvens.demo.shop", "--api", site.api_url),
-        *("--write-key", site.write_key, "--opens", str(_opening(site))),
-        *("--day-seconds", f"{site.day_seconds:g}"),
+        # In one word: a key may begin with a hyphen.
+        *(f"--write-key={site.write_key}", "--opens", str(_opening(site))),
     ]
     return Service(name="shop", command=command, is_ready=lambda: True, may_end=True)
 

@@ -1,8 +1,9 @@
 """The shop's backend of the demo: tells the story to the API with Segment's own client.
 
-`python -m sekvens.demo.shop --api URL --write-key KEY --opens FILE --day-seconds N`. The client is
-the registry's, unmodified; all it is given is our address and a write key. The shop prepares while
-the services start, and opens when `FILE` says at what instant the story begins.
+`python -m sekvens.demo.shop --api URL --write-key KEY --opens FILE`. The client is the registry's,
+unmodified; all it is given is our address and a write key. The shop prepares while the services
+start, and opens when `FILE` says at what instant the story begins; how fast its days pass is in the
+settings.
 """
 
 import argparse
@@ -10,14 +11,18 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from sekvens.clock import Clock, SystemClock
+from sekvens.demo.calls import Call
+from sekvens.demo.cast import choose_cast
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import purchases_file, read_purchases
-from sekvens.demo.story import Call, choose_cast, tell
+from sekvens.demo.story import tell
+from sekvens.flows.shop_time import ShopTime
+from sekvens.settings import load_settings
 
 #: Half a second, the client's default, would be hours of the demo's time.
 UPLOAD_INTERVAL_SECONDS = 0.05
@@ -29,7 +34,12 @@ class SegmentClient(Protocol):
     """What is used of `segment.analytics.Client`."""
 
     def identify(
-        self, *, user_id: str | None, anonymous_id: str | None, traits: dict[str, Any]
+        self,
+        *,
+        user_id: str | None,
+        anonymous_id: str | None,
+        traits: dict[str, Any],
+        timestamp: datetime | None,
     ) -> object: ...
 
     def track(
@@ -39,27 +49,29 @@ class SegmentClient(Protocol):
         anonymous_id: str | None,
         event: str | None,
         properties: dict[str, Any],
+        timestamp: datetime | None,
     ) -> object: ...
 
     def page(
-        self, *, user_id: str | None, anonymous_id: str | None, properties: dict[str, Any]
+        self,
+        *,
+        user_id: str | None,
+        anonymous_id: str | None,
+        properties: dict[str, Any],
+        timestamp: datetime | None,
     ) -> object: ...
 
 
-def post(call: Call, client: SegmentClient) -> None:
-    """Make one call of the story."""
+def post(call: Call, client: SegmentClient, *, at: datetime | None = None) -> None:
+    """Make one call of the story; `at` says when it happened, if that is long past."""
     data = dict(call.data)
+    who = {"user_id": call.user_id, "anonymous_id": call.anonymous_id}
     if call.type == "identify":
-        client.identify(user_id=call.user_id, anonymous_id=call.anonymous_id, traits=data)
+        client.identify(**who, traits=data, timestamp=at)
     elif call.type == "page":
-        client.page(user_id=call.user_id, anonymous_id=call.anonymous_id, properties=data)
+        client.page(**who, properties=data, timestamp=at)
     else:
-        client.track(
-            user_id=call.user_id,
-            anonymous_id=call.anonymous_id,
-            event=call.event,
-            properties=data,
-        )
+        client.track(**who, event=call.event, properties=data, timestamp=at)
 
 
 def post_all(
@@ -67,17 +79,31 @@ def post_all(
     client: SegmentClient,
     *,
     starts: datetime,
-    day_seconds: float,
+    shop_time: ShopTime,
     clock: Clock,
     stop: threading.Event,
 ) -> int:
-    """Make every call when its day comes, until the story or `stop` ends it; tell how many."""
+    """Make every call when its day comes, until the story or `stop` ends it; tell how many.
+
+    What lies before day 0 is told at once, with the time at which it happened.
+    """
     for number, call in enumerate(story):
-        due_in = call.day * day_seconds - (clock.now() - starts).total_seconds()
-        if stop.wait(max(0.0, due_in)):
+        if call.day < 0:
+            past = shop_time.at(starts) + timedelta(days=call.day)
+            post(call, client, at=_as_told(past, shop_time))
+            continue
+        due_at = starts + shop_time.wall_delay(timedelta(days=call.day))
+        if stop.wait(max(0.0, (due_at - clock.now()).total_seconds())):
             return number
         post(call, client)
     return len(story)
+
+
+def _as_told(past: datetime, shop_time: ShopTime) -> datetime:
+    """Tell the timestamp of something past: before the demo began, both clocks were one."""
+    if shop_time.origin is None or past < shop_time.origin:
+        return past
+    return shop_time.origin + shop_time.wall_delay(past - shop_time.origin)
 
 
 def wait_for_opening(file: Path, *, stop: threading.Event) -> datetime | None:
@@ -98,15 +124,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    story = tell(choose_cast(read_purchases(purchases_file())), read_products(given.api))
+    cast, products = choose_cast(read_purchases(purchases_file())), read_products(given.api)
+    shop_time = load_settings().shop_time()
     client = Client(given.write_key, host=given.api, upload_interval=UPLOAD_INTERVAL_SECONDS)
     starts = wait_for_opening(given.opens, stop=stop)
     if starts is not None:
         post_all(
-            story,
+            tell(cast, products, opens_at=shop_time.at(starts)),
             client,
             starts=starts,
-            day_seconds=given.day_seconds,
+            shop_time=shop_time,
             clock=SystemClock(),
             stop=stop,
         )
@@ -118,7 +145,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--api", required=True, help="base address of the API")
     parser.add_argument("--write-key", required=True)
     parser.add_argument("--opens", required=True, type=Path)
-    parser.add_argument("--day-seconds", required=True, type=float)
     return parser.parse_args()
 
 

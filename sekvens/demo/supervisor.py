@@ -20,13 +20,15 @@ from rich.console import Console
 from sekvens.clock import Clock, SystemClock
 from sekvens.db.session import Database
 from sekvens.demo import services
-from sekvens.demo.feed import import_sample
+from sekvens.demo.feed import import_sample, import_sample_reviews
 from sekvens.demo.folder import own_folder, write_environ
-from sekvens.demo.narration import Narrator, Tally
+from sekvens.demo.narration import Narrator
 from sekvens.demo.ports import ChosenPorts, Ports, reserve_ports
 from sekvens.demo.processes import Processes
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
+from sekvens.demo.settings import write_settings
+from sekvens.demo.standing import Standing, read_standing
 from sekvens.errors import SekvensError
 from sekvens.settings import Settings, load_settings
 
@@ -82,7 +84,7 @@ class _Supervisor:
             reserve_ports(self._options.ports) as chosen,
         ):
             site = self._site(data, chosen)
-            environ = site.environ(os.environ)
+            environ = site.environ(os.environ) | write_settings(site, os.environ)
             environ["TEMPORAL_CONFIG_FILE"] = str(data / "temporal.toml")
             (data / "temporal.toml").touch()  # empty: somebody's own profile must not be used
             settings = load_settings(environ)
@@ -133,6 +135,7 @@ class _Supervisor:
                 shop_time=settings.shop_time(),
                 clock=self._clock,
             )
+            import_sample_reviews(database, clock=self._clock)
         # The others would only wait for these two.
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
         for service in (services.worker(site), services.api(site), services.relay(site)):
@@ -154,24 +157,27 @@ class _Supervisor:
                 f"A day passes in {site.day_seconds:g} s. The shop opens.\n", highlight=False
             )
         shop_time = settings.shop_time()
-        narrator = Narrator(database, shop_now=lambda: shop_time.at(self._clock.now()))
-        if not self._options.fresh:
-            narrator.news()  # what an earlier start told is no news
-        report = Report(self._console, opened_at=shop_time.at(ready_at), ready_at=ready_at)
+        narrator = Narrator(database, shop_time=shop_time, now=self._clock.now)
+        report = Report(
+            self._console,
+            opened_at=shop_time.at(ready_at),
+            ready_at=ready_at,
+            standing=lambda: _standing(database),
+        )
         ends_at = time.monotonic() + (self._options.for_seconds or float("inf"))
         told_to_stop = threading.Event()
         _on_signals(lambda *_: told_to_stop.set())  # no line is torn from here on
         while time.monotonic() < ends_at:
             processes.check()
-            report.tell(narrator)
+            report.tell(narrator.news())
             if told_to_stop.wait(POLL_SECONDS):
                 raise KeyboardInterrupt
-        report.tell(narrator)
-        return self._judge(site, narrator.tally(), report)
+        report.tell(narrator.news())
+        return self._judge(site, _standing(database), report)
 
-    def _judge(self, site: Site, tally: Tally, report: Report) -> int:
-        verdict = Verdict(e_mails=_arrived(site), left_early=tally.left_early)
-        report.tell_standing(tally)
+    def _judge(self, site: Site, standing: Standing, report: Report) -> int:
+        verdict = Verdict(e_mails=_arrived(site), left_early=standing.left_early)
+        report.tell_flows()
         self._addresses(site)
         said = "good" if verdict.is_good else "not good"
         self._console.print(
@@ -200,6 +206,12 @@ def _prepare_database(database: Database, clock: Clock) -> None:
 
     upgrade(database)
     publish_flows(database, clock)
+
+
+def _standing(database: Database) -> Standing:
+    from sekvens.flows.catalogue import CATALOGUE
+
+    return read_standing(database, [flow.name for flow in CATALOGUE])
 
 
 def _arrived(site: Site) -> int:

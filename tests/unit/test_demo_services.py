@@ -8,20 +8,23 @@ import sys
 import threading
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sekvens.clock import FrozenClock
+from sekvens.demo import services
+from sekvens.demo.calls import Call
 from sekvens.demo.folder import MARKER, NotADemoFolder, own_folder, write_environ
 from sekvens.demo.ports import Ports, reserve_ports
 from sekvens.demo.processes import ROOT, Processes, Service, ServiceStopped
 from sekvens.demo.services import Site
+from sekvens.demo.settings import write_settings
 from sekvens.demo.shop import post_all, wait_for_opening
-from sekvens.demo.story import Call
 from sekvens.demo.supervisor import Verdict
 from sekvens.errors import SettingsError
+from sekvens.flows.shop_time import shop_time
 from sekvens.settings import load_settings
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -215,20 +218,68 @@ time.sleep(60)
     assert gone_within(5, process_id)
 
 
-def test_the_shop_posts_each_call_when_its_day_has_come():
-    client, clock = FakeClient(), FrozenClock(NOON)
-    story = [
-        Call(day=0, type="identify", user_id="u", data={"email": "u@example.com"}),
-        Call(day=-1, type="track", event="Product Viewed", anonymous_id="a", data={}),
-        Call(day=50, type="page", user_id="u", data={}),
-    ]
-    stop = threading.Event()
+def posted(story: list[Call], *, opened_after: timedelta = timedelta(0)) -> FakeClient:
+    """Let the shop post a story for a moment; days last two seconds, and the demo began at noon."""
+    client, stop = FakeClient(), threading.Event()
     threading.Timer(0.2, stop.set).start()
+    post_all(
+        story,
+        client,
+        starts=NOON + opened_after,
+        shop_time=shop_time(timedelta(seconds=2), NOON),
+        clock=FrozenClock(NOON + opened_after),
+        stop=stop,
+    )
+    return client
 
-    made = post_all(story, client, starts=NOON, day_seconds=2, clock=clock, stop=stop)
 
-    assert made == 2
+def test_the_shop_posts_each_call_when_its_day_has_come():
+    client = posted(
+        [
+            Call(day=0, type="identify", user_id="u", data={"email": "u@example.com"}),
+            Call(day=0, type="track", event="Product Viewed", anonymous_id="a", data={}),
+            Call(day=50, type="page", user_id="u", data={}),
+        ]
+    )
+
     assert [kind for kind, _ in client.calls] == ["identify", "track"]
+    assert all(given["timestamp"] is None for _, given in client.calls)
+
+
+@pytest.mark.parametrize(("days_ago", "seconds"), [(300, -299 * 86400), (0.5, 1.0)])
+def test_what_is_long_past_is_told_at_once_with_the_time_at_which_it_happened(days_ago, seconds):
+    """Before the demo began, at noon, both clocks were one; it has lasted for a day of the shop."""
+    story = [Call(day=-days_ago, type="track", event="Order Completed", user_id="u", data={})]
+
+    ((_, given),) = posted(story, opened_after=timedelta(seconds=2)).calls
+
+    assert given["timestamp"] == NOON + timedelta(seconds=seconds)
+
+
+def test_a_write_key_may_begin_with_a_hyphen():
+    command = services.shop(site(write_key="-abc")).command
+
+    assert "--write-key=-abc" in command
+
+
+def test_pictures_of_the_sample_shop_are_served_by_the_demos_own_api(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    here = site(data=tmp_path)
+
+    told = write_settings(here, {})
+
+    stories = load_settings(here.environ({}) | told).shop.stories
+    assert {story.picture_url.rpartition("/pictures/")[0] for story in stories} == {
+        f"{here.api_url}/sample-shop"
+    }
+
+
+def test_who_has_settings_of_their_own_keeps_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sekvens.toml").touch()
+
+    assert write_settings(site(data=tmp_path), {}) == {}
+    assert write_settings(site(data=tmp_path), {"SEKVENS_SETTINGS": "elsewhere.toml"}) == {}
 
 
 def test_a_shop_opens_when_it_is_told_at_what_instant_its_story_begins(tmp_path):

@@ -1,16 +1,24 @@
 """The demo's story: invented around purchases that are real, and the same each time."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from sekvens.demo.calls import Call
+from sekvens.demo.cast import Buyer, Role, choose_cast
 from sekvens.demo.people import invent_people
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
-from sekvens.demo.story import STARTS_ON, Call, Customer, choose_cast, tell
+from sekvens.demo.story import tell
 from sekvens.events.schema import KNOWN_EVENTS
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.conditions import EventPattern
+from sekvens.send_time.dates import next_return
 
 API = "http://127.0.0.1:8080"
+OPENS_AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +27,13 @@ def purchases() -> list[Purchase]:
 
 
 @pytest.fixture(scope="module")
-def cast(purchases) -> list[Customer]:
+def cast(purchases) -> list[Buyer]:
     return choose_cast(purchases)
 
 
 @pytest.fixture(scope="module")
 def story(cast) -> list[Call]:
-    return tell(cast, read_products(API))
+    return tell(cast, read_products(API), opens_at=OPENS_AT)
 
 
 def orders(story: list[Call]) -> list[Call]:
@@ -42,27 +50,91 @@ def test_the_purchase_lines_of_one_day_are_one_purchase(tmp_path):
 
 
 def test_the_same_purchases_give_the_same_story(cast, story):
-    assert tell(cast, read_products(API)) == story
+    assert tell(cast, read_products(API), opens_at=OPENS_AT) == story
 
 
-def test_fifty_customers_some_of_whom_came_back(cast):
-    returned = sum(len(customer.purchases) > 1 for customer in cast)
+def test_fifty_buyers_some_with_a_past_and_a_few_who_never_bought(cast):
+    roles = Counter(buyer.role for buyer in cast)
 
-    assert len(cast) == 50
-    assert returned == 25
+    assert sum(roles.values()) - roles[Role.SILENT] == 50
+    assert min(roles.values()) >= 2
+    assert all(bool(buyer.purchases) != (buyer.role is Role.SILENT) for buyer in cast)
 
 
-def test_every_order_is_a_real_purchase_on_its_day_and_for_its_dollars(cast, story):
+def test_every_order_is_a_real_purchase_and_the_days_between_two_are_real(cast, story):
     told = {
-        (call.user_id, int(call.day), Decimal(str(call.data["total"]))) for call in orders(story)
+        (call.user_id, call.day // 1, Decimal(str(call.data["total"]))) for call in orders(story)
     }
 
     bought = {
-        (customer.user_id, (purchase.day - STARTS_ON).days, purchase.dollars)
-        for customer in cast
-        for purchase in customer.purchases
+        (buyer.user_id, day, purchase.dollars)
+        for buyer in cast
+        for purchase, day in zip(buyer.purchases, buyer.days, strict=True)
     }
+    gaps = {b - a for buyer in cast for a, b in zip(buyer.days, buyer.days[1:], strict=False)}
     assert told == bought
+    assert gaps == {
+        (b.day - a.day).days
+        for buyer in cast
+        for a, b in zip(buyer.purchases, buyer.purchases[1:], strict=False)
+    }
+
+
+def test_somebody_does_what_starts_each_flow_within_the_first_month(story):
+    early = [call for call in story if 0 <= call.day < 30]
+
+    for flow in CATALOGUE:
+        if isinstance(flow.trigger, EventPattern):
+            assert any(
+                flow.is_triggered_by(call.event or call.type, call.data) for call in early
+            ), flow.name
+
+
+def test_whom_we_have_not_seen_for_long_does_nothing_before_the_winback(cast, story):
+    lapsed = {buyer.user_id for buyer in cast if buyer.role is Role.LAPSED}
+    shopping = {"Order Completed", "Product Viewed", "page"}
+
+    assert not any(
+        -185 < call.day < 2 and call.user_id in lapsed and call.event in shopping for call in story
+    )
+
+
+def test_the_silent_have_had_e_mails_for_long_and_gave_no_sign_of_life(cast, story):
+    for buyer in (buyer for buyer in cast if buyer.role is Role.SILENT):
+        past = [call for call in story if call.user_id == buyer.user_id and call.day < 0]
+
+        assert Counter(call.event for call in past)["Email Delivered"] >= 5
+        assert {call.event for call in past if call.day > -180} == {"Email Delivered"}
+
+
+def test_what_becomes_of_an_order_comes_after_it_and_in_believable_order(story):
+    steps = ("Order Completed", "Order Shipped", "Order Delivered", "Order Refunded")
+    days = {}
+    for call in story:
+        if call.event in steps and call.day >= 0:
+            days.setdefault(call.data["order_id"], []).append(steps.index(call.event))
+
+    assert len(days) > 50
+    assert all(told == sorted(told) for told in days.values())
+
+
+def test_every_outcome_of_an_order_is_in_it_and_bad_ones_are_few(story):
+    told = Counter(call.event for call in story if call.day >= 0)
+
+    for event in ("Order Delayed", "Return Started", "Complaint Opened", "Order Refunded"):
+        assert 0 < told[event] <= 0.2 * told["Order Completed"], event
+    assert told["Return Started"] > told["Return Completed"]  # some are never finished
+
+
+def test_birthdays_come_within_days_of_our_hearing_of_them(story):
+    known = [call for call in story if call.data.get("birthday")]
+
+    assert len(known) >= 10
+    for call in known:
+        heard = OPENS_AT + timedelta(days=max(0.0, call.day))
+        comes = next_return(call.data["birthday"], not_before=heard.date())
+        assert comes is not None
+        assert comes - heard.date() < timedelta(days=30)
 
 
 def test_a_cart_is_filled_before_it_is_ordered(story):
@@ -71,14 +143,13 @@ def test_a_cart_is_filled_before_it_is_ordered(story):
         if call.event == "Product Added":
             filled.setdefault(call.data["cart_id"], call.day)
 
-    assert all(filled[call.data["cart_id"]] < call.day for call in orders(story))
+    assert all(filled[call.data["cart_id"]] < call.day for call in orders(story) if call.day >= 0)
 
 
-def test_the_first_call_comes_at_once_and_the_first_sign_up_with_it(story):
-    sign_up = next(call for call in story if call.event == "Email Subscribed")
+def test_the_first_sign_up_comes_at_once(story):
+    days = [call.day for call in story if call.event == "Email Subscribed" and call.day >= 0]
 
-    assert story[0].day == 0
-    assert sign_up.day < 0.1
+    assert days[0] < 0.1
 
 
 def test_everybody_is_known_before_they_fill_a_cart_or_order(story):
@@ -90,7 +161,7 @@ def test_everybody_is_known_before_they_fill_a_cart_or_order(story):
 
 
 def test_within_the_first_days_somebody_orders_leaves_a_cart_and_unsubscribes(story):
-    early = [call for call in story if call.day < 14]
+    early = [call for call in story if 0 <= call.day < 14]
 
     ordered = {call.data["cart_id"] for call in orders(early)}
     left = {c.data["cart_id"] for c in early if c.event == "Product Added"} - ordered
@@ -106,5 +177,5 @@ def test_only_events_that_sekvens_knows_are_told(story):
 def test_nobody_in_the_demo_can_be_reached():
     people = invent_people()
 
-    assert len({person.email for person in people}) == 50
+    assert len({person.email for person in people}) == 55
     assert all(person.email.endswith("@example.com") for person in people)

@@ -1,0 +1,35 @@
+"""Calls of a shop's backend to Segment's API, each at its own day of the story."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+HOUR = 1 / 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of a shop's backend: `data` are the traits of an identify, else the properties."""
+
+    day: float  #: days of shop time since the story began; negative: it is told as long past
+    type: Literal["identify", "track", "page"]
+    data: Mapping[str, Any]
+    event: str | None = None
+    user_id: str | None = None
+    anonymous_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """Makes the calls of one person, in their language."""
+
+    user_id: str
+    language: str
+
+    def track(self, day: float, event: str, properties: Mapping[str, Any]) -> Call:
+        """Tell that they did something."""
+        return Call(day=day, type="track", event=event, user_id=self.user_id, data=properties)
+
+    def page(self, day: float, properties: Mapping[str, Any]) -> Call:
+        """Tell that they looked at a page."""
+        return Call(day=day, type="page", user_id=self.user_id, data=properties)
