@@ -47,7 +47,7 @@ class EventPattern:
         """The pattern's stable identity, by which the relay says which patterns matched."""
         wanted = [f"{name}={value}" for name, value in sorted(self.where)]
         wanted += [
-            f"{name}{sign}@" for name, sign in ((self.same, "="), (self.other, "!=")) if name
+            f"{name}{sign}<entry>" for name, sign in ((self.same, "="), (self.other, "!=")) if name
         ]
         return "&".join([self.name, *wanted])
 

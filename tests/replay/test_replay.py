@@ -11,8 +11,10 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from sekvens.flows import interpreter
+from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.commands import SleepUntil
 from sekvens.plugin import sekvens_plugin
+from sekvens.simulator.scenario import read_scenario
 from tests.replay.recording import STORIES, history_of, recorded
 from workflows import WORKFLOWS
 
@@ -32,10 +34,12 @@ async def test_a_recorded_history_replays_on_todays_code(name: str):
     await replay(history_of(name))
 
 
-def test_every_story_has_a_recorded_history():
-    stories = {path.stem for path in STORIES.glob("*.toml")}
+def test_every_story_has_a_recorded_history_of_its_flow_s_version():
+    versions = {flow.name: flow.version for flow in CATALOGUE}
+    flows = {path.stem: read_scenario(path).flow for path in STORIES.glob("*.toml")}
 
-    assert {name.rpartition(".v")[0] for name in recorded()} == stories
+    assert {f"{story}.v{versions[flow]}" for story, flow in flows.items()} <= set(recorded())
+    assert {name.rpartition(".v")[0] for name in recorded()} == set(flows)
 
 
 async def test_the_alarm_rings_when_the_interpreter_forgets_to_wait(
