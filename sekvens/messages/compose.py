@@ -106,4 +106,10 @@ def _read(template: StoredTemplate, locale: str, season: str | None) -> tuple[So
     """Read a template once per process: it never changes."""
     key = seasonal(season, locale) if season else locale
     source = Source(template.sources[key], name=template.name, locale=key)
-    return source, Layout(template.layout, locale=locale)
+    return source, _layout(tuple(sorted(template.layout.items())), locale)
+
+
+@lru_cache(maxsize=64)
+def _layout(files: tuple[tuple[str, str], ...], locale: str) -> Layout:
+    """Read a layout once for all e-mails that were published with it: it takes 80 ms of CPU."""
+    return Layout(dict(files), locale=locale)

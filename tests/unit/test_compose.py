@@ -8,7 +8,7 @@ import pytest
 
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
-from sekvens.messages.compose import compose
+from sekvens.messages.compose import _read, compose
 from tests.unit.composing import composed, facts, sample_shop, template
 
 
@@ -168,6 +168,14 @@ def test_mail_about_an_order_says_so_and_offers_no_way_out_of_it():
 
     assert "hör till din beställning hos Hallgrens Ylle" in email.text
     assert "Avsluta breven" not in email.text + email.html
+
+
+def test_e_mails_that_were_published_with_one_layout_share_what_was_read_of_it():
+    first, second = template("One."), template("Another.")
+
+    assert _read(first, "en", None)[0] is not _read(second, "en", None)[0]
+    assert _read(first, "en", None)[1] is _read(second, "en", None)[1]
+    assert _read(first, "en", None)[1] is not _read(first, "sv", None)[1]
 
 
 def test_the_shops_own_facts_are_live_while_the_template_is_pinned():
