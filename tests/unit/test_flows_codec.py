@@ -17,7 +17,7 @@ from sekvens.flows.builder import days, send
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.catalogue.welcome import WELCOME
 from sekvens.flows.codec import CodecError, from_json, to_json
-from sekvens.flows.definition import ExitRule, Flow, Goal, Reentry
+from sekvens.flows.definition import Audience, ExitRule, Flow, Goal, Reentry
 from sekvens.flows.outcomes import Deferred, Skipped, SkipReason
 from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.state import State
@@ -28,10 +28,22 @@ patterns = st.builds(
     c.EventPattern,
     name=words,
     where=st.lists(st.tuples(words, words), max_size=2).map(tuple),
+    same=st.none() | words,
+    other=st.none() | words,
 )
 conditions = st.recursive(
     st.just(c.Subscribed())
-    | st.builds(c.Happened, pattern=patterns, within=st.none() | spans)
+    | st.builds(
+        c.Happened,
+        pattern=patterns,
+        within=st.none() | spans,
+        times=st.integers(1, 5),
+        each=st.none() | words,
+    )
+    | st.builds(c.HasTrait, trait=words)
+    | st.builds(c.DateWithin, trait=words, within=spans)
+    | st.builds(c.Received, times=st.integers(), within=st.none() | spans)
+    | st.sampled_from([c.Lapsed(), c.Owns(), c.InStock()])
     | st.builds(c.TraitIs, trait=words, value=words),
     lambda inner: (
         st.builds(c.Not, condition=inner)
@@ -43,6 +55,19 @@ conditions = st.recursive(
 local_times = st.builds(
     s.LocalTime, at=st.times(), weekdays=st.lists(st.integers(0, 6), max_size=3).map(tuple)
 )
+dates = (
+    st.builds(s.DateOf, trait=words, at=st.times())
+    | st.builds(s.AnniversaryOf, pattern=patterns, at=st.times())
+    | st.builds(s.OfferEnd, offer=words, days_before=st.integers(), at=st.times())
+)
+deeds = (
+    st.builds(s.SetTrait, id=words, trait=words, value=words)
+    | st.builds(s.SetConsent, id=words, status=words)
+    | st.builds(s.Suppress, id=words, reason=words)
+    | st.builds(s.Rest, id=words, duration=spans)
+    | st.builds(s.Webhook, id=words, name=words)
+    | st.builds(s.Enroll, id=words, flow=words)
+)
 leaves = (
     st.builds(
         s.Send,
@@ -52,24 +77,32 @@ leaves = (
         because=st.none() | words,
         offer=st.none() | words,
         lateness_max=st.none() | spans,
+        past_cap=st.booleans(),
+        retells=st.none() | words,
     )
     | st.builds(
         s.Wait,
         id=words,
         duration=spans,
-        until=st.none() | local_times,
+        until=st.none() | local_times | dates,
         restart_on=st.lists(patterns, max_size=2).map(tuple),
     )
     | st.builds(s.ExitFlow, id=words, reason=st.sampled_from(s.ExitReason))
+    | deeds
 )
 
 
 def branching(inner: st.SearchStrategy[s.Step]) -> st.SearchStrategy[s.Step]:
     branch = st.lists(inner, max_size=2).map(tuple)
     cases = st.lists(st.builds(s.Case, condition=conditions, steps=branch), max_size=2).map(tuple)
-    return st.builds(
-        s.WaitFor, id=words, pattern=patterns, timeout=spans, then=branch, otherwise=branch
-    ) | st.builds(s.Split, id=words, cases=cases, otherwise=branch)
+    answers = st.lists(st.builds(s.On, pattern=patterns, steps=branch), max_size=2).map(tuple)
+    return (
+        st.builds(
+            s.WaitFor, id=words, pattern=patterns, timeout=spans, then=branch, otherwise=branch
+        )
+        | st.builds(s.Split, id=words, cases=cases, otherwise=branch)
+        | st.builds(s.Listen, id=words, cases=answers, lasts=spans)
+    )
 
 
 flows = st.builds(
@@ -77,16 +110,40 @@ flows = st.builds(
     name=words,
     version=st.integers(),
     purpose=st.sampled_from(s.Purpose),
-    trigger=patterns,
+    trigger=patterns
+    | st.builds(Audience, name=words, conditions=st.lists(conditions, max_size=2).map(tuple)),
     entry_key=st.none() | words,
     entry=st.lists(conditions, max_size=2).map(tuple),
-    reentry=st.builds(Reentry, rule=st.sampled_from(["once", "after", "always"]), gap=spans),
+    reentry=st.builds(
+        Reentry, rule=st.sampled_from(["once", "after", "always", "each"]), gap=spans
+    ),
     exit_when=st.lists(
         st.builds(ExitRule, pattern=patterns, reason=st.sampled_from(s.ExitReason)), max_size=2
     ).map(tuple),
     goal=st.none() | st.builds(Goal, pattern=patterns, within=spans),
     trigger_age_max=spans,
+    trigger_when=st.lists(conditions, max_size=1).map(tuple),
+    stay_while=st.lists(conditions, max_size=1).map(tuple),
     steps=st.lists(st.recursive(leaves, branching, max_leaves=5), max_size=3).map(tuple),
+)
+
+
+instants = st.datetimes(timezones=st.just(UTC))
+states = st.builds(
+    State,
+    step=st.none() | words,
+    entered_at=instants,
+    due_at=st.none() | instants,
+    owed_since=st.none() | instants,
+    seq=st.integers(),
+    recorded=st.lists(words, max_size=2).map(tuple),
+    skip=st.booleans(),
+    parked=st.none() | words,
+    heard=st.lists(words, max_size=2).map(tuple),
+    answered=st.lists(words, max_size=2).map(tuple),
+    listens_until=st.none() | instants,
+    told=st.lists(words, max_size=2).map(tuple),
+    exit=st.none() | st.sampled_from(s.ExitReason),
 )
 
 
@@ -98,6 +155,12 @@ def stored(**changes: Any) -> dict[str, Any]:
 @given(flows)
 def test_a_flow_is_read_back_from_json_text_as_it_was(flow: Flow) -> None:
     assert from_json(Flow, json.loads(json.dumps(to_json(flow)))) == flow
+
+
+@settings(deadline=None, max_examples=100)
+@given(states)
+def test_a_state_is_read_back_from_json_text_as_it_was(state: State) -> None:
+    assert from_json(State, json.loads(json.dumps(to_json(state)))) == state
 
 
 @pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
