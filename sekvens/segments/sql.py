@@ -1,12 +1,13 @@
 """Conditions evaluated against the database, for real contacts.
 
-The same answers as `sekvens.segments.memory`, boundaries included. A tree becomes one statement.
-Properties and traits are JSON, whose values the two databases turn into text each in its own way:
-they are fetched and compared here, by the same code as everywhere else.
+The same answers as `sekvens.segments.memory`, boundaries included. Properties and traits are JSON,
+whose values the two databases turn into text each in its own way: they are fetched and compared
+here, by the same code as everywhere else. So what the database can answer by itself is asked first,
+in one statement, and the rest one by one for as long as the answer is open.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,13 +56,34 @@ def holds(
     the caller knows them already.
     """
     ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
-    clause = _Translation(session, contact_id, ids, now, entry_key).clause(condition)
-    return bool(session.scalar(select(clause)))
+    return _Question(session, contact_id, ids, now, entry_key).holds(condition)
+
+
+def _is_plain(condition: Condition) -> bool:
+    """Tell whether the database can answer by itself."""
+    match condition:
+        case Not():
+            return _is_plain(condition.condition)
+        case AllOf() | AnyOf():
+            return all(_is_plain(inner) for inner in condition.conditions)
+        case Happened():
+            return condition.times == 1 and not condition.pattern.is_bound
+        case _:
+            return isinstance(condition, Subscribed)
+
+
+def _plain_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
+    """List the conditions of one, those that the database can answer as a single one."""
+    inner = condition.conditions
+    plain = tuple(each for each in inner if _is_plain(each))
+    if plain:
+        yield replace(condition, conditions=plain)
+    yield from (each for each in inner if not _is_plain(each))
 
 
 @dataclass(frozen=True)
-class _Translation:
-    """Turns a condition into an SQL expression about one contact at one time."""
+class _Question:
+    """Answers conditions about one contact at one time."""
 
     session: Session
     contact_id: str
@@ -69,23 +91,40 @@ class _Translation:
     now: datetime
     entry_key: str | None
 
-    def clause(self, condition: Condition) -> ColumnElement[bool]:
+    def holds(self, condition: Condition) -> bool:
+        match condition:
+            case AllOf(conditions=()) | AnyOf(conditions=()):
+                return isinstance(condition, AllOf)
+            case _ if _is_plain(condition):
+                return bool(self.session.scalar(select(self._clause(condition))))
+            case Not():
+                return not self.holds(condition.condition)
+            case AllOf():
+                return all(self.holds(inner) for inner in _plain_first(condition))
+            case AnyOf():
+                return any(self.holds(inner) for inner in _plain_first(condition))
+            case _:
+                return self._is_so(condition)
+
+    def _clause(self, condition: Condition) -> ColumnElement[bool]:
         match condition:
             case Not():
-                return not_(self.clause(condition.condition))
+                return not_(self._clause(condition.condition))
             case AllOf():
-                return and_(true(), *(self.clause(inner) for inner in condition.conditions))
+                return and_(true(), *(self._clause(inner) for inner in condition.conditions))
             case AnyOf():
-                return or_(false(), *(self.clause(inner) for inner in condition.conditions))
+                return or_(false(), *(self._clause(inner) for inner in condition.conditions))
             case Subscribed():
                 return self._subscribed()
             case Happened():
-                return self._happened(condition)
+                return exists().where(*self._events(condition.pattern.name, condition.within))
             case _:
-                return true() if self._is_so(condition) else false()
+                raise AssertionError(condition)
 
     def _is_so(self, condition: Condition) -> bool:
         match condition:
+            case Happened():
+                return self._has_happened(condition)
             case TraitIs():
                 return memory.has_trait(self._traits(), condition)
             case HasTrait():
@@ -111,12 +150,10 @@ class _Translation:
             Consent.status == ConsentStatus.SUBSCRIBED,
         )
 
-    def _happened(self, condition: Happened) -> ColumnElement[bool]:
+    def _has_happened(self, condition: Happened) -> bool:
         candidates = self._events(condition.pattern.name, condition.within)
-        if condition.times == 1 and not condition.pattern.is_bound:
-            return exists().where(*candidates)
         found = self.session.scalars(select(ContactEvent.properties).where(*candidates))
-        return true() if memory.counts(condition, found, self.entry_key) else false()
+        return memory.counts(condition, found, self.entry_key)
 
     def _events(self, name: str, within: timedelta | None) -> list[ColumnElement[bool]]:
         clauses: list[ColumnElement[bool]] = [
