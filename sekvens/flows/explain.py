@@ -22,9 +22,16 @@ from sekvens.flows.steps import (
     Wait,
     WaitFor,
 )
-from sekvens.flows.survey import sends
+from sekvens.flows.survey import of_no_day, sends
 from sekvens.flows.timetable import Span, timetable
-from sekvens.flows.wording import deed_in_words, in_force, somebody_does, they_do, until_in_words
+from sekvens.flows.wording import (
+    deed_in_words,
+    in_force,
+    named,
+    somebody_does,
+    they_do,
+    until_in_words,
+)
 
 __all__ = ["as_mermaid", "as_text"]
 
@@ -47,7 +54,7 @@ def as_text(flow: Flow) -> str:
     sections = [
         f"{flow.name}, version {flow.version} ({flow.purpose})",
         f"{opening}:",
-        _aligned([*_lines(steps, flow, timetable(flow), 0), _Line("ends: completed")]),
+        _aligned([*_lines(steps, flow, _moments(flow), 0), _Line("ends: completed")]),
         _section("Who may enter", _who_enters(flow)),
         _section("Who leaves early, in the middle of a wait too", _who_leaves(flow)),
         *_remarks(flow),
@@ -64,43 +71,40 @@ def _opening(flow: Flow) -> tuple[str, tuple[Step, ...]]:
 
 
 def _lines(
-    steps: tuple[Step, ...], flow: Flow, times: dict[str, Span], depth: int
+    steps: tuple[Step, ...], flow: Flow, moments: dict[str, str], depth: int
 ) -> Iterator[_Line]:
     for step in steps:
         match step:
             case Send():
-                yield _Line(_send(step, flow), depth, _moment(times.get(step.id)))
+                yield _Line(_send(step, flow), depth, moments[step.id])
             case Wait():
                 yield _Line(_wait(step), depth)
             case ExitFlow():
                 yield _Line(f"leaves the flow: {_plain(step.reason)}", depth)
             case WaitFor():
-                awaited = they_do(step.pattern)
-                yield _Line(f"waits up to {in_words(step.timeout)} for them to {awaited}", depth)
-                yield from _branch("if they do", step.then, flow, times, depth + 1)
-                yield from _branch("if they do not", step.otherwise, flow, times, depth + 1)
+                yield from _wait_for(step, flow, moments, depth)
             case Split():
                 for case in step.cases:
                     words = f"if {in_force(case.condition)}"
-                    yield from _branch(words, case.steps, flow, times, depth)
-                yield from _branch("otherwise", step.otherwise, flow, times, depth)
+                    yield from _branch(words, case.steps, flow, moments, depth)
+                yield from _branch("otherwise", step.otherwise, flow, moments, depth)
             case Listen():
                 yield _Line(f"listens for {in_words(step.lasts)}, and each time once:", depth)
                 for on in step.cases:
                     words = f"when they {they_do(on.pattern)}"
-                    yield from _branch(words, on.steps, flow, times, depth + 1)
+                    yield from _branch(words, on.steps, flow, moments, depth + 1)
             case _:
                 yield _Line(deed_in_words(step), depth)
 
 
 def _branch(
-    words: str, steps: tuple[Step, ...], flow: Flow, times: dict[str, Span], depth: int
+    words: str, steps: tuple[Step, ...], flow: Flow, moments: dict[str, str], depth: int
 ) -> Iterator[_Line]:
     if not steps:
         yield _Line(f"{words}, goes on at once", depth)
         return
     yield _Line(f"{words}:", depth)
-    yield from _lines(steps, flow, times, depth + 1)
+    yield from _lines(steps, flow, moments, depth + 1)
 
 
 def _send(step: Send, flow: Flow) -> str:
@@ -110,7 +114,7 @@ def _send(step: Send, flow: Flow) -> str:
     if step.purpose is not None and step.purpose is not flow.purpose:
         text += f" ({step.purpose}{f': {step.because}' if step.because else ''})"
     if step.retells:
-        text += f", which tells {step.retells} again under its second subject"
+        text += f", which tells {step.retells} again under its second subject, if that was sent"
     if step.past_cap:
         text += ", whatever else they have had today"
     if step.lateness_max is not None:
@@ -127,6 +131,24 @@ def _wait(step: Wait) -> str:
         again = " or ".join(they_do(pattern) for pattern in step.restart_on)
         text += f"; anew when they {again}"
     return text
+
+
+def _wait_for(step: WaitFor, flow: Flow, moments: dict[str, str], depth: int) -> Iterator[_Line]:
+    awaited, timeout = they_do(step.pattern), in_words(step.timeout)
+    if not step.then and not step.otherwise:
+        yield _Line(f"waits for them to {awaited}, {timeout} at most", depth)
+        return
+    yield _Line(f"waits up to {timeout} for them to {awaited}", depth)
+    yield from _branch("if they do", step.then, flow, moments, depth + 1)
+    yield from _branch("if they do not", step.otherwise, flow, moments, depth + 1)
+
+
+def _moments(flow: Flow) -> dict[str, str]:
+    """Tell when each e-mail leaves; nothing where what stands above it says it better."""
+    times, unknown = timetable(flow), of_no_day(flow)
+    return {
+        step.id: "" if step.id in unknown else _moment(times.get(step.id)) for step in sends(flow)
+    }
 
 
 def _moment(span: Span | None) -> str:
@@ -147,11 +169,11 @@ def _who_enters(flow: Flow) -> Iterator[str]:
         case "after":
             yield f"again {in_words(flow.reentry.gap)} after they last entered"
         case "each":
-            yield f"once for each {flow.entry_key}"
+            yield f"once for each {named(flow.entry_key or 'entry')}"
         case "always":
             yield "again whenever it happens, while an earlier entry is under way too"
-    if flow.entry_key:
-        yield f"each {flow.entry_key} is an entry of its own"
+    if flow.entry_key and flow.reentry.rule != "each":
+        yield f"each {named(flow.entry_key)} is an entry of its own"
     if isinstance(flow.trigger, EventPattern):
         yield f"nobody, if it happened more than {in_words(flow.trigger_age_max)} ago"
 

@@ -7,6 +7,7 @@ from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.steps import ExitFlow, Listen, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.survey import of_no_day
 from sekvens.flows.timetable import Span, timetable
 from sekvens.flows.wording import deed_in_words, in_force, somebody_does, they_do, until_in_words
 
@@ -19,7 +20,8 @@ _ENTITIES = {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;"}
 
 def as_mermaid(flow: Flow) -> str:
     """Draw a flow; GitHub and most wikis show the result as a picture."""
-    graph, times = compile_flow(flow), timetable(flow)
+    graph, unknown = compile_flow(flow), of_no_day(flow)
+    times = {step: span for step, span in timetable(flow).items() if step not in unknown}
     lines = [
         "flowchart TD",
         f"trigger([{_label(f'somebody {somebody_does(flow.trigger)}')}])",
@@ -39,9 +41,7 @@ def _node(step: Step, span: Span | None) -> str:
             moment = f"\n{as_moment(span.earliest, span.latest)}" if span else ""
             shape = f"[{_label(f'e-mail {step.id}{moment}{offer}')}]"
         case Wait():
-            until = f",\nthen until {until_in_words(step.until)}" if step.until else ""
-            anew = "".join(f"\nanew when they {they_do(event)}" for event in step.restart_on)
-            shape = f"({_label(f'wait {in_words(step.duration)}{until}{anew}')})"
+            shape = f"({_label(_wait(step))})"
         case WaitFor():
             label = f"wait up to {in_words(step.timeout)}\nfor them to {they_do(step.pattern)}"
             shape = f"{{{{{_label(label)}}}}}"
@@ -54,6 +54,13 @@ def _node(step: Step, span: Span | None) -> str:
         case _:
             shape = f"[/{_label(deed_in_words(step))}/]"
     return _id(step.id) + shape
+
+
+def _wait(step: Wait) -> str:
+    parts = [in_words(step.duration)] if step.duration or step.until is None else []
+    parts += [f"until {until_in_words(step.until)}"] if step.until is not None else []
+    anew = "".join(f"\nanew when they {they_do(event)}" for event in step.restart_on)
+    return f"wait {f',{NEW_LINE}then '.join(parts)}{anew}"
 
 
 def _edges(graph: Graph, step: Step) -> Iterator[str]:

@@ -6,7 +6,18 @@ from datetime import timedelta
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import branches
-from sekvens.flows.steps import AnniversaryOf, Listen, Rest, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import (
+    AnniversaryOf,
+    DateOf,
+    Listen,
+    OfferEnd,
+    Rest,
+    Send,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+)
 
 
 def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
@@ -20,6 +31,11 @@ def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
 def sends(flow: Flow) -> Iterator[Send]:
     """Go through the sends."""
     return (step for step in every_step(flow.steps) if isinstance(step, Send))
+
+
+def of_no_day(flow: Flow) -> frozenset[str]:
+    """Name the steps of which no day can be told: the facts know it, or it is when it happens."""
+    return frozenset(_of_no_day(flow.steps, is_known=True))
 
 
 def heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
@@ -77,6 +93,16 @@ def stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
             yield step_id, "the time that a condition looks back", condition.within
     for step in every_step(flow.steps):
         yield from ((step.id, name, length) for name, length in _stretches(step))
+
+
+def _of_no_day(steps: tuple[Step, ...], *, is_known: bool) -> Iterator[str]:
+    for step in steps:
+        if not is_known:
+            yield step.id
+        for branch in branches(step):
+            yield from _of_no_day(branch, is_known=is_known and not isinstance(step, Listen))
+        if isinstance(step, Wait) and isinstance(step.until, DateOf | AnniversaryOf | OfferEnd):
+            is_known = False
 
 
 def _stretches(step: Step) -> Iterator[tuple[str, timedelta]]:

@@ -1,6 +1,6 @@
 """Events, conditions and times in words for a marketer: the same in the text and the picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 
 from sekvens.flows.builder import WORKDAYS
@@ -65,11 +65,13 @@ ACTS = {
     "Order Delivered": Act("gets", "get", "got", " an order delivered"),
     "Order Ready for Pickup": Act("can", "can", "been able to", " fetch an order"),
     "Order Refunded": Act("gets", "get", "got", " an order refunded"),
-    "Order Shipped": Act("gets", "get", "got", " an order on its way"),
+    "Order Shipped": Act("has", "have", "had", " an order sent to them"),
     "Payment Pending": Act("chooses", "choose", "chosen", " to pay later"),
     "Product Added": Act("adds", "add", "added", " a product to the cart"),
+    "Product List Viewed": Act("leafs", "leaf", "leafed", " through the shop"),
     "Product Reviewed": Act("reviews", "review", "reviewed", " a product"),
     "Product Viewed": Act("looks", "look", "looked", " at a product"),
+    "Products Searched": Act("searches", "search", "searched", " the shop"),
     "Question Answered": Act("answers", "answer", "answered", " a question"),
     "Referral Rewarded": Act("has", "have", "had", " a friend order with their code"),
     "Return Completed": Act("completes", "complete", "completed", " a return"),
@@ -108,6 +110,11 @@ def in_force(condition: Condition) -> str:
             return _both_ways(condition)[0]
 
 
+def named(key: str) -> str:
+    """Call what a property identifies by its name: an `order_id` names an order."""
+    return key.removesuffix("_id")
+
+
 def until_in_words(until: LocalTime | Date) -> str:
     """Say when: `09:00 where the contact lives, on a working day`, `their birthday, at 09:00`."""
     match until:
@@ -135,7 +142,7 @@ def deed_in_words(deed: Deed) -> str:
         case Suppress():
             return f"suppresses their address: {deed.reason}"
         case Rest():
-            return f"sends no marketing for {in_words(deed.duration)}"
+            return f"sends them no marketing from whatever flow for {in_words(deed.duration)}"
         case Webhook():
             return f'calls the webhook "{deed.name}"'
         case Enroll():
@@ -168,8 +175,7 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case Subscribed():
             return "they want our marketing", "they do not want our marketing"
         case Happened():
-            never = "not" if condition.within is not None or condition.times > 1 else "never"
-            return f"they have {_done(condition)}", f"they have {never} {_done(condition)}"
+            return f"they have {_done(condition)}", f"they have {_not_done(condition)}"
         case TraitIs():
             trait = f"their {condition.trait} is"
             return f"{trait} {condition.value}", f"{trait} not {condition.value}"
@@ -204,12 +210,17 @@ def _within(condition: AnyOf) -> timedelta | None:
 
 
 def _act(pattern: EventPattern) -> Act:
+    match pattern.name, dict(pattern.where):
+        case "Email Link Clicked", {"step": step, **others} if not others:
+            return replace(ACTS[pattern.name], rest=f" a link in {step}")
+        case "Question Answered", {"question": question, "answer": answer, **others} if not others:
+            return replace(ACTS[pattern.name], rest=f' "{answer}" to {question}')
     act = ACTS.get(pattern.name, Act("does", "do", "done", f' "{pattern.name}"'))
     given = [f"{name} is {value}" for name, value in pattern.where]
     if pattern.same:
-        given.append(f"the same {pattern.same}")
+        given.append(f"the same {named(pattern.same)}")
     if pattern.other:
-        given.append(f"another {pattern.other}")
+        given.append(f"another {named(pattern.other)}")
     if not given:
         return act
     where = " and ".join(given)
@@ -218,9 +229,21 @@ def _act(pattern: EventPattern) -> Act:
 
 def _done(condition: Happened) -> str:
     act = _act(condition.pattern)
-    each = f", each another {condition.each}" if condition.each else ""
-    times = f" {condition.times} times{each}" if condition.times > 1 else ""
+    times = f" at least {_times(condition)}" if condition.times > 1 else ""
     return act.done + act.rest + times + _looking_back(condition.within)
+
+
+def _not_done(condition: Happened) -> str:
+    if condition.times > 1:
+        act = _act(condition.pattern)
+        fewer = f" fewer than {_times(condition)}"
+        return act.done + act.rest + fewer + _looking_back(condition.within)
+    return f"{'never' if condition.within is None else 'not'} {_done(condition)}"
+
+
+def _times(condition: Happened) -> str:
+    each = f", counting each {named(condition.each)} once" if condition.each else ""
+    return f"{condition.times} times{each}"
 
 
 def _looking_back(within: timedelta | None) -> str:
@@ -228,6 +251,8 @@ def _looking_back(within: timedelta | None) -> str:
 
 
 def _joined(conditions: tuple[Condition, ...], word: str) -> str:
+    if len(conditions) == 1:
+        return in_force(conditions[0])
     texts = [
         f"({in_force(inner)})" if isinstance(inner, AllOf | AnyOf) else in_force(inner)
         for inner in conditions

@@ -8,12 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from sekvens.flows.asking import all_of, any_of, happened, not_, subscribed, trait_is
+from sekvens.flows.asking import (
+    active,
+    all_of,
+    any_of,
+    happened,
+    has_trait,
+    in_stock,
+    not_,
+    owns_product,
+    received,
+    subscribed,
+    trait_is,
+)
 from sekvens.flows.builder import (
     TRANSACTIONAL,
     WORKDAYS,
     always,
+    answered,
     case,
+    clicked,
     days,
     event,
     exit_flow,
@@ -25,12 +39,14 @@ from sekvens.flows.builder import (
 )
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.order_updates import ORDER_UPDATES
 from sekvens.flows.catalogue.welcome import WELCOME
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.explain import as_mermaid, as_text
 from sekvens.flows.steps import ExitReason, Step
+from sekvens.flows.survey import of_no_day
 from sekvens.flows.timetable import timetable
 from sekvens.flows.wording import in_force, until_in_words
 
@@ -53,9 +69,17 @@ def test_a_flow_that_ships_reads_as_its_golden_file(flow: Flow, form, ending: st
 
 def test_days_are_counted_from_the_start_whatever_its_hour() -> None:
     times = timetable(WELCOME)
-    shown = [as_moment(times[i].earliest, times[i].latest) for i in times if "until" not in i]
+    sent = ("hello", "who-we-are", "what-others-say", "a-code-for-you")
 
-    assert shown == ["at once", "day 2", "day 4", "day 7", "day 13"]
+    shown = [as_moment(times[step].earliest, times[step].latest) for step in sent]
+
+    assert shown == ["at once", "day 2", "day 4", "day 7"]
+
+
+def test_no_day_is_told_of_what_only_the_facts_know_and_of_what_is_listened_for() -> None:
+    assert of_no_day(WELCOME) == {"last-day"}
+    assert "order-shipped" in of_no_day(ORDER_UPDATES)
+    assert "order-confirmation" not in of_no_day(ORDER_UPDATES)
 
 
 def test_the_cart_flow_keeps_to_its_days_on_both_ways() -> None:
@@ -112,6 +136,25 @@ def test_a_duration_reads_as_people_say_it(duration: timedelta, words: str) -> N
             "they have not looked at a product in the last day",
         ),
         (happened("Quiz Won", within=days(9)), 'they have done "Quiz Won" in the last 9 days'),
+        (
+            not_(happened("Order Completed", times=2, each="order_id")),
+            "they have ordered fewer than 2 times, counting each order once",
+        ),
+        (
+            happened(event("Product Viewed", same="product_id"), times=3, within=days(7)),
+            "they have looked at a product (the same product) at least 3 times in the last 7 days",
+        ),
+        (happened(clicked("hello")), "they have clicked a link in hello"),
+        (
+            happened(answered("still-interested", "no")),
+            'they have answered "no" to still-interested',
+        ),
+        (active(within=days(9)), "they have given a sign of life in the last 9 days"),
+        (not_(active(within=days(9))), "they have given no sign of life in the last 9 days"),
+        (not_(received(5)), "they have had fewer than 5 of our marketing e-mails"),
+        (not_(in_stock()), "everything in the cart is sold out"),
+        (not_(owns_product()), "they do not own the product"),
+        (not_(has_trait("birthday")), "we do not know their birthday"),
         (trait_is("city", "Delsbo"), "their city is Delsbo"),
         (not_(trait_is("city", "Delsbo")), "their city is not Delsbo"),
         (
@@ -142,7 +185,7 @@ def test_the_text_tells_what_the_shipped_flows_do_not_have() -> None:
         wait("a-day", days(1), restart_on="Cart Viewed"),
     )
 
-    text = as_text(replace(WELCOME, steps=steps, entry=(), reentry=always()))
+    text = as_text(replace(WELCOME, steps=steps, entry=(), trigger_when=(), reentry=always()))
 
     assert "sends hello (transactional: they asked for it)" in text
     assert 'waits up to 1 day for them to do "Quiz Won" (prize is socks)' in text
