@@ -147,6 +147,8 @@ def skipped(
     ).scalar_one_or_none()
     if ended is None:
         return False
+    if reason is SkipReason.OUTCOME_UNKNOWN:
+        _may_have_arrived(session, message, order)
     stand_at(session, order.enrollment_id, order.next_step, now=order.now)
     return True
 
@@ -175,6 +177,14 @@ def close_enrollment(session: Session, enrollment_id: str) -> None:
             .where(Message.enrollment_id == enrollment_id, Message.state == state)
             .values(state=MessageState.SKIPPED, skip_reason=reason)
         )
+
+
+def _may_have_arrived(session: Session, message: Message, order: SendInput) -> None:
+    """Count it as one that the contact has had, and keep to what it may have promised."""
+    unknown = update(Message).where(Message.id == message.id, Message.sent_on.is_(None))
+    session.execute(unknown.values(sent_on=order.now))
+    if order.offer is not None:
+        told(session, offer_name=order.offer, enrollment_id=order.enrollment_id, now=order.now)
 
 
 def _still_is(message: Message) -> ColumnElement[bool]:

@@ -76,24 +76,16 @@ def claim_of(
     session: Session, *, offer_name: str, contact_id: str, enrollment_id: str, now: datetime
 ) -> Claim | None:
     """Find the claim that an enrollment carries, or the one that it would be given again."""
-    row = _carried(session, offer_name, enrollment_id)
-    if row is None:
-        row = _open(session, offer_name, _person(session, contact_id), now)
+    row = _of(session, offer_name, contact_id, enrollment_id, now)
     return None if row is None else _told(session, row)
 
 
 def end_of(
     session: Session, *, offer_name: str, contact_id: str, enrollment_id: str, now: datetime
 ) -> datetime | None:
-    """Tell when an enrollment's offer ends; None while nothing has been claimed."""
-    found = claim_of(
-        session,
-        offer_name=offer_name,
-        contact_id=contact_id,
-        enrollment_id=enrollment_id,
-        now=now,
-    )
-    return None if found is None else found.expires_at
+    """Tell when an enrollment's offer ends; None while nobody has been told of it."""
+    row = _of(session, offer_name, contact_id, enrollment_id, now)
+    return None if row is None or row.sent_at is None else row.expires_at
 
 
 def award(
@@ -139,6 +131,13 @@ def _carried(session: Session, offer_name: str, enrollment_id: str) -> OfferClai
         .join(EnrollmentClaim, EnrollmentClaim.claim_id == OfferClaim.id)
         .where(EnrollmentClaim.enrollment_id == enrollment_id, EnrollmentClaim.offer == offer_name)
     ).one_or_none()
+
+
+def _of(
+    session: Session, offer_name: str, contact_id: str, enrollment_id: str, now: datetime
+) -> OfferClaim | None:
+    carried = _carried(session, offer_name, enrollment_id)
+    return carried or _open(session, offer_name, _person(session, contact_id), now)
 
 
 def _open(

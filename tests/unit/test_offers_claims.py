@@ -109,11 +109,13 @@ def test_a_merged_contact_keeps_what_either_was_promised(till: Till) -> None:
     assert again.code == young.code
 
 
-def test_the_end_of_an_offer_is_known_once_it_is_claimed(till: Till) -> None:
+def test_the_end_of_an_offer_is_known_once_somebody_was_told_of_it(till: Till) -> None:
     before = till.end_of("e-1")
     claim = till.claim("e-1")
+    untold = till.end_of("e-1")
+    till.told("e-1")
 
-    assert before is None
+    assert (before, untold) == (None, None)
     assert till.end_of("e-1") == claim.expires_at
     assert till.end_of("e-2") == claim.expires_at  # that is the one that it would be given
 

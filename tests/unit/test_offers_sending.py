@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import EnrollmentState
-from sekvens.errors import SesThrottled
-from sekvens.flows.outcomes import Deferred, Parked, Sent
+from sekvens.errors import OutcomeUnknown, SesThrottled
+from sekvens.flows.outcomes import Deferred, Parked, Sent, Skipped, SkipReason
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.offers import codes
@@ -138,3 +138,15 @@ def test_a_code_that_was_used_is_not_told_again(office: PostOffice) -> None:
 
     assert isinstance(outcome, Parked)
     assert "the offer 'welcome' is used for enrollment e-1" in outcome.reason
+
+
+def test_what_may_have_arrived_has_promised_its_days(office: PostOffice) -> None:
+    stock(office, "FIRST")
+    office.ses.faults.append(OutcomeUnknown())
+    office.send("hello", offer="welcome")
+    office.later(timedelta(hours=6))
+    outcome = office.send("hello", offer="welcome")
+
+    assert isinstance(outcome, Skipped)
+    assert outcome.reason is SkipReason.OUTCOME_UNKNOWN
+    assert [claim.sent_at for claim in claimed(office)] == [NOON]

@@ -61,6 +61,7 @@ def test_marketing_in_doubt_is_never_sent_again_and_skipped_after_the_grace(
     assert at(office, "hello", GRACE * 100) == Skipped(reason=SkipReason.OUTCOME_UNKNOWN)
     assert (office.ses.calls, office.enrollment().step_id) == (1, "receipt")
     assert office.message().skip_reason == "outcome_unknown"
+    assert office.message().sent_on == NOON  # the frequency cap counts it
 
 
 @pytest.mark.parametrize("has", ["ses has it", "ses has it not"])
