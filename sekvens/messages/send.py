@@ -51,6 +51,7 @@ from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import SendingSettings
+from sekvens.switches.turning import senders_share
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +164,9 @@ class Sender:
             try:
                 # Also under the id that the row carries: by it the barrier knows whom to wait for.
                 whose = self._whose(order)
-                held.enter_context(self._database.locks.hold(*whose, timeout=LOCK_TIMEOUT))
+                under = senders_share(order.flow)
+                locks = self._database.locks.hold(*whose, timeout=LOCK_TIMEOUT, under=under)
+                held.enter_context(locks)
                 merged = self._whose(order) != whose
                 verdict = _just_merged(order) if merged else self._look(order, published)
             except LockTimeout as error:

@@ -1,7 +1,7 @@
 """A message that cannot be made parks its enrollment, and nobody else's."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -83,8 +83,9 @@ def test_a_database_that_goes_away_before_the_call_leaves_no_doubt(
 ) -> None:
     hold = office.database.locks.hold
 
-    def gone(*_: str, timeout: timedelta) -> None:
+    def gone(*_: str, timeout: timedelta, under: Sequence[str]) -> None:
         assert timeout
+        assert under
         raise OperationalError("SELECT pg_advisory_lock", {}, Exception("gone"))
 
     monkeypatch.setattr(office.database.locks, "hold", gone)
@@ -124,11 +125,11 @@ def test_a_merge_between_claim_and_lock_takes_the_locks_anew(office: PostOffice)
     held, hold = [], office.database.locks.hold
 
     @contextmanager
-    def merge_first(*contact_ids: str, timeout: timedelta) -> Iterator[None]:
+    def merge_first(*contact_ids: str, timeout: timedelta, under: Sequence[str]) -> Iterator[None]:
         held.append(contact_ids)
         if len(held) == 1:
             office.shop.post(alias("u", "young"))
-        with hold(*contact_ids, timeout=timeout):
+        with hold(*contact_ids, timeout=timeout, under=under):
             yield
 
     office.database.locks.hold = merge_first  # type: ignore[method-assign, assignment]

@@ -6,7 +6,7 @@ The judge compares two instants of one clock: when SES took the message, and whe
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
@@ -99,8 +99,16 @@ def race(database: Database) -> Iterator[Race]:
 class NoLocks:
     """Locks that exclude nobody."""
 
-    def hold(self, *contact_ids: str, timeout: timedelta) -> AbstractContextManager[None]:
+    def hold(
+        self, *contact_ids: str, timeout: timedelta, under: Sequence[str] = ()
+    ) -> AbstractContextManager[None]:
         assert contact_ids
+        assert timeout
+        assert under is not None
+        return nullcontext()
+
+    def hold_switch(self, name: str, *, timeout: timedelta) -> AbstractContextManager[None]:
+        assert name
         assert timeout
         return nullcontext()
 
