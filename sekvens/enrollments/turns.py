@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 
 class Turn(IntEnum):
-    """First half of PostgreSQL's two-part advisory key; the contact locks use 0x5EC."""
+    """First half of PostgreSQL's two-part advisory key; no other lock of ours may have the same."""
 
     EXPAND = 0x5ED  #: turn outbox entries into deliveries, in the order of the events
     ENROLL = 0x5EE  #: decide whether one contact enters a flow
     PUBLISH = 0x5EF  #: publish versions of one flow
+    CLAIM = 0x5F0  #: claim one offer for one contact
 
 
 def take_turn(session: Session, turn: Turn, subject: str = "") -> None:

@@ -27,7 +27,7 @@ from sekvens.events.facts import chunks, look_up
 from sekvens.events.parse import IncomingEvent
 
 #: The first half of PostgreSQL's two-part advisory key: ours, and for visitors.
-VISITOR_CLASS: Final = 0x5ED
+VISITOR_CLASS: Final = 0x5F1
 #: Few enough that a full batch does not fill PostgreSQL's lock table.
 VISITOR_STRIPES: Final = 64
 _LOCK: Final = text(

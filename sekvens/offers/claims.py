@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.db.base import new_id
+from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.offers import codes
 from sekvens.offers.patterns import key_of
 from sekvens.offers.tables import CodeSource, EnrollmentClaim, OfferClaim, OfferCode, Redemption
@@ -21,8 +22,6 @@ from sekvens.shop import Offer
 
 #: What ends sooner is not offered to somebody who comes back: they would hardly have read it.
 TIME_LEFT_MIN: Final = timedelta(days=1)
-#: The first half of PostgreSQL's two-part advisory key: ours, and for claims.
-ADVISORY_CLASS: Final = 0x5ED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ def claim(
         TemplateError: no code can be made.
     """
     person = _person(session, contact_id)
-    take_turns(session, offer_name, person[0])
+    take_turn(session, Turn.CLAIM, f"{offer_name}/{person[0]}")
     row = _carried(session, offer_name, enrollment_id)
     if row is None:
         row = _open(session, offer_name, person, now) or _award(
@@ -110,13 +109,6 @@ def told(session: Session, *, offer_name: str, enrollment_id: str, now: datetime
         .where(OfferClaim.id.in_(carried), OfferClaim.sent_at.is_(None))
         .values(sent_at=now)
     )
-
-
-def take_turns(session: Session, offer_name: str, contact_id: str) -> None:
-    """Let nobody else claim for this contact until the transaction ends; SQLite has one writer."""
-    if session.get_bind().dialect.name != "sqlite":
-        key = func.hashtext(f"{offer_name}/{contact_id}")
-        session.execute(select(func.pg_advisory_xact_lock(ADVISORY_CLASS, key)))
 
 
 def _person(session: Session, contact_id: str) -> tuple[str, ...]:

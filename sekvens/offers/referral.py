@@ -11,12 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
+from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.errors import TemplateError
 from sekvens.events.facts import Fact
 from sekvens.events.orders import order_id
 from sekvens.events.tables import Order
 from sekvens.offers import codes
-from sekvens.offers.claims import award, take_turns
+from sekvens.offers.claims import award
 from sekvens.offers.tables import CodeSource, OfferCode, Referral
 from sekvens.shop import Shop
 
@@ -34,7 +35,7 @@ def referral_code(session: Session, *, contact_id: str, now: datetime, shop: Sho
     person = known_as(session, [canonical])[canonical]
     code = _own_code(session, person)
     if code is None:
-        take_turns(session, "referral", canonical)
+        take_turn(session, Turn.CLAIM, f"referral/{canonical}")
         code = _own_code(session, person) or codes.make(
             session,
             shop.referral.pattern,

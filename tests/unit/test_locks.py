@@ -15,7 +15,9 @@ from sqlalchemy import text
 from sekvens.db import locks
 from sekvens.db.locks import FileLocks
 from sekvens.db.session import Database
+from sekvens.enrollments.turns import Turn
 from sekvens.errors import LockTimeout
+from sekvens.events.identity import VISITOR_CLASS
 
 LONG, SHORT = timedelta(seconds=10), timedelta(milliseconds=60)
 
@@ -187,3 +189,9 @@ def test_a_connection_goes_back_to_the_pool_without_our_time_out(postgres: Datab
         limits = {each.execute(text("SHOW lock_timeout")).scalar_one() for each in (one, other)}
 
     assert limits == {"0"}
+
+
+def test_no_two_kinds_of_advisory_locks_of_ours_can_be_taken_for_one_another() -> None:
+    kinds = [*Turn, VISITOR_CLASS, locks.ADVISORY_CLASS]
+
+    assert len(set(kinds)) == len(kinds)
