@@ -2,7 +2,7 @@
 
 Two task queues: workflows and quick activities on `flows`; sends on `ses`, where SES's own rate is
 the queue's limit for the whole fleet. On SIGTERM it finishes the activities that are running and
-hands everything else back.
+hands everything else back. Beside them a thread reads SES's events, if there is a queue of them.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -33,6 +34,10 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.feedback.evidence import Evidence
+from sekvens.feedback.poller import FeedbackPoller, polling
+from sekvens.feedback.probe import Prober
+from sekvens.feedback.queue import SqsQueue
 from sekvens.flows.definition import Audience
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
@@ -76,6 +81,7 @@ async def serve(service: Service) -> None:
     with (
         ThreadPoolExecutor(QUICK_THREADS, "quick") as quick,
         ThreadPoolExecutor(settings.ses.concurrency, "ses") as sends,
+        reading_feedback(settings, database),
     ):
         workers = build_workers(
             client,
@@ -107,7 +113,12 @@ def build_workers(
     clock = SystemClock()
     envelope = Envelope(database=database, shop=settings.shop, api=settings.api)
     sender = Sender(
-        database=database, ses=ses, clock=clock, envelope=envelope, sending=settings.sending
+        database=database,
+        ses=ses,
+        clock=clock,
+        envelope=envelope,
+        sending=settings.sending,
+        evidence=build_evidence(settings, database, ses),
     )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
@@ -143,6 +154,41 @@ def build_workers(
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
         ),
     ]
+
+
+def build_evidence(settings: Settings, database: Database, ses: SesClient) -> Evidence | None:
+    """Build what settles a lost answer by SES's own events; None: none are read."""
+    if not settings.feedback.queue_url:
+        return None
+    clock = SystemClock()
+    prober = Prober(
+        database=database,
+        ses=ses,
+        clock=clock,
+        feedback=settings.feedback,
+        sender=settings.shop.sender.address,
+    )
+    return Evidence(
+        database=database,
+        clock=clock,
+        feedback=settings.feedback,
+        grace=timedelta(seconds=settings.sending.grace_seconds),
+        prober=prober,
+    )
+
+
+def reading_feedback(settings: Settings, database: Database) -> AbstractContextManager[None]:
+    """Read SES's events beside the work, for the length of a block; every worker may."""
+    if not settings.feedback.queue_url:
+        return nullcontext()
+    poller = FeedbackPoller(
+        database=database,
+        queue=SqsQueue(settings),
+        clock=SystemClock(),
+        shop_time=settings.shop_time(),
+        feedback=settings.feedback,
+    )
+    return polling(poller)
 
 
 def build_audiences(settings: Settings, database: Database) -> AudienceActivities:

@@ -32,6 +32,9 @@ LISTS = frozenset(
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 
 
+#: The latest after its claim that AWS could accept a request: the dispatch deadline, the age of its
+#: signature (15 minutes), and five minutes for clocks that differ.
+ACCEPTABLE_SECONDS = 5 + 900 + 300
 #: AWS refuses a request signed more than 15 minutes ago; five more for clocks that differ.
 RESEND_SECONDS_MIN = 1200
 
@@ -101,6 +104,30 @@ class SesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError(
                 f"ses.endpoint_url is {self.endpoint_url!r}: it must begin with https:// (or "
                 "http://), or be empty for Amazon's own"
+            )
+
+
+class FeedbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where SES's events are read, and how far they are trusted. All of it is wall time."""
+
+    #: the SQS queue's URL; empty: no events are read, and time alone settles an unknown outcome
+    queue_url: str = ""
+    #: how long one look at the queue waits for something to come
+    wait_seconds: Annotated[int, msgspec.Meta(ge=0, le=20)] = 20
+    #: how late an event may come, and how far others may overtake it
+    event_delay_seconds: AtLeastOne = 540
+    #: so long after the grace without proof of life the stream counts as silent
+    silence_seconds: AtLeastOne = 900
+    #: at most one probe of the stream in so long
+    probe_seconds: AtLeastOne = 60
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.queue_url)
+        is_url = url.scheme in ("http", "https") and url.hostname and url.path.strip("/")
+        if self.queue_url and not is_url:
+            raise ValueError(
+                f"feedback.queue_url is {self.queue_url!r}: it must be an SQS queue's whole URL, "
+                "https://sqs.<region>.amazonaws.com/<account>/<name>"
             )
 
 
@@ -210,6 +237,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
     ses: SesSettings = SesSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     sending: SendingSettings = SendingSettings()
     clock: ClockSettings = ClockSettings()
     flows: FlowSettings = FlowSettings()
@@ -235,6 +263,37 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 f"sending.resend_seconds is {self.sending.resend_seconds}: before "
                 f"{max(soonest, self.sending.grace_seconds)} s (grace_seconds, and with Amazon SES "
                 f"{RESEND_SECONDS_MIN}) a lost request may still arrive, and come twice"
+            )
+
+        if self.feedback.queue_url:
+            self._check_feedback()
+
+    def _check_feedback(self) -> None:
+        """Refuse a stream of events that would prove what is not so."""
+        feedback, sending = self.feedback, self.sending
+        locally = is_local(self.ses.endpoint_url)
+        if locally != is_local(feedback.queue_url):
+            raise ValueError(
+                "feedback.queue_url and ses.endpoint_url must both be Amazon's, or both be of this "
+                "machine: the events of one SES say nothing of another"
+            )
+        if locally:
+            return
+        if not self.ses.configuration_set:
+            raise ValueError(
+                "feedback.queue_url needs ses.configuration_set: only by one does SES publish "
+                "events with our tags"
+            )
+        soonest = ACCEPTABLE_SECONDS + feedback.event_delay_seconds
+        if sending.grace_seconds < soonest:
+            raise ValueError(
+                f"sending.grace_seconds is {sending.grace_seconds}: with feedback at least "
+                f"{soonest} s, or a message might be sent again whose event is still on its way"
+            )
+        if sending.resend_seconds < sending.grace_seconds + feedback.silence_seconds:
+            raise ValueError(
+                f"sending.resend_seconds is {sending.resend_seconds}: at least grace_seconds and "
+                "feedback.silence_seconds together, or evidence would come too late to matter"
             )
 
     def shop_time(self) -> ShopTime:

@@ -4,6 +4,7 @@ from sekvens.contacts import tables as contacts
 from sekvens.db.base import Base
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
+from sekvens.feedback import tables as feedback
 from sekvens.messages import tables as messages
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
@@ -14,6 +15,7 @@ __all__ = [
     "contacts",
     "enrollments",
     "events",
+    "feedback",
     "messages",
     "metadata",
     "offers",

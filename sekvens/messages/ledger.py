@@ -1,7 +1,8 @@
 """The ledger: one row per enrollment and step, committed before SES is called.
 
 A row leaves `dispatching` in three ways only: SES took the message, SES certainly did not, or what
-became of it is settled as unknown. Every time here is wall time from one clock.
+became of it is settled as unknown. `accepted` is never left again: it is SES's own word. Every time
+here is wall time from one clock.
 """
 
 import time
@@ -20,7 +21,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.position import stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
-from sekvens.messages.tables import Message, MessageState
+from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.offers.claims import told
 
 #: How long the database may be away while an attempt has something to record.
@@ -78,7 +79,7 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
         update(Message)
-        .where(_still_is(message), Message.state == message.state)
+        .where(still_is(message), Message.state == message.state)
         .values(
             state=MessageState.DISPATCHING,
             attempts=message.attempts + 1,
@@ -97,14 +98,14 @@ def release(session: Session, claim: Claim, *, note: str) -> None:
     """
     session.execute(
         update(Message)
-        .where(_still_is(claim.message))
+        .where(still_is(claim.message))
         .values(state=claim.before.state, dispatched_at=claim.before.dispatched_at, note=note)
     )
 
 
 def doubt(session: Session, claim: Claim, order: SendInput) -> None:
     """Record when the message may have arrived: whoever counts the contact's e-mails counts it."""
-    session.execute(update(Message).where(_still_is(claim.message)).values(sent_on=order.now))
+    session.execute(update(Message).where(still_is(claim.message)).values(sent_on=order.now))
 
 
 def accepted(
@@ -123,6 +124,11 @@ def accepted(
             note=None,
         )
     )
+    go_on(session, order)
+
+
+def go_on(session: Session, order: SendInput) -> None:
+    """Record what follows from a message that SES took: the offer is told, the step is done."""
     if order.offer is not None:
         told(session, offer_name=order.offer, enrollment_id=order.enrollment_id, now=order.now)
     stand_at(session, order.enrollment_id, order.next_step, now=order.now)
@@ -139,10 +145,16 @@ def skipped(
 
     False, and nothing recorded, when somebody has changed its row since: it may be on its way.
     """
+    unknown = reason == SkipReason.OUTCOME_UNKNOWN
     ended = session.execute(
         update(Message)
-        .where(_still_is(message))
-        .values(state=MessageState.SKIPPED, skip_reason=reason, note=note)
+        .where(still_is(message))
+        .values(
+            state=MessageState.SKIPPED,
+            skip_reason=reason,
+            note=note,
+            settled_by=Settlement.TIME if unknown else message.settled_by,
+        )
         .returning(Message.id)
     ).scalar_one_or_none()
     if ended is None:
@@ -187,7 +199,7 @@ def _may_have_arrived(session: Session, message: Message, order: SendInput) -> N
         told(session, offer_name=order.offer, enrollment_id=order.enrollment_id, now=order.now)
 
 
-def _still_is(message: Message) -> ColumnElement[bool]:
+def still_is(message: Message) -> ColumnElement[bool]:
     """Hold while nobody has claimed or ended the message since it was read: attempts only grow."""
     return and_(
         Message.id == message.id,

@@ -2,7 +2,7 @@
 
 The promise (docs/message-lifecycle.md): a row is claimed and committed before SES is called once;
 the gate is asked under the contact's lock; an unknown outcome is never answered by sending again
-before the grace has passed, and for marketing not at all.
+before the grace has passed, and then only as `sekvens.messages.doubt` decides.
 """
 
 import logging
@@ -31,6 +31,7 @@ from sekvens.errors import (
     SesRejected,
     TemplateError,
 )
+from sekvens.feedback.evidence import Evidence
 from sekvens.flows.codec import from_json
 from sekvens.flows.commands import NextLocalTime
 from sekvens.flows.outcomes import (
@@ -42,13 +43,13 @@ from sekvens.flows.outcomes import (
     Skipped,
     SkipReason,
 )
-from sekvens.flows.steps import Purpose
-from sekvens.messages import ledger
+from sekvens.messages import ledger, settling
+from sekvens.messages.doubt import Arrived, Doubt, GiveUp, SendAgain, Wait
 from sekvens.messages.envelope import Envelope, Sealed
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict, after
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
-from sekvens.messages.tables import Message, MessageState
+from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import SendingSettings
 from sekvens.switches.turning import senders_share
@@ -82,21 +83,20 @@ class Sender:
 
     def __init__(
         self, *, database: Database, ses: Ses, clock: Clock, envelope: Envelope,
-        sending: SendingSettings,
+        sending: SendingSettings, evidence: Evidence | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._ses = ses
         self._clock = clock
         self._envelope = envelope
         self._gate = Gate(sending, envelope.shop)
-        self._grace = timedelta(seconds=sending.grace_seconds)
-        self._resend = timedelta(seconds=sending.resend_seconds)
+        self._doubt = Doubt(database=database, clock=clock, sending=sending, evidence=evidence)
 
     def send(self, order: SendInput) -> Outcome:
         """Send the message of one step, unless it has been, must not be, or cannot be yet.
 
         It may be called any number of times for the same step, at once too: SES is called again
-        only when it certainly did not take the message.
+        only when it certainly did not take the message, or for order mail that waited in vain.
         """
         with self._database.write() as session:
             message = ledger.open_row(session, order, now=self._clock.now())
@@ -120,6 +120,9 @@ class Sender:
     ) -> Outcome | None:
         """Tell the outcome that stands in the ledger, or None if there is something to do."""
         if message.state == MessageState.ACCEPTED:
+            if message.settled_by in (Settlement.EVENT, Settlement.LATE_EVENT):
+                with self._database.write() as session:
+                    settling.follow(session, order)
             return Sent(message_id=message.id, resume_at=self._resume_at(order))
         if message.state == MessageState.SKIPPED:
             reason = SkipReason(message.skip_reason or SkipReason.OPERATOR)
@@ -134,19 +137,20 @@ class Sender:
         return None
 
     def _unknown(self, order: SendInput, message: Message) -> Outcome | None:
-        """Settle a message whose answer was lost, once no request of ours can still be accepted.
-
-        Without evidence from SES marketing is at most once: it is not sent again. Transactional
-        mail is at least once: after a longer limit it is sent again, and flagged.
-        """
-        age = self._clock.now() - (message.dispatched_at or message.claimed_at)
-        marketing = order.purpose == Purpose.MARKETING
-        limit = self._grace if marketing else self._resend
-        if age < limit:
-            return InDoubt(until=after(order, limit - age))
-        if not marketing and not order.skip:
-            return None
-        return self._skip(order, message, SkipReason.OUTCOME_UNKNOWN)
+        """Settle a message whose answer was lost; None: it is to be sent again."""
+        decision = self._doubt.decide(order, message)
+        match decision:
+            case Arrived():
+                with self._database.write() as session:
+                    settling.arrived(session, order, decision.event)
+                return Sent(message_id=message.id, resume_at=self._resume_at(order))
+            case Wait():
+                return InDoubt(until=after(order, decision.wait))
+            case GiveUp():
+                return self._skip(order, message, SkipReason.OUTCOME_UNKNOWN)
+            case SendAgain():
+                skips = order.skip and decision.is_not_sent
+                return self._skip(order, message, SkipReason.OPERATOR) if skips else None
 
     def _look(self, order: SendInput, published: PublishedFlow) -> Verdict:
         with self._database.read() as session:
@@ -169,6 +173,8 @@ class Sender:
                 held.enter_context(locks)
                 merged = self._whose(order) != whose
                 verdict = _just_merged(order) if merged else self._look(order, published)
+                if self._doubt.is_over(claim):
+                    return _overtaken(order)
             except LockTimeout as error:
                 return self._hold_back(order, claim, error)
             except SQLAlchemyError:
@@ -204,7 +210,7 @@ class Sender:
         except OutcomeUnknown as error:
             _warn("message_in_doubt", order, error)
             ledger.record(self._database, lambda session: ledger.doubt(session, claim, order))
-            return InDoubt(until=after(order, self._grace))
+            return InDoubt(until=after(order, self._doubt.first_look))
         except SesRejected as error:
             _warn("message_rejected", order, error)
             return self._skip(order, message, SkipReason.REJECTED, note=str(error))

@@ -19,6 +19,15 @@ class MessageState(StrEnum):
     SKIPPED = "skipped"  #: not sent, on purpose: see `skip_reason`
 
 
+class Settlement(StrEnum):
+    """What settled a message whose answer was lost. Persisted: members are never renamed."""
+
+    EVENT = "event"  #: SES's own Send event: it has the message
+    LATE_EVENT = "late_event"  #: the same, after the ledger had given the message up
+    LIVE_STREAM = "live_stream"  #: no event in a stream that is alive: not sent, and sent again
+    TIME = "time"  #: nobody knows, and its time was over: sent again, or given up
+
+
 class Message(Base):
     """One e-mail to one contact: one row per enrollment and step, written before SES is called."""
 
@@ -44,6 +53,7 @@ class Message(Base):
     resent_in_doubt: Mapped[bool] = mapped_column(
         default=False
     )  #: an earlier attempt may have arrived
+    settled_by: Mapped[str | None]  #: `Settlement`, of a message that was in doubt
     ses_message_id: Mapped[str | None] = mapped_column(index=True)
     note: Mapped[str | None]  #: the last refusal in SES's words; no address
     claimed_at: Mapped[datetime]  #: wall time

@@ -1,0 +1,154 @@
+"""The poller: SES's events from the queue into the database, until it is told to stop.
+
+Several may run: what each has received is hidden from the others for a while, and taking the same
+report in twice changes nothing. It may die at any point: what was not deleted comes again.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
+
+from sekvens.clock import Clock
+from sekvens.db.session import Database
+from sekvens.feedback.intake import caught_up, take_in
+from sekvens.feedback.queue import BATCH_MAX, Queue
+from sekvens.feedback.reading import UNREADABLE, Report, read_report
+from sekvens.flows.shop_time import ShopTime
+from sekvens.settings import FeedbackSettings
+
+logger = logging.getLogger(__name__)
+
+#: When queue or database are down: doubled each time.
+BACKOFF_MIN = timedelta(seconds=1)
+BACKOFF_MAX = timedelta(seconds=15)
+#: A batch at hand is finished; a long poll is broken off: what it would have got comes again.
+STOP_PATIENCE = timedelta(seconds=2)
+
+
+class FeedbackPoller:
+    """Reads one queue, in a thread of its own."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        queue: Queue,
+        clock: Clock,
+        shop_time: ShopTime,
+        feedback: FeedbackSettings,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._clock = clock
+        self._shop_time = shop_time
+        self._wait = timedelta(seconds=feedback.wait_seconds)
+        self._delay_max = timedelta(seconds=feedback.event_delay_seconds)
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll until `stop` is set; say once when queue or database are away, and when back."""
+        backoff = BACKOFF_MIN
+        while not stop.is_set():
+            try:
+                self.poll_once(stop=stop)
+            except (BotoCoreError, ClientError, DBAPIError) as error:
+                if backoff == BACKOFF_MIN:
+                    _log_away(error)
+                stop.wait(backoff.total_seconds())
+                backoff = min(backoff * 2, BACKOFF_MAX)
+            except Exception as error:  # noqa: BLE001  a bug here must not end the stream for good
+                logger.error(  # noqa: TRY400  its text may hold what came
+                    "a fault in reading feedback: %s",
+                    type(error).__name__,
+                    extra={"action": "feedback_failed"},
+                )
+                stop.wait(BACKOFF_MAX.total_seconds())
+            else:
+                if backoff > BACKOFF_MIN:
+                    extra = {"action": "dependency_back", "dependency": "feedback"}
+                    logger.info("feedback is read again", extra=extra)
+                backoff = BACKOFF_MIN
+
+    def poll_once(self, *, stop: threading.Event | None = None) -> int:
+        """Receive one batch and take it in; tell how many messages it had.
+
+        What is received after `stop` is left alone: it comes again.
+        """
+        # Before the call: a process that is frozen afterwards must not claim to know more.
+        looked_at = self._clock.now()
+        received = self._queue.receive(wait=self._wait)
+        if stop is not None and stop.is_set():
+            return 0
+        now = self._clock.now()
+        reports = [read_report(each.body, now=now) for each in received]
+        kept = self._take_in(reports, now=now, looked_at=looked_at)
+        done = [each for each, report in zip(received, reports, strict=True)
+                if report.id not in kept]  # fmt: skip
+        self._queue.delete(done)
+        return len(received)
+
+    def _take_in(
+        self, reports: Sequence[Report], *, now: datetime, looked_at: datetime
+    ) -> frozenset[str]:
+        """Commit a batch; tell which of its reports must come again."""
+        try:
+            with self._database.write() as session:
+                kept = take_in(session, reports, now=now, shop_time=self._shop_time).too_early
+                if self._is_all(reports, looked_at):
+                    caught_up(session, self._queue.url, at=looked_at)
+        except (DataError, StatementError) as error:
+            if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+                raise
+            return self._one_by_one(reports, now=now)
+        return kept
+
+    def _is_all(self, reports: Sequence[Report], looked_at: datetime) -> bool:
+        """Tell whether the queue had nothing more: it gave few, and none that lay there long.
+
+        A long poll asks all of SQS's servers; a full batch says that there may be more.
+        """
+        oldest = looked_at - self._delay_max
+        return len(reports) < BATCH_MAX and all(report.at > oldest for report in reports)
+
+    def _one_by_one(self, reports: Sequence[Report], *, now: datetime) -> frozenset[str]:
+        """Take in what the database took as a batch not: what it refuses holds up no neighbour."""
+        kept: set[str] = set()
+        for report in reports:
+            try:
+                with self._database.write() as session:
+                    intake = take_in(session, [report], now=now, shop_time=self._shop_time)
+                    kept |= intake.too_early
+            except (DataError, StatementError) as error:
+                if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+                    raise
+                bare = Report(id=report.id, type=UNREADABLE, message_id=None,
+                              ses_message_id=None, at=now, raw={})  # fmt: skip
+                with self._database.write() as session:
+                    take_in(session, [bare], now=now, shop_time=self._shop_time)
+        return frozenset(kept)
+
+
+@contextmanager
+def polling(poller: FeedbackPoller) -> Iterator[None]:
+    """Read feedback in a thread for the length of a block."""
+    stop = threading.Event()
+    # A long poll cannot be broken off, and a process that stops shall not wait for it.
+    thread = threading.Thread(target=poller.run, args=[stop], name="feedback", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(STOP_PATIENCE.total_seconds())
+
+
+def _log_away(error: Exception) -> None:
+    logger.warning(
+        "feedback cannot be read (%s); nothing is lost, trying again",
+        type(error).__name__,
+        extra={"action": "dependency_unreachable", "dependency": "feedback"},
+    )

@@ -1,0 +1,99 @@
+"""The queue that SES's events arrive in, by boto3: Amazon SQS, or the local SES's own."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from sekvens.settings import Settings, is_local
+
+#: As many as SQS gives at once, and takes back at once.
+BATCH_MAX = 10
+#: Longer than a batch's transaction; what a dead reader had comes again after it.
+VISIBILITY = timedelta(seconds=60)
+_CONNECT_TIMEOUT_SECONDS = 3.0
+_ANSWER_SECONDS = 10.0
+
+_HOST = re.compile(r"sqs\.([a-z0-9-]+)\.(amazonaws\.com|api\.aws)(\.cn)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A message as the queue gave it."""
+
+    #: deletes it
+    receipt: str
+    body: str
+
+
+class Queue(Protocol):
+    """What feedback is read from: `SqsQueue`, or `sekvens.feedback.testing.FakeQueue`."""
+
+    url: str
+
+    def receive(self, *, wait: timedelta) -> list[Received]:
+        """Receive up to `BATCH_MAX` messages; wait for the first as long as `wait`."""
+        ...
+
+    def delete(self, received: Sequence[Received]) -> None:
+        """Delete messages: they have been taken in."""
+        ...
+
+
+class SqsQueue:
+    """One SQS queue. Threads share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.feedback.queue_url
+        parts = urlsplit(self.url)
+        region = _HOST.fullmatch(parts.hostname or "")
+        options: dict[str, Any] = {
+            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+            # A long poll is silent for as long as it waits. Reading twice harms nobody.
+            "read_timeout": settings.feedback.wait_seconds + _ANSWER_SECONDS,
+            "retries": {"mode": "standard", "total_max_attempts": 2},
+        }
+        keys: dict[str, str] = {}
+        if is_local(self.url):  # as for a local SES: no keys, never real ones, no proxy
+            options["proxies"] = {}
+            keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        self._sqs = boto3.session.Session().client(
+            "sqs",
+            region_name=region[1] if region else settings.ses.region,
+            endpoint_url=f"{parts.scheme}://{parts.netloc}",
+            config=Config(**options),
+            **keys,
+        )
+
+    def receive(self, *, wait: timedelta) -> list[Received]:
+        """Receive up to `BATCH_MAX` messages."""
+        answer = self._sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=BATCH_MAX,
+            WaitTimeSeconds=int(wait.total_seconds()),
+            VisibilityTimeout=int(VISIBILITY.total_seconds()),
+        )
+        return [
+            Received(receipt=message["ReceiptHandle"], body=message["Body"])
+            for message in answer.get("Messages", [])
+        ]
+
+    def delete(self, received: Sequence[Received]) -> None:
+        """Delete messages; one that SQS fails to delete comes again, which changes nothing."""
+        if received:
+            self._sqs.delete_message_batch(
+                QueueUrl=self.url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": each.receipt}
+                    for number, each in enumerate(received)
+                ],
+            )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sqs.close()

@@ -1,0 +1,133 @@
+"""From a queue's message to a report in our words; whatever it is, it is never an error.
+
+Both envelopes are read: SNS's, and raw delivery. No address outlives this module, nor anything else
+that says who somebody is: the ledger knows by the `message_id` tag whose message it was.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from sekvens.ses.client import scrubbed
+
+#: What a message is called that is no report of SES.
+UNREADABLE: Final = "unreadable"
+SEND: Final = "Send"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_SES_ID = re.compile(r"[A-Za-z0-9@._-]{1,256}")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z ]{0,60}")
+#: Members that hold addresses, names, subjects, or say where somebody was when they read it.
+_PERSONAL = frozenset(
+    {
+        "headers", "commonheaders", "destination", "source", "sourcearn", "emailaddress",
+        "recipients", "ipaddress", "useragent", "link", "linktags", "ses:source-ip",
+    }
+)  # fmt: skip
+_DEPTH_MAX = 12
+_ITEMS_MAX = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What SES says of one message."""
+
+    id: str
+    #: SES's own word, or `UNREADABLE`
+    type: str
+    message_id: str | None
+    ses_message_id: str | None
+    #: on SES's clock, and never after it was read: what claims to be later proves nothing later
+    at: datetime
+    raw: dict[str, Any]
+
+
+def read_report(body: str, *, now: datetime) -> Report:
+    """Read a message of the queue; `now` is wall time."""
+    envelope = _object(body)
+    wrapped = envelope.get("Message") if envelope.get("Type") == "Notification" else None
+    record = _object(wrapped) if isinstance(wrapped, str) else envelope
+    given = record.get("eventType") or record.get("notificationType")
+    mail = record.get("mail")
+    if not (isinstance(given, str) and _TYPE.fullmatch(given) and isinstance(mail, dict)):
+        text = wrapped if isinstance(wrapped, str) else body
+        return Report(
+            id=_id_of(envelope, body),
+            type=UNREADABLE,
+            message_id=None,
+            ses_message_id=None,
+            at=now,
+            raw={"text": _clean(text)},
+        )
+    return Report(
+        id=_id_of(envelope, body),
+        type=given,
+        message_id=_matching(_ID, _tag(mail, "message_id")),
+        ses_message_id=_matching(_SES_ID, mail.get("messageId")),
+        at=min(_instant(record, mail) or now, now),
+        raw=_without_persons(record, _DEPTH_MAX),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _id_of(envelope: dict[str, Any], body: str) -> str:
+    """Tell what makes a report happen once: SNS's id, the same at each delivery, or a hash."""
+    given = _matching(_ID, envelope.get("MessageId"))
+    return given or hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()
+
+
+def _tag(mail: dict[str, Any], name: str) -> Any:
+    tags = mail.get("tags")
+    values = tags.get(name) if isinstance(tags, dict) else None
+    return values[0] if isinstance(values, list) and len(values) == 1 else None
+
+
+def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _instant(record: dict[str, Any], mail: dict[str, Any]) -> datetime | None:
+    """Tell when it happened: its own time, or that of the message's acceptance."""
+    own = [part["timestamp"] for name, part in record.items()
+           if name != "mail" and isinstance(part, dict) and "timestamp" in part]  # fmt: skip
+    for written in (*own, mail.get("timestamp")):
+        try:
+            instant = datetime.fromisoformat(str(written))
+            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _without_persons(value: Any, depth: int) -> Any:
+    """Copy what came, without who it was about, and bounded."""
+    if isinstance(value, str):
+        return _clean(value)
+    if depth == 0 and isinstance(value, dict | list):
+        return "…"
+    if isinstance(value, dict):
+        items = list(value.items())[:_ITEMS_MAX]
+        return {
+            _clean(name): _without_persons(item, depth - 1)
+            for name, item in items
+            if name.lower() not in _PERSONAL
+        }
+    if isinstance(value, list):
+        return [_without_persons(item, depth - 1) for item in value[:_ITEMS_MAX]]
+    return value
+
+
+def _clean(text: str) -> str:
+    """Make a text that any database takes."""
+    return scrubbed(text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode())
