@@ -137,12 +137,14 @@ def _known() -> "Known":
     """Gather what exists outside the flows, from the files and the settings."""
     from datetime import timedelta
 
+    from sekvens.contacts.tables import SuppressionReason
     from sekvens.events.schema import KNOWN_EVENTS
     from sekvens.flows.validate import Known
     from sekvens.messages.templates import read_sources, template_names
     from sekvens.settings import load_settings
 
-    shop = load_settings().shop
+    settings = load_settings()
+    shop = settings.shop
     sources = {name: read_sources(name).sources for name in template_names()}
     return Known(
         events=KNOWN_EVENTS,
@@ -152,7 +154,22 @@ def _known() -> "Known":
         },
         offers={name: timedelta(days=offer.days) for name, offer in shop.offers.items()},
         locales=shop.locales,
+        second_subjects={
+            locale: frozenset(
+                name
+                for name, source in sources.items()
+                if _has_second_subject(source.get(locale, ""))
+            )
+            for locale in shop.locales
+        },
+        webhooks=frozenset(settings.webhooks),
+        suppressions=frozenset(SuppressionReason),
     )
+
+
+def _has_second_subject(source: str) -> bool:
+    front_matter = source.removeprefix("---").partition("\n---")[0]
+    return any(line.startswith("second_subject:") for line in front_matter.splitlines())
 
 
 def _published() -> dict[str, str]:

@@ -47,12 +47,17 @@ def heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
             yield step.id, step.pattern
         elif isinstance(step, Listen):
             yield from ((step.id, case.pattern) for case in step.cases)
-        if isinstance(step, Wait) and isinstance(step.until, AnniversaryOf):
-            yield step.id, step.until.pattern
 
 
 def asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
     """Go through what the flow's own conditions and the splits ask about events."""
+    for step_id, condition in conditions(flow):
+        if isinstance(condition, Happened):
+            yield step_id, condition
+
+
+def conditions(flow: Flow) -> Iterator[tuple[str | None, Condition]]:
+    """Go through every single thing that the flow's own conditions and the splits ask."""
     own = [*flow.trigger_when, *flow.entry, *flow.stay_while]
     if isinstance(flow.trigger, Audience):
         own.extend(flow.trigger.conditions)
@@ -62,12 +67,12 @@ def asked(flow: Flow) -> Iterator[tuple[str | None, Happened]]:
             left.extend((step.id, case.condition) for case in step.cases)
     while left:
         step_id, condition = left.pop(0)
-        if isinstance(condition, Happened):
-            yield step_id, condition
-        elif isinstance(condition, Not):
+        if isinstance(condition, Not):
             left.append((step_id, condition.condition))
         elif isinstance(condition, AllOf | AnyOf):
             left.extend((step_id, inner) for inner in condition.conditions)
+        else:
+            yield step_id, condition
 
 
 def patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
@@ -78,6 +83,9 @@ def patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:
     if flow.goal is not None:
         yield None, flow.goal.pattern
     yield from heard(flow)
+    for step in every_step(flow.steps):
+        if isinstance(step, Wait) and isinstance(step.until, AnniversaryOf):
+            yield step.id, step.until.pattern
     yield from ((step_id, condition.pattern) for step_id, condition in asked(flow))
 
 

@@ -6,19 +6,22 @@ It is pure: what exists outside the flow (events, templates, offers) is handed i
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeAlias
 
 from sekvens.flows.carried import reminders, sent_past_the_end
 from sekvens.flows.conditions import AllOf, EventPattern
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import in_words
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.known import Finding, Known
 from sekvens.flows.steps import ExitReason, LocalTime, Purpose, Send, Split, Wait
 from sekvens.flows.survey import every_step, heard, patterns, sends, stretches
 from sekvens.flows.timetable import timetable
+from sekvens.flows.validate_steps import STEP_CHECKS
+
+__all__ = ["SHOPPING", "Fault", "Known", "file_of", "sells", "validate", "validate_all"]
 
 #: The event that ends every flow that sells.
 PURCHASE = EventPattern(name="Order Completed")
@@ -43,19 +46,6 @@ ABOUT_A_CART = frozenset({"Product Added", "Cart Viewed", "Cart Updated", "Check
 FLOW_LENGTH_MAX = timedelta(days=400)
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-
-#: The step (None: the flow itself), the problem, the remedy.
-Finding: TypeAlias = tuple[str | None, str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What exists outside the flows."""
-
-    events: frozenset[str]  #: names of events, those of the shop's own included
-    templates: Mapping[str, frozenset[str]]  #: locale to the names of its templates
-    offers: Mapping[str, timedelta]  #: name to how long it lasts from its first e-mail on
-    locales: tuple[str, ...]  #: the locales that the shop writes in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +82,7 @@ def validate(flow: Flow, known: Known, *, file: str | None = None) -> list[Fault
 
 def validate_all(flows: Sequence[Flow], known: Known) -> list[Fault]:
     """List everything that is wrong with these flows, names that two of them share included."""
+    known = replace(known, flows={flow.name: flow.entry_key for flow in flows})
     faults = [fault for flow in flows for fault in validate(flow, known)]
     for name, count in Counter(flow.name for flow in flows).items():
         if count > 1:
@@ -268,6 +259,7 @@ CHECKS: tuple[Callable[[Flow, Known], Iterator[Finding]], ...] = (
     _entry,
     _reach,
     _durations,
+    *STEP_CHECKS,
 )
 
 
