@@ -23,7 +23,8 @@ from sekvens.events.facts import chunks
 from sekvens.events.tables import Order
 from sekvens.flows.asking import active, all_of, happened, not_
 from sekvens.flows.shop_time import ShopTime
-from sekvens.segments.audience import candidates, everybody, is_persons
+from sekvens.segments import sql
+from sekvens.segments.audience import candidates, everybody
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 
 #: Contacts looked at in one statement.
@@ -93,13 +94,19 @@ class Retention:
         query = candidates(
             forgettable, now=now_shop, gap=REORDER_GAP_DEFAULT, after=after, until=until
         )
-        for theirs in is_persons(Order.contact_id):  # a refunded order is an order, too
-            query = query.where(~select(Order.order_id).where(theirs).correlate(Contact).exists())
+        # A refunded order is an order, too; those of merged contacts are folded into one contact's.
+        ordered = select(Order.order_id).where(Order.contact_id == Contact.id).correlate(Contact)
+        query = query.where(~ordered.exists())
         if only is not None:
             query = query.where(Contact.id == only)
         people = query.with_only_columns(Contact.id, Contact.email, Contact.suppression_owed)
         rows = session.execute(people).all()
-        return _inactive(session, rows, since=now_shop - self._erase_after)
+        # Candidates may be too many: whoever is due is asked about exactly.
+        return [
+            contact_id
+            for contact_id in _inactive(session, rows, since=now_shop - self._erase_after)
+            if sql.holds(session, forgettable, contact_id=contact_id, now=now_shop)
+        ]
 
 
 def _inactive(session: Session, rows: Sequence[Any], *, since: datetime) -> list[str]:

@@ -4,23 +4,23 @@ Nothing is written. What SQL leaves open is asked of each contact, so that whoev
 only `sekvens.enrollments.enroll` decides, in its own transaction.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, select
 from sqlalchemy.orm import Session
 
 from sekvens.audiences.wire import Counts
 from sekvens.contacts.aliases import known_as
 from sekvens.contacts.tables import Contact
-from sekvens.enrollments.enroll import EntryRefusal, asked_at_entry
+from sekvens.enrollments.enroll import EntryRefusal, asked_at_entry, refusal_of
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
-from sekvens.flows.conditions import AllOf, Condition
+from sekvens.flows.conditions import AllOf
 from sekvens.flows.definition import Flow
-from sekvens.segments import sql
-from sekvens.segments.audience import candidates, everybody, is_decided, is_persons
+from sekvens.segments.audience import candidates, everybody, is_decided
 from sekvens.segments.figures import reorder_gap
 
 #: Contacts looked at in one statement: some 50 ms, so that a scan can be stopped at any time.
@@ -49,34 +49,41 @@ def look(
     query = candidates(asked, now=now, gap=reorder_gap(session), after=after, until=until).where(
         not_(_is_under_way(flow)), not_(_has_been(flow, now))
     )
-    found = fitting(session, asked, session.scalars(query).all(), now=now)
+    maybe = session.scalars(query).all()
+    found, refused = _decide(session, flow, maybe, now=now, is_decided=is_decided(asked))
     under_way, been = _in_the_way(session, flow, after=after, until=until, now=now)
-    others = len(ids) - under_way - been - len(found)
-    reasons = {
-        EntryRefusal.UNDER_WAY.value: under_way,
-        EntryRefusal.REENTRY.value: been,
-        EntryRefusal.CONDITIONS.value: others,
-    }
+    refused[EntryRefusal.UNDER_WAY] += under_way
+    refused[EntryRefusal.REENTRY] += been
+    refused[EntryRefusal.CONDITIONS] += len(ids) - under_way - been - len(maybe)
     return Window(
         scanned=len(ids),
         last=until if len(ids) == size else None,
         found=tuple(found),
-        refused=Counts(refused={why: count for why, count in reasons.items() if count}),
+        refused=Counts(refused={why.value: count for why, count in refused.items() if count}),
     )
 
 
-def fitting(
-    session: Session, asked: Condition, contact_ids: Sequence[str], *, now: datetime
-) -> Sequence[str]:
-    """Keep those of whom a condition holds exactly; nothing is asked where SQL has said it all."""
-    if is_decided(asked):
-        return contact_ids
+def _decide(
+    session: Session,
+    flow: Flow,
+    contact_ids: Sequence[str],
+    *,
+    now: datetime,
+    is_decided: bool,
+) -> tuple[list[str], Counter[EntryRefusal]]:
+    """Keep those who fit; a contact of whom SQL has said it all is not asked again."""
+    found, refused = [], Counter[EntryRefusal]()
     names = known_as(session, contact_ids)
-    return [
-        contact_id
-        for contact_id in contact_ids
-        if sql.holds(session, asked, contact_id=contact_id, contact_ids=names[contact_id], now=now)
-    ]
+    for contact_id in contact_ids:
+        own = names[contact_id]
+        why = None
+        if len(own) > 1 or not is_decided:
+            why = refusal_of(session, flow, contact_ids=own, entry_key=None, now=now, by_scan=True)
+        if why is None:
+            found.append(contact_id)
+        else:
+            refused[why] += 1
+    return found, refused
 
 
 def count_everybody(session: Session) -> int:
@@ -124,9 +131,5 @@ def _has_been(flow: Flow, now: datetime) -> ColumnElement[bool]:
 
 
 def _has_enrollment(flow: Flow, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
-    return or_(
-        *(
-            exists().where(Enrollment.flow == flow.name, whose, *clauses).correlate(Contact)
-            for whose in is_persons(Enrollment.contact_id)
-        )
-    )
+    whose = Enrollment.contact_id == Contact.id  # `_decide` asks of those merged into them
+    return exists().where(Enrollment.flow == flow.name, whose, *clauses).correlate(Contact)

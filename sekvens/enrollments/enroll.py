@@ -106,10 +106,9 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
     ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
-    refusal = _refusal(
-        session, flow, asked_at_entry(flow, by_scan=by_scan), contact_ids=ids, entry_key=key,
-        now=now_shop,
-    )  # fmt: skip
+    refusal = refusal_of(
+        session, flow, contact_ids=ids, entry_key=key, now=now_shop, by_scan=by_scan
+    )
     if refusal is not None:
         return NotEnrolled(reason=refusal)
     return Enrollment(
@@ -152,28 +151,19 @@ def asked_at_entry(flow: Flow, *, by_scan: bool) -> tuple[Condition, ...]:
     return (*found_by, *flow.trigger_when, *flow.entry, *flow.stay_while)
 
 
-def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
-    """Make the delivery of an enrollment's start."""
-    return Delivery(
-        enrollment_id=enrollment.id,
-        seq=0,
-        event_id=trigger.id if trigger is not None else None,
-        message_id=trigger.message_id if trigger is not None else "",
-        matched=[],
-        urgent=False,
-        created_at=now_wall,
-    )
-
-
-def _refusal(
+def refusal_of(
     session: Session,
     flow: Flow,
-    asked: tuple[Condition, ...],
     *,
     contact_ids: tuple[str, ...],
     entry_key: str | None,
     now: datetime,
+    by_scan: bool = False,
 ) -> EntryRefusal | None:
+    """Tell why a flow does not take a contact at `now` (shop time); None: it does.
+
+    Only `admit` makes sure that nobody else enrolls them meanwhile.
+    """
     query = select(Enrollment.state, Enrollment.entry_key, Enrollment.started_at).where(
         Enrollment.flow == flow.name, Enrollment.contact_id.in_(contact_ids)
     )
@@ -191,6 +181,7 @@ def _refusal(
         last_start = max(entry.started_at for entry in earlier)
         if now - last_start < flow.reentry.gap:
             return EntryRefusal.REENTRY
+    asked = asked_at_entry(flow, by_scan=by_scan)
     if not asked:
         return None
     holds = sql.holds(
@@ -202,3 +193,16 @@ def _refusal(
         entry_key=entry_key,
     )
     return None if holds else EntryRefusal.CONDITIONS
+
+
+def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:
+    """Make the delivery of an enrollment's start."""
+    return Delivery(
+        enrollment_id=enrollment.id,
+        seq=0,
+        event_id=trigger.id if trigger is not None else None,
+        message_id=trigger.message_id if trigger is not None else "",
+        matched=[],
+        urgent=False,
+        created_at=now_wall,
+    )

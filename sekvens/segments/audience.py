@@ -1,9 +1,8 @@
 """Conditions on everybody at once: who of all contacts may fit, as one statement.
 
 What is found is never too few: whatever SQL cannot say alike on both databases (properties, traits,
-dates) counts as a maybe, however deep in the tree it stands. `sekvens.segments.sql` then decides on
-each contact. Contacts that were merged away are found as the one that stands for them; a merge
-leaves them one step from it (`sekvens.contacts.merge`).
+dates) counts as a maybe, however deep in the tree it stands, and whoever another contact was merged
+into is a maybe as a whole. `sekvens.segments.sql` then decides on each contact.
 """
 
 import json
@@ -15,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
+    ScalarSelect,
     Select,
     String,
     and_,
@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
 from sekvens.events.tables import ContactEvent
@@ -76,9 +76,12 @@ def candidates(
     Returns:
         Ids of contacts that were not merged away, in order.
     """
-    query = everybody(after=after, until=until).where(
-        _Translation(now, gap).clause(condition, maybe=True)
-    )
+    fits = _Translation(now, gap).clause(condition, maybe=True)
+    # Asked once for all of them: a correlated question about a contact's aliases in each leaf made
+    # SQLite read every contact for every contact, since nearly all share one value, null.
+    merged = aliased(Contact)
+    known_otherwise = select(merged.merged_into).where(merged.merged_into.is_not(None))
+    query = everybody(after=after, until=until).where(or_(fits, Contact.id.in_(known_otherwise)))
     return query if limit is None else query.limit(limit)
 
 
@@ -91,7 +94,7 @@ def everybody(*, after: str | None, until: str | None = None) -> Select[str]:
 
 
 def is_decided(condition: Condition) -> bool:
-    """Tell whether SQL says all of a condition: then candidates are exactly those who fit."""
+    """Tell whether SQL says all of a condition about a contact whom nobody was merged into."""
     match condition:
         case Not():
             return is_decided(condition.condition)
@@ -101,16 +104,6 @@ def is_decided(condition: Condition) -> bool:
             return _is_counted(condition)
         case _:
             return isinstance(condition, Subscribed | Lapsed | Received)
-
-
-def is_persons(column: InstrumentedAttribute[str]) -> tuple[ColumnElement[bool], ...]:
-    """Say that a row belongs to the contact of the query: to them, or to one merged into them.
-
-    Two clauses for two subqueries: either finds its rows by an index, and both in one would not.
-    """
-    merged = aliased(Contact)
-    names = select(merged.id).where(merged.merged_into == Contact.id).correlate(Contact)
-    return column == Contact.id, column.in_(names)
 
 
 @dataclass(frozen=True)
@@ -180,11 +173,14 @@ class _Translation:
         ]
         if since is not None:
             ours.append(Message.sent_on >= since)
-        counts = [
-            select(func.count()).select_from(Message).where(whose, *ours).scalar_subquery()
-            for whose in is_persons(Message.contact_id)
-        ]
-        return counts[0] + counts[1] + self._count(EMAIL_DELIVERED, since) >= condition.times
+        accepted = (
+            select(func.count())
+            .select_from(Message)
+            .where(Message.contact_id == Contact.id, *ours)
+            .correlate(Contact)
+            .scalar_subquery()
+        )
+        return accepted + self._count(EMAIL_DELIVERED, since) >= condition.times
 
     def _told(self, condition: HasTrait | TraitIs | DateWithin) -> ColumnElement[bool]:
         """Look for a trait in the text of them all; its value is not read here."""
@@ -206,31 +202,19 @@ class _Translation:
         return self.now - within if within is not None else None
 
     def _exists(self, names: list[str], *, since: datetime | None) -> ColumnElement[bool]:
-        return or_(
-            *(
-                exists().where(whose, *self._events(names, since)).correlate(Contact)
-                for whose in is_persons(_owner())
-            )
-        )
+        return exists().where(*self._events(names, since)).correlate(Contact)
 
-    def _count(self, name: str, since: datetime | None) -> ColumnElement[int]:
-        own, merged = (
-            select(func.count())
-            .select_from(ContactEvent)
-            .where(whose, *self._events([name], since))
-            .correlate(Contact)
-            .scalar_subquery()
-            for whose in is_persons(_owner())
-        )
-        return own + merged
+    def _count(self, name: str, since: datetime | None) -> ScalarSelect[int]:
+        counted = select(func.count()).select_from(ContactEvent)
+        return counted.where(*self._events([name], since)).correlate(Contact).scalar_subquery()
 
     def _events(self, names: list[str], since: datetime | None) -> list[ColumnElement[bool]]:
-        clauses = [ContactEvent.name.in_(sorted(set(names))), ContactEvent.occurred_at <= self.now]
+        clauses = [
+            ContactEvent.contact_id == Contact.id,
+            ContactEvent.name.in_(sorted(set(names))),
+            ContactEvent.occurred_at <= self.now,
+        ]
         return clauses if since is None else [*clauses, ContactEvent.occurred_at >= since]
-
-
-def _owner() -> InstrumentedAttribute[str]:
-    return ContactEvent.contact_id  # type: ignore[return-value]  # a visitor's is nobody's here
 
 
 def _subscribed() -> ColumnElement[bool]:

@@ -9,14 +9,13 @@ import pytest
 from sekvens.audiences import scan, window
 from sekvens.audiences.wire import Counts, ScanBatchResult
 from sekvens.clock import FrozenClock
+from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
-from sekvens.enrollments.deeds import Deeds
-from sekvens.enrollments.publish import publish
+from sekvens.enrollments.enroll import enroll
+from sekvens.enrollments.publish import live_flow, publish
 from sekvens.enrollments.tables import Delivery
-from sekvens.enrollments.wire import CarryOutInput
 from sekvens.flows.asking import trait_is
-from sekvens.flows.builder import always, audience, days, enroll, once, once_each
-from sekvens.flows.codec import to_json
+from sekvens.flows.builder import always, audience, days, once, once_each
 from tests.unit.relaying import cart_flow, store_templates
 from tests.unit.scanning import START, Shop
 
@@ -207,15 +206,27 @@ def test_a_rehearsal_counts_like_a_scan_and_enrolls_nobody(shop: Shop):
     assert rehearsed.counts == shop.scan()
 
 
-def test_another_flow_enrolls_whom_no_scan_would_find(shop: Shop):
+def test_another_flow_or_a_person_enrolls_whom_no_scan_would_find(shop: Shop):
     """The end of a winback leads on to sunset, whatever its audience says."""
     shop.customers("c-new", ago=days(3))
     shop.scan()
-    order = CarryOutInput(
-        enrollment_id="e-1", contact_id="c-new", flow="other", next_step=None,
-        step=to_json(enroll("on", "comeback")), now=shop.clock.now(), due_at=shop.clock.now(),
-    )  # fmt: skip
-
-    Deeds(database=shop.database, clock=shop.clock, webhooks=None).carry_out(order)
+    now = shop.clock.now()
+    with shop.database.write() as session:
+        published = live_flow(session, "comeback")
+        enroll(session, published, contact_id="c-new", entry_key=None, trigger=None,
+               now_wall=now, now_shop=now)  # fmt: skip
 
     assert shop.entered() == ["c-new"]
+
+
+def test_a_merged_contacts_own_passage_is_in_the_way(shop: Shop):
+    shop.contact("c-old")
+    shop.order("c-old", ago=days(100))
+    shop.scan()
+    shop.contact("c-maja")
+    with shop.database.write() as session:
+        session.get_one(Contact, "c-old").merged_into = "c-maja"
+
+    assert shop.scan() == Counts(scanned=1, refused={"under_way": 1})
+    shop.end_all()
+    assert shop.scan() == Counts(scanned=1, refused={"reentry": 1})
