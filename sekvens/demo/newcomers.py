@@ -59,7 +59,7 @@ class Newcomer(Life):
         number = self.buyer.number
         if number == 0:
             return 0.0
-        lead = (14, 17) if self._is_every(EARLY_EVERY) else (0.6, 6)
+        lead = (16, 18) if self._is_every(EARLY_EVERY) else (0.6, 6)
         return max(number * HOUR, self.buyer.days[0] - self.random.uniform(*lead))
 
     def _sign_up(self) -> list[Call]:
@@ -106,7 +106,7 @@ class Newcomer(Life):
         calls: list[Call] = []
         starts = [self._signs_up + self.random.uniform(0.1, 2)] if number % 2 else []
         # Some of those who came to buy look in again some weeks later.
-        starts += [first + self.random.uniform(12, 20)]
+        starts += [first + self.random.uniform(12, 20)] if number % 4 < 2 else []
         for index, day in enumerate(starts[1:] if self._is_looking else starts):
             calls += self.fill_cart(day, f"{name}-{index}", self.choose(self.random.randint(1, 2)))
             if self.random.random() < 0.3:

@@ -59,9 +59,8 @@ class Report:
             f"{now.sent} e-mails sent, {now.skipped} skipped."
         )
 
-    def tell_flows(self) -> None:
+    def tell_flows(self, now: Standing) -> None:
         """Write how each flow stands."""
-        now = self._standing()
         table = Table(box=SIMPLE, pad_edge=False, show_footer=True)
         for heading, total in (
             ("flow", "all of them"),

@@ -17,10 +17,15 @@ from pathlib import Path
 from sekvens.demo.ports import HOST, Ports
 from sekvens.demo.processes import ROOT, Service
 from sekvens.errors import SekvensError
+from sekvens.flows.shop_time import DAY
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 #: Without it timers fire on whole seconds only: half a day of the demo.
 TIMER_GRAIN = 'history.timerProcessorMaxTimeShift="10ms"'
+
+#: Messages a second that the local SES takes while days pass quickly. The 14 of a new account, its
+#: default, are 28 a day for a shop whose day lasts two seconds: everything would come late.
+QUICK_RATE = 100
 
 
 class TemporalMissing(SekvensError):
@@ -122,6 +127,7 @@ def local_ses(site: Site) -> Service:
     command = [
         *(sys.executable, "-m", "sekvens.ses.local"),
         *("--port", str(site.ports.inbox), "--data", str(site.data / "ses")),
+        *(("--rate", str(QUICK_RATE)) if site.day_seconds < DAY.total_seconds() else ()),
     ]
     return Service(name="local-ses", command=command, is_ready=_listens(site.ports.inbox))
 

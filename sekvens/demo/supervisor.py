@@ -177,7 +177,7 @@ class _Supervisor:
 
     def _judge(self, site: Site, standing: Standing, report: Report) -> int:
         verdict = Verdict(e_mails=_arrived(site), left_early=standing.left_early)
-        report.tell_flows()
+        report.tell_flows(standing)
         self._addresses(site)
         said = "good" if verdict.is_good else "not good"
         self._console.print(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sekvens.flows.catalogue import CATALOGUE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -77,6 +79,9 @@ def test_a_demo_for_a_while_shows_e_mails_and_early_exits_and_leaves_nothing_beh
     assert done.returncode == 0, done.stdout + done.stderr
     assert float(re.search(r"in the inbox ([\d.]+) s after", done.stdout)[1]) < 15
     assert re.search(r"welcome +gets “hello”", done.stdout)
+    assert re.search(r"winback +enters", done.stdout)  # found by a scan, among people with a past
+    for flow in CATALOGUE:
+        assert re.search(rf"^ *{flow.name} +(\d+|-) ", done.stdout, re.MULTILINE), flow.name
     assert "Verdict: good" in done.stdout
     assert wait_until_none(data, seconds=5) == set()
 

@@ -81,7 +81,7 @@ def tell_everything(narrator, sqlite_database) -> str:
         standing=lambda: read_standing(sqlite_database, ["welcome", "winback"]),
     )
     report.tell(narrator.news())
-    report.tell_flows()
+    report.tell_flows(read_standing(sqlite_database, ["welcome", "winback"]))
     report.tell_standing()
     return out.getvalue()
 
