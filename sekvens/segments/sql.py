@@ -6,7 +6,8 @@ here, by the same code as everywhere else. So what the database can answer by it
 in one statement, and the rest one by one for as long as the answer is open.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,13 +114,27 @@ class _Question:
             case AllOf():
                 return and_(true(), *(self._clause(inner) for inner in condition.conditions))
             case AnyOf():
-                return or_(false(), *(self._clause(inner) for inner in condition.conditions))
+                return or_(false(), *self._any(condition.conditions))
             case Subscribed():
                 return self._subscribed()
             case Happened():
-                return exists().where(*self._events(condition.pattern.name, condition.within))
+                return self._exists([condition.pattern.name], condition.within)
             case _:
                 raise AssertionError(condition)
+
+    def _any(self, conditions: Iterable[Condition]) -> Iterator[ColumnElement[bool]]:
+        """Ask for events of the same time at once: a sign of life is any of a dozen names."""
+        names: dict[timedelta | None, list[str]] = defaultdict(list)
+        for condition in conditions:
+            if isinstance(condition, Happened):
+                names[condition.within].append(condition.pattern.name)
+            else:
+                yield self._clause(condition)
+        for within, some in names.items():
+            yield self._exists(some, within)
+
+    def _exists(self, names: Sequence[str], within: timedelta | None) -> ColumnElement[bool]:
+        return exists().where(*self._events(names, within))
 
     def _is_so(self, condition: Condition) -> bool:
         match condition:
@@ -151,14 +166,14 @@ class _Question:
         )
 
     def _has_happened(self, condition: Happened) -> bool:
-        candidates = self._events(condition.pattern.name, condition.within)
+        candidates = self._events([condition.pattern.name], condition.within)
         found = self.session.scalars(select(ContactEvent.properties).where(*candidates))
         return memory.counts(condition, found, self.entry_key)
 
-    def _events(self, name: str, within: timedelta | None) -> list[ColumnElement[bool]]:
+    def _events(self, names: Sequence[str], within: timedelta | None) -> list[ColumnElement[bool]]:
         clauses: list[ColumnElement[bool]] = [
             ContactEvent.contact_id.in_(self.contact_ids),
-            ContactEvent.name == name,
+            ContactEvent.name.in_(sorted(names)),
             ContactEvent.occurred_at <= self.now,
         ]
         if within is not None:
@@ -174,7 +189,7 @@ class _Question:
         return zone_or(self.session.scalar(query), "UTC")
 
     def _lapsed(self) -> bool:
-        last = select(func.max(ContactEvent.occurred_at)).where(*self._events(memory.ORDER, None))
+        last = select(func.max(ContactEvent.occurred_at)).where(*self._events([memory.ORDER], None))
         gap = reorder_gap(self.session)
         return memory.is_gone(self.session.scalar(last), gap, now=self.now)
 
@@ -187,7 +202,7 @@ class _Question:
         ]
         if within is not None:
             ours.append(Message.sent_on >= self.now - within)
-        reported = self._events(memory.EMAIL_DELIVERED, within)
+        reported = self._events([memory.EMAIL_DELIVERED], within)
         counts = [
             self.session.scalar(select(func.count()).select_from(table).where(*clauses)) or 0
             for table, clauses in ((Message, ours), (ContactEvent, reported))
