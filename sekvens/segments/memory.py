@@ -32,6 +32,7 @@ from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.dates import next_return
 
 ORDER = "Order Completed"
+UNDOING = ("Order Refunded", "Order Cancelled")  #: what an order does not survive
 EMAIL_DELIVERED = "Email Delivered"
 
 
@@ -126,8 +127,8 @@ def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: 
             ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
             return len(ours) + len(reported) >= condition.times
         case Owns():
-            had = _past(facts, ORDER, now)
-            return any(entry_key in product_ids(event.properties.get("products")) for event in had)
+            kept = _kept(facts, now)
+            return any(entry_key in product_ids(order.get("products")) for order in kept)
         case InStock():
             return not facts.cart or not set(facts.cart) <= facts.sold_out
         case _:
@@ -142,6 +143,14 @@ def product_ids(products: object) -> set[str]:
         for line in lines
         if isinstance(line, Mapping) and line.get("product_id") is not None
     }
+
+
+def _kept(facts: ContactFacts, now: datetime) -> list[Mapping[str, Any]]:
+    """List the orders that have neither gone back nor been cancelled."""
+    undone = [event for name in UNDOING for event in _past(facts, name, now)]
+    gone = {key_of(event.properties.get("order_id")) for event in undone}
+    had = [event.properties for event in _past(facts, ORDER, now)]
+    return [order for order in had if key_of(order.get("order_id")) not in gone]
 
 
 def _past(
