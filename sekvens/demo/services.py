@@ -54,6 +54,11 @@ class Site:
         return f"http://{HOST}:{self.ports.inbox}"
 
     @property
+    def queue_url(self) -> str:
+        """The local SES's own events, by SQS's protocol."""
+        return f"{self.inbox_url}/000000000000/ses-feedback"
+
+    @property
     def temporal_ui_url(self) -> str:
         """Temporal's own pages."""
         return f"http://{HOST}:{self.ports.temporal_ui}"
@@ -80,6 +85,7 @@ class Site:
             "SEKVENS_API__WRITE_KEYS": self.write_key,
             "SEKVENS_API__LINK_SECRET": self.link_secret,
             "SEKVENS_SES__ENDPOINT_URL": self.inbox_url,
+            "SEKVENS_FEEDBACK__QUEUE_URL": self.queue_url,
             "SEKVENS_SENDING__PRODUCTION": "false",
             "SEKVENS_SENDING__ALLOW_LIST": "@example.com",
             "SEKVENS_CLOCK__DAY_SECONDS": f"{self.day_seconds:g}",

@@ -28,6 +28,8 @@ _PERSONAL = frozenset(
         "recipients", "ipaddress", "useragent", "link", "linktags", "ses:source-ip",
     }
 )  # fmt: skip
+_TEXT_MAX = 600
+_LAST_WORD = re.compile(r"[^\s<>,;:\"'()]*\Z")
 _DEPTH_MAX = 12
 _ITEMS_MAX = 100
 
@@ -129,5 +131,11 @@ def _without_persons(value: Any, depth: int) -> Any:
 
 
 def _clean(text: str) -> str:
-    """Make a text that any database takes."""
+    """Make a text that any database takes, and that names nobody.
+
+    It is cut before it is searched: that takes a time that grows with the square of its length. And
+    not in the middle of a word, of which the other half may have made it an address.
+    """
+    if len(text) > _TEXT_MAX:
+        text = _LAST_WORD.sub("…", text[:_TEXT_MAX])
     return scrubbed(text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode())
