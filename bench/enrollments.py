@@ -59,6 +59,13 @@ from sekvens.plugin import sekvens_plugin
 #: E-mails of one enrollment; none of them needs a cart or an offer.
 LETTERS = ("welcome/hello", "welcome/who-we-are", "welcome/what-others-say")
 WAIT = timedelta(seconds=1)
+#: Nobody is left in calm here: the e-mails follow one another, and at night, too.
+NO_CALM = {
+    "SEKVENS_SENDING__QUIET_FROM": "00:00",
+    "SEKVENS_SENDING__QUIET_UNTIL": "00:00",
+    "SEKVENS_SENDING__MARKETING_PER_DAY": "0",
+    "SEKVENS_SENDING__MARKETING_PER_WEEK": "0",
+}
 #: Starts in flight at once, as many as the relay has.
 IN_FLIGHT = 32
 #: Contacts in one request.
@@ -263,7 +270,7 @@ def _environ(site: Site) -> dict[str, str]:
     nobodys = site.data / "temporal.toml"  # somebody's own profile must not be used
     nobodys.touch()
     quiet = {"SEKVENS_LOG_LEVEL": "WARNING", "TEMPORAL_CONFIG_FILE": str(nobodys)}
-    return {**site.environ(os.environ), **quiet}
+    return {**site.environ(os.environ), **quiet, **NO_CALM}
 
 
 def _fast_ses(site: Site) -> Service:
