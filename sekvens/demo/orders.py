@@ -17,7 +17,7 @@ PAYMENT_METHODS = ("Klarna", "Swish", "Visa •••• 4242", "Mastercard •�
 
 def order_id(purchase: Purchase) -> str:
     """Name the order of a purchase."""
-    return f"order-{purchase.customer_id}-{purchase.day:%Y%m%d}"
+    return f"HY{purchase.customer_id}-{purchase.day:%y%m%d}"
 
 
 def cart_id(purchase: Purchase) -> str:
@@ -32,13 +32,13 @@ def order_properties(
 
     The products carry no prices: the total is somebody's real one, and belongs to other goods.
     """
-    shipping = SHIPPING if purchase.dollars > 2 * SHIPPING else Decimal(0)
+    posted = {"shipping": float(SHIPPING)} if purchase.dollars > 2 * SHIPPING else {}
     return {
+        **posted,
         "order_id": order_id(purchase),
         "cart_id": cart_id(purchase),
         "total": float(purchase.dollars),
         "tax": float((purchase.dollars * VAT_SHARE).quantize(Decimal("0.01"))),
-        "shipping": float(shipping),
         "currency": CURRENCY,
         "payment_method": PAYMENT_METHODS[int(purchase.customer_id) % len(PAYMENT_METHODS)],
         "products": [

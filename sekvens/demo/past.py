@@ -97,7 +97,7 @@ def _clicks_birthday(life: Life) -> list[Call]:
 def _is_thanked(life: Life) -> list[Call]:
     # Our codes are made when an e-mail carries them, so the story cannot know which one a friend
     # brings: the shop's own till says that it was one of theirs.
-    earned = {"offer": "thanks", "friend_order_id": f"order-of-a-friend-{life.buyer.number}"}
+    earned = {"offer": "thanks", "friend_order_id": f"HY-of-a-friend-of-{life.buyer.number}"}
     return [life.voice.track(13.2, "Referral Rewarded", earned)]
 
 
