@@ -116,8 +116,8 @@ class FeedbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     wait_seconds: Annotated[int, msgspec.Meta(ge=0, le=20)] = 20
     #: how late an event may come, and how far others may overtake it
     event_delay_seconds: AtLeastOne = 540
-    #: so long after the grace without proof of life the stream counts as silent
-    silence_seconds: AtLeastOne = 900
+    #: so long after the grace without proof of life the stream is silent: time for two probes
+    silence_seconds: AtLeastOne = 1200
     #: at most one probe of the stream in so long
     probe_seconds: AtLeastOne = 60
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
 from sekvens.db.base import new_id
 from sekvens.db.session import Database
-from sekvens.errors import SekvensError
+from sekvens.errors import NotSent, SekvensError
 from sekvens.feedback.tables import Feedback, Probe
 from sekvens.settings import FeedbackSettings
 
@@ -76,7 +76,14 @@ class Prober:
         except SekvensError as error:
             extra = {"action": "probe_failed", "reason": type(error).__name__}
             logger.warning("a probe of SES's events could not be sent: %s", error, extra=extra)
+            if isinstance(error, NotSent):
+                self._land(probe_id)
         return True
+
+    def _land(self, probe_id: str) -> None:
+        """Record that a probe is not on its way: no event of it can come."""
+        with self._database.write() as session:
+            session.execute(update(Probe).where(Probe.id == probe_id).values(sent_at=None))
 
     def _take_turn(self, session: Session, *, now: datetime) -> str | None:
         answered = select(Feedback.id).where(Feedback.message_id == Probe.id).exists()

@@ -44,4 +44,6 @@ class Probe(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: its `message_id` tag
     slot: Mapped[int] = mapped_column(unique=True)  #: at most one for each stretch of time
-    sent_at: Mapped[datetime] = mapped_column(index=True)  #: wall time
+    sent_at: Mapped[datetime | None] = mapped_column(
+        index=True
+    )  #: wall time; None: it did not leave

@@ -24,7 +24,7 @@ from tests.unit.ingesting import NOON
 from tests.unit.sending import API, NO_CALM, PostOffice, mixed
 
 GRACE = timedelta(seconds=1800)
-SILENCE = timedelta(seconds=900)
+SILENCE = timedelta(seconds=1200)
 RESEND = timedelta(seconds=7200)
 SECOND = timedelta(seconds=1)
 FEEDBACK = FeedbackSettings(queue_url="http://127.0.0.1/000000000000/fake", wait_seconds=0)

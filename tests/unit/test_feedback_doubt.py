@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sekvens.db.session import Database
-from sekvens.errors import OutcomeUnknown
+from sekvens.errors import OutcomeUnknown, SesThrottled
 from sekvens.feedback.evidence import Judgement
 from sekvens.flows.outcomes import InDoubt, Outcome, Sent, Skipped, SkipReason
 from sekvens.messages.tables import Message, MessageState
@@ -162,9 +162,18 @@ def test_a_probe_that_is_lost_is_followed_by_another_and_the_rate_is_bounded(
     for seconds in range(0, 3600, 20):
         office.at("receipt", GRACE + seconds * SECOND)
 
-    sent = [probe.sent_at for probe in office.probes()]
-    assert len(sent) == len({*sent}) == 7  # one in nine minutes, while none is answered
+    assert len(office.probes()) == 7  # one in nine minutes, while none is answered
     assert sum("probe" in taken.tags for taken in office.ses.accepted) == 7
+
+
+def test_a_probe_that_ses_refuses_is_not_waited_for(office: HearingOffice) -> None:
+    office.dies(taken=False)
+    office.ses.faults.append(SesThrottled())
+    office.at("hello", GRACE)
+    office.at("hello", GRACE + 10 * SECOND)
+    office.at("hello", GRACE + 60 * SECOND)
+
+    assert [probe.sent_at is None for probe in office.probes()] in ([False, True], [True, False])
 
 
 def test_many_who_ask_at_once_send_one_probe(office: HearingOffice) -> None:
