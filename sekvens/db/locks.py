@@ -34,7 +34,7 @@ POLL_INTERVAL = timedelta(milliseconds=2)
 #: The first half of PostgreSQL's two-part advisory key: ours, and for contacts …
 ADVISORY_CLASS = 0x5EC
 #: … or for switches.
-SWITCH_CLASS = 0x5ED
+SWITCH_CLASS = 0x5EB
 
 
 class ContactLocks(Protocol):

@@ -192,6 +192,6 @@ def test_a_connection_goes_back_to_the_pool_without_our_time_out(postgres: Datab
 
 
 def test_no_two_kinds_of_advisory_locks_of_ours_can_be_taken_for_one_another() -> None:
-    kinds = [*Turn, VISITOR_CLASS, locks.ADVISORY_CLASS]
+    kinds = [*Turn, VISITOR_CLASS, locks.ADVISORY_CLASS, locks.SWITCH_CLASS]
 
     assert len(set(kinds)) == len(kinds)
