@@ -17,6 +17,12 @@ class Call:
     event: str | None = None
     user_id: str | None = None
     anonymous_id: str | None = None
+    told: float | None = None  #: the day on which the shop tells of it, if not as soon as it can
+
+    @property
+    def due(self) -> float:
+        """The day of the story on which the call is made: what is past is told on the first."""
+        return max(0.0, self.day) if self.told is None else self.told
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ has had e-mails for years and never clicked.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sekvens.demo.calls import Call
 from sekvens.demo.cast import Role
@@ -15,6 +16,9 @@ AGREED_DAYS_AGO = 420
 NEWSLETTER_DAYS_AGO = (330, 280, 235, 190, 150, 95, 40, 12)
 #: Buyers whom we have not seen for long have had fewer than make anybody count as silent.
 FEW_NEWSLETTERS = 3
+#: The shop tells of their consent when all else has been told. Only then may a scan find them, and
+#: no order of long ago is still on its way, which would end what a scan has just begun.
+CONSENT_TOLD_ON = 1.0
 
 
 class Past(Life):
@@ -40,7 +44,7 @@ class Past(Life):
 
     def _agreed(self, day: float) -> Call:
         asked = {"source": "footer form", "locale": self.buyer.person.locale}
-        return self.voice.track(day, "Email Subscribed", asked)
+        return replace(self.voice.track(day, "Email Subscribed", asked), told=CONSENT_TOLD_ON)
 
     def _newsletters(self, count: int) -> list[Call]:
         """Let the newsletter tool beside us report what it has delivered."""

@@ -85,17 +85,14 @@ def post_all(
 ) -> int:
     """Make every call when its day comes, until the story or `stop` ends it; tell how many.
 
-    What lies before day 0 is told at once, with the time at which it happened.
+    What lies before day 0 is told with the time at which it happened.
     """
     for number, call in enumerate(story):
-        if call.day < 0:
-            past = shop_time.at(starts) + timedelta(days=call.day)
-            post(call, client, at=_as_told(past, shop_time))
-            continue
-        due_at = starts + shop_time.wall_delay(timedelta(days=call.day))
+        due_at = starts + shop_time.wall_delay(timedelta(days=call.due))
         if stop.wait(max(0.0, (due_at - clock.now()).total_seconds())):
             return number
-        post(call, client)
+        past = shop_time.at(starts) + timedelta(days=call.day) if call.day < 0 else None
+        post(call, client, at=_as_told(past, shop_time) if past else None)
     return len(story)
 
 

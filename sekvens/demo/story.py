@@ -29,4 +29,4 @@ def tell(cast: Sequence[Buyer], products: Sequence[Product], *, opens_at: dateti
         else:
             calls += Past(buyer, products, opens_at=opens_at).calls(seen[buyer.role])
         seen[buyer.role] += 1
-    return sorted(calls, key=lambda call: call.day)
+    return sorted(calls, key=lambda call: (call.due, call.day))

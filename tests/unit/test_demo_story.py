@@ -99,6 +99,15 @@ def test_whom_we_have_not_seen_for_long_does_nothing_before_the_winback(cast, st
     )
 
 
+def test_what_is_long_past_is_told_before_the_consent_that_lets_a_scan_find_them(cast, story):
+    known = {buyer.user_id for buyer in cast if buyer.role is not Role.NEWCOMER}
+    told = [call for call in story if call.user_id in known and call.day < 0]
+    consents = [call.event == "Email Subscribed" for call in told]
+
+    assert consents == sorted(consents)
+    assert max(c.due for c in told if c.event == "Order Completed") < told[-1].due
+
+
 def test_the_silent_have_had_e_mails_for_long_and_gave_no_sign_of_life(cast, story):
     for buyer in (buyer for buyer in cast if buyer.role is Role.SILENT):
         past = [call for call in story if call.user_id == buyer.user_id and call.day < 0]
