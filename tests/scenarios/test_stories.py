@@ -1,10 +1,12 @@
 """Every story runs on both drivers and gives the same golden trace."""
 
+import asyncio
 import os
 import re
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from sekvens.flows.catalogue import CATALOGUE
@@ -12,9 +14,11 @@ from sekvens.flows.graph import compile_flow
 from sekvens.flows.state import JournalEntry
 from sekvens.simulator.driver import run_scenario, trace_lines
 from sekvens.simulator.scenario import Scenario, read_scenario
-from tests.scenarios.temporal_driver import run_on_temporal, world_worker
+from tests.scenarios.temporal_driver import Run, run_on_temporal, world_worker
 
 STORIES = Path(__file__).parent / "stories"
+#: Stories under way on the server at once: most of the time it is the server that is waited for.
+AT_ONCE = 16
 GRAPHS = {flow.name: compile_flow(flow) for flow in CATALOGUE}
 
 stories = pytest.mark.parametrize("story", sorted(path.stem for path in STORIES.glob("*.toml")))
@@ -77,17 +81,11 @@ def test_a_story_survives_being_written_out_and_read_back_at_every_step(story: s
 
 
 @stories
-@pytest.mark.asyncio(loop_scope="session")
-async def test_a_story_goes_the_same_way_on_temporal(
-    story: str, time_skipping: WorkflowEnvironment
-):
+def test_a_story_goes_the_same_way_on_temporal(story: str, told: dict[str, Run | BaseException]):
     scenario = read(story)
-    graph = GRAPHS[scenario.flow]
-    pure = run_scenario(graph, scenario)
+    pure = run_scenario(GRAPHS[scenario.flow], scenario)
 
-    async with world_worker(time_skipping) as played:
-        run = await run_on_temporal(time_skipping, played, graph, scenario)
-
+    run = played(told[story])
     assert trace_lines(scenario.start, run.journal) == trace_lines(
         scenario.start, pure.state.journal
     )
@@ -96,19 +94,63 @@ async def test_a_story_goes_the_same_way_on_temporal(
 
 
 @pytest.mark.parametrize("story", CONTINUED)
-@pytest.mark.asyncio(loop_scope="session")
-async def test_a_story_goes_the_same_way_when_it_continues_as_new_at_every_wait(
-    story: str, time_skipping: WorkflowEnvironment
+def test_a_story_goes_the_same_way_when_it_continues_as_new_at_every_wait(
+    story: str, told_in_parts: dict[str, Run | BaseException]
 ):
     scenario = read(story)
-    graph = GRAPHS[scenario.flow]
-    pure = run_scenario(graph, scenario)
+    pure = run_scenario(GRAPHS[scenario.flow], scenario)
 
-    async with world_worker(time_skipping) as played:
-        run = await run_on_temporal(time_skipping, played, graph, scenario, history_events_max=12)
-
+    run = played(told_in_parts[story])
     # What happens, not when: the time-skipping server (experimental) counts the time that it has
     # skipped twice in the run that follows a continue-as-new.
     assert what_happens(run.journal) == what_happens(pure.state.journal)
     assert run.sent == tuple(step for _, step in pure.sent)
     assert run.finished == [pure.state.exit]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def told(
+    request: pytest.FixtureRequest, time_skipping: WorkflowEnvironment
+) -> dict[str, Run | BaseException]:
+    """What came of the stories that were asked for, on Temporal."""
+    return await tell(time_skipping, asked_for(request, "told"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def told_in_parts(
+    request: pytest.FixtureRequest, time_skipping: WorkflowEnvironment
+) -> dict[str, Run | BaseException]:
+    """The same, of those that continue as new at every wait."""
+    wanted = asked_for(request, "told_in_parts")
+    return await tell(time_skipping, wanted, history_events_max=12)
+
+
+async def tell(
+    env: WorkflowEnvironment, wanted: list[str], *, history_events_max: int | None = None
+) -> dict[str, Run | BaseException]:
+    """Run stories side by side: each workflow has a clock of its own."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def tell_one(story: str) -> Run:
+        scenario = read(story)
+        graph = GRAPHS[scenario.flow]
+        async with turn:
+            return await run_on_temporal(
+                env, worlds, graph, scenario, history_events_max=history_events_max
+            )
+
+    async with world_worker(env) as worlds:
+        results = await asyncio.gather(*map(tell_one, wanted), return_exceptions=True)
+    return dict(zip(wanted, results, strict=True))
+
+
+def asked_for(request: pytest.FixtureRequest, fixture: str) -> list[str]:
+    """The stories of the tests that were selected and use this fixture."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    return sorted({item.callspec.params["story"] for item in items if fixture in item.fixturenames})
+
+
+def played(run: Run | BaseException) -> Run:
+    if isinstance(run, BaseException):
+        raise run
+    return run

@@ -149,6 +149,9 @@ async def test_news_of_an_order_reach_the_updates_of_that_order_alone(world: Wor
 async def test_an_order_that_is_posted_again_enters_nothing_again(world: World):
     world.happens("c-maja", "Order Completed", order_id="o-1")
     before = await ends(world)
+    world.happens("c-maja", "Order Completed", order_id="o-1")
+    assert await ends(world) == before  # nor does it end what speaks of it
+
     end_all(world)
     world.happens("c-maja", "Order Completed", order_id="o-1")
 
