@@ -123,12 +123,8 @@ class Doubt:
         if order.purpose == Purpose.MARKETING or (order.skip and age >= self._resend):
             return GiveUp()
         if age < self._resend:
-            self._log(
-                order,
-                message,
-                "message_held",
-                "is held: SES's events do not come, so nobody knows whether it arrived",
-            )
+            said = "is held: SES's events do not come, so nobody knows whether it arrived"
+            _warn("message_held", order, message, said)
             return Wait(wait=min(self._resend - age, WAIT_MAX))
         return self._again(order, message, Settlement.TIME)
 
@@ -140,19 +136,20 @@ class Doubt:
             Settlement.LIVE_STREAM: "is sent again: it did not reach SES",
             Settlement.TIME: "is sent again: it may have reached SES, and may not",
         }
-        self._log(order, message, "message_resent", said[why])
+        _warn("message_resent", order, message, said[why])
         return SendAgain(is_not_sent=why is Settlement.LIVE_STREAM)
 
-    def _log(self, order: SendInput, message: Message, action: str, said: str) -> None:
-        logger.warning(
-            "%s/%s %s",
-            order.flow,
-            order.step_id,
-            said,
-            extra={
-                "action": action,
-                "message_id": message.id,
-                "enrollment_id": order.enrollment_id,
-                "contact_id": order.contact_id,
-            },
-        )
+
+def _warn(action: str, order: SendInput, message: Message, said: str) -> None:
+    logger.warning(
+        "%s/%s %s",
+        order.flow,
+        order.step_id,
+        said,
+        extra={
+            "action": action,
+            "message_id": message.id,
+            "enrollment_id": order.enrollment_id,
+            "contact_id": order.contact_id,
+        },
+    )

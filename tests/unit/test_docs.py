@@ -255,7 +255,16 @@ def test_every_setting_stands_in_its_table_and_no_other():
     settings = load_settings({})
     keys = {
         f"{section}.{key}"
-        for section in ("database", "api", "ses", "sending", "audiences", "privacy", "clock")
+        for section in (
+            "database",
+            "api",
+            "ses",
+            "feedback",
+            "sending",
+            "audiences",
+            "privacy",
+            "clock",
+        )
         for key in getattr(settings, section).__struct_fields__
     }
 
