@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -43,7 +43,8 @@ class Probe(Base):
     __tablename__ = "feedback_probes"
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: its `message_id` tag
-    slot: Mapped[int] = mapped_column(unique=True)  #: at most one for each stretch of time
-    sent_at: Mapped[datetime | None] = mapped_column(
-        index=True
-    )  #: wall time; None: it did not leave
+    slot: Mapped[int] = mapped_column(
+        BigInteger, unique=True
+    )  #: at most one for each stretch of time
+    #: wall time; None: it did not leave
+    sent_at: Mapped[datetime | None] = mapped_column(index=True)
