@@ -113,7 +113,7 @@ class FeedbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     #: the SQS queue's URL; empty: no events are read, and time alone settles an unknown outcome
     queue_url: str = ""
     #: how long one look at the queue waits for something to come
-    wait_seconds: Annotated[int, msgspec.Meta(ge=0, le=20)] = 20
+    wait_seconds: Annotated[int, msgspec.Meta(ge=1, le=20)] = 20
     #: how late an event may come, and how far others may overtake it
     event_delay_seconds: AtLeastOne = 540
     #: so long after the grace without proof of life the stream is silent: time for two probes

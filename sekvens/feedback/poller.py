@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy.exc import DataError, DBAPIError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
@@ -61,11 +61,7 @@ class FeedbackPoller:
                 stop.wait(backoff.total_seconds())
                 backoff = min(backoff * 2, BACKOFF_MAX)
             except Exception as error:  # noqa: BLE001  a bug here must not end the stream for good
-                logger.error(  # noqa: TRY400  its text may hold what came
-                    "a fault in reading feedback: %s",
-                    type(error).__name__,
-                    extra={"action": "feedback_failed"},
-                )
+                _log_fault(error)
                 stop.wait(BACKOFF_MAX.total_seconds())
             else:
                 if backoff > BACKOFF_MIN:
@@ -100,8 +96,8 @@ class FeedbackPoller:
                 kept = take_in(session, reports, now=now, shop_time=self._shop_time).too_early
                 if self._is_all(reports, looked_at):
                     caught_up(session, self._queue.url, at=looked_at)
-        except (DataError, StatementError) as error:
-            if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+        except Exception as error:
+            if _is_away(error):
                 raise
             return self._one_by_one(reports, now=now)
         return kept
@@ -115,21 +111,29 @@ class FeedbackPoller:
         return len(reports) < BATCH_MAX and all(report.at > oldest for report in reports)
 
     def _one_by_one(self, reports: Sequence[Report], *, now: datetime) -> frozenset[str]:
-        """Take in what the database took as a batch not: what it refuses holds up no neighbour."""
+        """Take in what as a batch could not be: what breaks one report holds up no neighbour.
+
+        What the database refuses is recorded without its content. What we have a fault with stays
+        in the queue, for a mended worker or a dead-letter queue.
+        """
         kept: set[str] = set()
         for report in reports:
+            bare = Report(id=report.id, type=UNREADABLE, message_id=None, ses_message_id=None,
+                          at=now, raw={})  # fmt: skip
             try:
-                with self._database.write() as session:
-                    intake = take_in(session, [report], now=now, shop_time=self._shop_time)
-                    kept |= intake.too_early
-            except (DataError, StatementError) as error:
-                if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+                kept |= self._take_in_one(report, now=now)
+            except DataError:
+                kept |= self._take_in_one(bare, now=now)
+            except Exception as error:
+                if _is_away(error):
                     raise
-                bare = Report(id=report.id, type=UNREADABLE, message_id=None,
-                              ses_message_id=None, at=now, raw={})  # fmt: skip
-                with self._database.write() as session:
-                    take_in(session, [bare], now=now, shop_time=self._shop_time)
+                _log_fault(error)
+                kept.add(report.id)
         return frozenset(kept)
+
+    def _take_in_one(self, report: Report, *, now: datetime) -> frozenset[str]:
+        with self._database.write() as session:
+            return take_in(session, [report], now=now, shop_time=self._shop_time).too_early
 
 
 @contextmanager
@@ -144,6 +148,19 @@ def polling(poller: FeedbackPoller) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(STOP_PATIENCE.total_seconds())
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether the database is to blame, and not what it was given."""
+    return isinstance(error, DBAPIError) and not isinstance(error, DataError)
+
+
+def _log_fault(error: Exception) -> None:
+    logger.error(  # its text may hold what came, so neither it nor its traceback is shown
+        "a fault in reading feedback: %s",
+        type(error).__name__,
+        extra={"action": "feedback_failed"},
+    )
 
 
 def _log_away(error: Exception) -> None:

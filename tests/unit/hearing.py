@@ -27,7 +27,7 @@ GRACE = timedelta(seconds=1800)
 SILENCE = timedelta(seconds=1200)
 RESEND = timedelta(seconds=7200)
 SECOND = timedelta(seconds=1)
-FEEDBACK = FeedbackSettings(queue_url="http://127.0.0.1/000000000000/fake", wait_seconds=0)
+FEEDBACK = FeedbackSettings(queue_url="http://127.0.0.1/000000000000/fake", wait_seconds=1)
 
 
 class HearingOffice(PostOffice):

@@ -317,6 +317,8 @@ def test_what_proves_nothing(database: Database, flaw: str) -> None:
     office.later(NOON + LIVE - office.clock.now())
     if flaw == "a stranger's":
         office.tells("m-of-another-installation")
+    if flaw == "its own":
+        office.tells(message.id)
     if flaw == "no event before":
         office.sends_another()
     office.poller.poll_once()

@@ -233,20 +233,39 @@ def test_an_outage_of_the_queue_is_told_once_and_when_it_is_over(
     assert actions.count("dependency_back") == 1
 
 
-def test_a_fault_of_ours_does_not_end_the_reading(
+def test_a_fault_of_ours_leaves_its_report_in_the_queue_and_holds_up_no_neighbour(
+    office: HearingOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    message, take_in = office.dies(taken=True), polling_module.take_in
+
+    def faulty(session: Any, reports: Any, **how: Any) -> Any:
+        if any(report.type == "Bad" for report in reports):
+            raise RuntimeError("kim@kund.example")
+        return take_in(session, reports, **how)
+
+    monkeypatch.setattr(polling_module, "take_in", faulty)
+    office.puts("m-x", event_type="Bad")
+    office.tells(message.id)
+
+    assert (len(office.queue), office.message().state) == (1, MessageState.ACCEPTED)
+    assert "feedback_failed" in [getattr(each, "action", "") for each in caplog.records]
+    assert "kim@" not in caplog.text
+
+
+def test_no_fault_ends_the_reading(
     office: HearingOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(polling_module, "BACKOFF_MAX", polling_module.BACKOFF_MAX / 1000)
-    take_in, done = polling_module.take_in, threading.Event()
+    receive, done = office.queue.receive, threading.Event()
     faults = iter([RuntimeError("kim@kund.example")])
 
-    def faulty(*given: Any, **how: Any) -> Any:
+    def faulty(**how: Any) -> list[Received]:
         for fault in faults:
             raise fault
         done.set()
-        return take_in(*given, **how)
+        return receive(**how)
 
-    monkeypatch.setattr(polling_module, "take_in", faulty)
+    monkeypatch.setattr(office.queue, "receive", faulty)
     with polling(office.poller):
         assert done.wait(10)
 
