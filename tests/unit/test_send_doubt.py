@@ -157,6 +157,6 @@ def test_a_frozen_worker_that_wakes_up_does_not_give_back_the_claim_of_another(
     assert (office.message("receipt").state, office.ses.calls) == (MessageState.ACCEPTED, 2)
 
 
-def unlocked(*_: str, timeout: timedelta) -> AbstractContextManager[None]:
+def unlocked(*_: str, timeout: timedelta, **__: object) -> AbstractContextManager[None]:
     assert timeout
     return nullcontext()
