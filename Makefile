@@ -15,7 +15,7 @@ TEMPORAL_PORT ?= 7233
 UI_PORT ?= 8233
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-BENCHES := compose ingress relay enrollments
+BENCHES := compose ingress relay enrollments audiences
 export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
 

@@ -11,6 +11,7 @@ from sekvens.flows.conditions import (
     EventPattern,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -65,6 +66,11 @@ def owns_product() -> Condition:
 def in_stock() -> Condition:
     """Something in the cart that the entry key names can still be bought."""
     return InStock()
+
+
+def in_flow(name: str) -> Condition:
+    """The contact is under way in this flow."""
+    return InFlow(flow=name)
 
 
 def has_trait(trait: str) -> Condition:

@@ -154,6 +154,14 @@ class InStock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InFlow:
+    """The contact is under way in this flow."""
+
+    flow: str
+    kind: Literal["in_flow"] = "in_flow"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Not:
     """The inner condition does not hold."""
 
@@ -187,6 +195,7 @@ Condition: TypeAlias = (
     | Received
     | Owns
     | InStock
+    | InFlow
     | Not
     | AllOf
     | AnyOf

@@ -13,6 +13,7 @@ from sekvens.flows.conditions import (
     EventPattern,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -190,12 +191,20 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case Received():
             text = f"{condition.times} of our marketing e-mails{_looking_back(condition.within)}"
             return f"they have had {text}", f"they have had fewer than {text}"
+        case InFlow() | Owns() | InStock():
+            return _of_entries(condition)
+        case _:
+            return in_force(condition), _not_in_force(condition)
+
+
+def _of_entries(condition: InFlow | Owns | InStock) -> tuple[str, str]:
+    match condition:
+        case InFlow():
+            return f"they are in {condition.flow}", f"they are not in {condition.flow}"
         case Owns():
             return "they own the product", "they do not own the product"
         case InStock():
             return "something in the cart is in stock", "everything in the cart is sold out"
-        case _:
-            return in_force(condition), _not_in_force(condition)
 
 
 def _is_sign_of_life(condition: AnyOf) -> bool:

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.conditions import (
     AllOf,
@@ -38,6 +39,7 @@ from sekvens.flows.conditions import (
     DateWithin,
     Happened,
     HasTrait,
+    InFlow,
     Lapsed,
     Not,
     Received,
@@ -103,7 +105,7 @@ def is_decided(condition: Condition) -> bool:
         case Happened():
             return _is_counted(condition)
         case _:
-            return isinstance(condition, Subscribed | Lapsed | Received)
+            return isinstance(condition, Subscribed | Lapsed | Received | InFlow)
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ class _Translation:
                 return self._lapsed()
             case Received():
                 return self._received(condition)
+            case InFlow():
+                return _in_flow(condition.flow)
             case HasTrait() | TraitIs() | DateWithin():
                 return self._told(condition) if maybe else false()
             case _:  # they ask about an entry, and an audience has none
@@ -224,6 +228,18 @@ def _subscribed() -> ColumnElement[bool]:
             Consent.contact_id == Contact.id,
             Consent.purpose == Purpose.MARKETING,
             Consent.status == ConsentStatus.SUBSCRIBED,
+        )
+        .correlate(Contact)
+    )
+
+
+def _in_flow(flow: str) -> ColumnElement[bool]:
+    return (
+        exists()
+        .where(
+            Enrollment.contact_id == Contact.id,
+            Enrollment.flow == flow,
+            Enrollment.state != EnrollmentState.ENDED,
         )
         .correlate(Contact)
     )

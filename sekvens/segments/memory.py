@@ -19,6 +19,7 @@ from sekvens.flows.conditions import (
     DateWithin,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -54,6 +55,7 @@ class ContactFacts:
     received: tuple[datetime, ...] = ()  #: shop times at which SES took our marketing messages
     sold_out: frozenset[str] = frozenset()  #: products that cannot be bought now
     cart: tuple[str, ...] = ()  #: products in the cart of the entry
+    flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     zone: str = "UTC"
 
@@ -126,13 +128,23 @@ def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: 
             reported = [event.occurred_at for event in _past(facts, EMAIL_DELIVERED, now, since)]
             ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
             return len(ours) + len(reported) >= condition.times
+        case Owns() | InFlow() | InStock():
+            return _has(condition, facts, now, entry_key)
+        case _:
+            raise AssertionError(condition)
+
+
+def _has(
+    condition: Owns | InFlow | InStock, facts: ContactFacts, now: datetime, entry_key: str | None
+) -> bool:
+    match condition:
         case Owns():
             kept = _kept(facts, now)
             return any(entry_key in product_ids(order.get("products")) for order in kept)
+        case InFlow():
+            return condition.flow in facts.flows
         case InStock():
             return not facts.cart or not set(facts.cart) <= facts.sold_out
-        case _:
-            raise AssertionError(condition)
 
 
 def product_ids(products: object) -> set[str]:

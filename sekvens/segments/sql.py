@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import Cart, ContactEvent
 from sekvens.flows.conditions import (
     AllOf,
@@ -25,6 +26,7 @@ from sekvens.flows.conditions import (
     DateWithin,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -151,6 +153,8 @@ class _Question:
                 return self._lapsed()
             case Received():
                 return self._received(condition.within) >= condition.times
+            case InFlow():
+                return self._in_flow(condition.flow)
             case Owns():
                 return self._owns()
             case InStock():
@@ -208,6 +212,14 @@ class _Question:
             for table, clauses in ((Message, ours), (ContactEvent, reported))
         ]
         return sum(counts)
+
+    def _in_flow(self, flow: str) -> bool:
+        under_way = exists().where(
+            Enrollment.contact_id.in_(self.contact_ids),
+            Enrollment.flow == flow,
+            Enrollment.state != EnrollmentState.ENDED,
+        )
+        return bool(self.session.scalar(select(under_way)))
 
     def _owns(self) -> bool:
         if self.entry_key is None:

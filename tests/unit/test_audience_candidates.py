@@ -23,6 +23,7 @@ from sekvens.flows.conditions import (
     EventPattern,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -59,6 +60,7 @@ HAPPENED = st.builds(
 LEAVES = st.one_of(
     HAPPENED,
     st.sampled_from([Subscribed(), Lapsed(), Owns(), InStock(), HasTrait(trait="birthday")]),
+    st.sampled_from([InFlow(flow="f"), InFlow(flow="g")]),
     st.builds(
         lambda times, within: Received(times=times, within=within), st.integers(0, 3), WITHIN
     ),
@@ -93,6 +95,7 @@ FACTS = st.builds(
         events=tuple(events),
         traits=traits,
         received=tuple(NOON - ago for ago in received),
+        flows=frozenset({"f"} if received else ()),
         reorder_gap=GAP,
     ),
     st.sampled_from(ConsentStatus),

@@ -99,6 +99,15 @@ async def test_a_product_in_the_cart_is_looked_at_in_peace(world: World):
     assert await ends(world) == {"cart-abandonment/k-1": None}
 
 
+async def test_a_cart_filled_in_the_middle_of_a_checkout_is_left_to_the_checkout(world: World):
+    world.happens("c-maja", "Checkout Started", cart_id="k-1")
+    await ends(world)
+    world.happens("c-maja", "Product Added", product_id="cap", cart_id="k-2")
+    looks(world, times=5)
+
+    assert await ends(world) == {"checkout-abandonment/k-1": None}
+
+
 async def test_a_first_order_begins_its_updates_its_care_and_its_year(world: World):
     world.happens("c-maja", "Order Completed", order_id="o-1")
 

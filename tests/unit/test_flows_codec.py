@@ -42,6 +42,7 @@ conditions = st.recursive(
     )
     | st.builds(c.HasTrait, trait=words)
     | st.builds(c.DateWithin, trait=words, within=spans)
+    | st.builds(c.InFlow, flow=words)
     | st.builds(c.Received, times=st.integers(), within=st.none() | spans)
     | st.sampled_from([c.Lapsed(), c.Owns(), c.InStock()])
     | st.builds(c.TraitIs, trait=words, value=words),

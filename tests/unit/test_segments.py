@@ -22,6 +22,7 @@ from sekvens.flows.conditions import (
     EventPattern,
     Happened,
     HasTrait,
+    InFlow,
     InStock,
     Lapsed,
     Not,
@@ -73,6 +74,7 @@ LEAVES = st.one_of(
     st.builds(HasTrait, trait=st.sampled_from(["tier", "birthday"])),
     st.builds(DateWithin, trait=st.just("birthday"), within=st.integers(0, 400).map(days)),
     st.sampled_from([Lapsed(), Owns(), InStock()]),
+    st.builds(InFlow, flow=st.sampled_from(["plain", "other"])),
     st.builds(lambda text: TraitIs(trait="tier", value=text), TEXTS),
 )
 CONDITIONS = st.recursive(
@@ -104,6 +106,7 @@ FACTS = st.builds(
     received=st.lists(MINUTES.map(lambda ago: NOON - ago), max_size=2).map(tuple),
     sold_out=st.frozensets(IDS),
     cart=st.lists(IDS, max_size=2).map(tuple),
+    flows=st.frozensets(st.sampled_from(["plain", "other"])),
     reorder_gap=MINUTES.filter(lambda gap: gap > timedelta(0)),
     zone=st.sampled_from(["UTC", "Europe/Stockholm", "Pacific/Auckland"]),
 )
@@ -145,6 +148,18 @@ def store(database: Database, facts: ContactFacts, *, alias_too: bool = False) -
             session.add(event_row(event, number, "c-old" if is_alias else "c-maja"))
         session.add_all(lines_of(facts))
         session.add_all(messages_of(facts))
+        session.add_all(
+            Enrollment(
+                id=f"e-{flow}",
+                flow=flow,
+                flow_version=1,
+                contact_id="c-old" if alias_too else "c-maja",
+                workflow_id=f"{flow}/another",
+                state="parked",
+                started_at=NOON,
+            )
+            for flow in facts.flows
+        )
         session.add(
             ShopFigure(
                 name=REORDER_GAP, value=facts.reorder_gap / timedelta(days=1), computed_at=NOON

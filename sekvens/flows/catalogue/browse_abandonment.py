@@ -11,7 +11,7 @@ Who leaves: whoever puts something into the cart, starts the checkout or orders:
 over.
 """
 
-from sekvens.flows.asking import happened, not_, subscribed
+from sekvens.flows.asking import happened, in_flow, not_, subscribed
 from sekvens.flows.builder import (
     MARKETING,
     after,
@@ -42,6 +42,8 @@ BROWSE_ABANDONMENT: Flow = flow(
     trigger_when=[
         happened(A_LOOK, times=3, within=days(7)),
         not_(happened(event("Product Added", same="product_id"))),
+        not_(in_flow("cart-abandonment")),
+        not_(in_flow("checkout-abandonment")),
     ],
     entry=[subscribed(), not_(happened("Order Completed", within=days(10)))],
     reentry=after(days(14)),

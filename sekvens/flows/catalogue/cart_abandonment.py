@@ -15,7 +15,7 @@ Who leaves: whoever orders, starts the checkout (its own e-mails take over) or e
 everybody whose cart is sold out.
 """
 
-from sekvens.flows.asking import happened, in_stock, not_, subscribed
+from sekvens.flows.asking import happened, in_flow, in_stock, not_, subscribed
 from sekvens.flows.builder import (
     MARKETING,
     after,
@@ -43,12 +43,14 @@ CART_ABANDONMENT: Flow = flow(
     purpose=MARKETING,
     trigger=event("Product Added"),
     entry_key="cart_id",
+    trigger_when=[not_(in_flow("checkout-abandonment"))],
     entry=[subscribed(), not_(happened("Order Completed", within=days(1)))],
     stay_while=[in_stock()],
     reentry=after(days(7)),
     exit_when=[
         exit_on("Order Completed", ExitReason.CONVERTED),
         exit_on("Checkout Started", ExitReason.SUPERSEDED),
+        exit_on("Payment Pending", ExitReason.NO_LONGER_MATCHES),
         exit_on("Cart Emptied", ExitReason.NO_LONGER_MATCHES),
     ],
     goal=goal("Order Completed", within=days(5)),

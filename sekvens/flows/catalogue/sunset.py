@@ -8,10 +8,11 @@ Why these times: it begins after five e-mails and 180 days without a sign of lif
 a winback that was not answered. Day 7, 14 and 19, at nine where the contact lives. Then the
 address is suppressed as inactive: no marketing, until they come back by themselves.
 
-Who leaves: whoever gives any sign of life.
+Who enters: nobody in mid-winback; that leads here by itself. Who leaves: whoever gives any sign of
+life.
 """
 
-from sekvens.flows.asking import active, not_, received, subscribed
+from sekvens.flows.asking import active, in_flow, not_, received, subscribed
 from sekvens.flows.builder import (
     MARKETING,
     after,
@@ -34,7 +35,9 @@ SUNSET: Flow = flow(
     "sunset",
     version=1,
     purpose=MARKETING,
-    trigger=audience("silent-contacts", received(5), not_(active(within=days(180)))),
+    trigger=audience(
+        "silent-contacts", received(5), not_(active(within=days(180))), not_(in_flow("winback"))
+    ),
     entry=[subscribed()],
     reentry=after(days(365)),
     exit_when=[
