@@ -10,6 +10,7 @@ from sekvens.offers import tables as offers
 from sekvens.products import tables as products
 from sekvens.reviews import tables as reviews
 from sekvens.segments import tables as segments
+from sekvens.switches import tables as switches
 
 __all__ = [
     "contacts",
@@ -22,6 +23,7 @@ __all__ = [
     "products",
     "reviews",
     "segments",
+    "switches",
 ]
 
 metadata = Base.metadata

@@ -6,11 +6,10 @@ matter: what ended the enrollment, what the law says, what the shop wants, what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TypeAlias
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
@@ -32,8 +31,8 @@ from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages import calm
 from sekvens.messages.addresses import usable
 from sekvens.messages.calm import HoldReason
+from sekvens.messages.holds import Held, held_by_switch, held_by_warm_up
 from sekvens.messages.situation import rules_of, situation_of
-from sekvens.messages.tables import Message
 from sekvens.segments import sql
 from sekvens.settings import SendingSettings
 from sekvens.shop import Shop
@@ -107,8 +106,9 @@ class Gate:
             return refused
         assert recipient is not None  # noqa: S101  or it would be unreachable
         return (
-            self._disturbs(session, order, contact, contact_ids, now=now)
-            or self._warm_up(session, order, now=now)
+            _later(order, held_by_switch(session, order, now=now))
+            or self._disturbs(session, order, contact, contact_ids, now=now)
+            or _later(order, held_by_warm_up(session, order, self._sending, now=now))
             or Allowed(recipient=recipient)
         )
 
@@ -148,26 +148,14 @@ class Gate:
             return Refused(reason=EXPIRED.get(hold.reason, SkipReason.STALE))
         return Later(reason=hold.reason, until=hold.until)
 
-    def _warm_up(self, session: Session, order: SendInput, *, now: datetime) -> Later | None:
-        """Hold marketing once a new identity's messages of the day are used up."""
-        plan, begins = self._sending.warm_up, self._sending.warm_up_from
-        if not plan or begins is None or order.purpose == Purpose.TRANSACTIONAL:
-            return None
-        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        day = (today.date() - begins).days
-        if day >= len(plan):
-            return None
-        used = session.scalar(
-            select(func.count()).select_from(Message).where(Message.accepted_at >= today)
-        )
-        if day >= 0 and (used or 0) < plan[day]:
-            return None
-        return Later(reason="warm_up", until=after(order, today + timedelta(days=1) - now))
-
 
 def after(order: SendInput, wait: timedelta) -> datetime:
     """Turn a stretch of wall time into the instant of shop time at which it will have passed."""
     return order.now + wait * order.shop_speed
+
+
+def _later(order: SendInput, held: Held | None) -> Later | None:
+    return None if held is None else Later(reason=held.by, until=after(order, held.wait))
 
 
 def is_allowed(address: str, sending: SendingSettings) -> bool:

@@ -21,6 +21,7 @@ from sekvens.send_time.local_time import zone_or
 from sekvens.send_time.quiet_hours import QuietHours
 from sekvens.settings import SendingSettings
 from sekvens.shop import Shop
+from sekvens.switches.turning import held_flows
 
 #: Who is in dispatch for longer than this (wall time) does not wait for the lock: it died in the
 #: call, and its message may have arrived. Longer than a sender's deadline and SES's time-outs.
@@ -97,6 +98,7 @@ def _ahead(
         Enrollment.contact_id.in_(contact_ids),
         Enrollment.state == EnrollmentState.ACTIVE,
         Enrollment.flow.in_(priority[:rank]),
+        Enrollment.flow.not_in(held_flows()),
         Enrollment.next_send_at > order.now - YIELD_MAX,
     )
     return tuple(at for at in session.scalars(query) if at is not None)
