@@ -59,12 +59,12 @@ class Deeds:
             return exited or self._settle(order, self._webhooks.call(order, deed.name))
         with self._database.write() as session:
             outcome = _exited(session, order) or self._write(session, order, deed)
-            _move(session, order, outcome)
+            _move(session, order, outcome, now=self._clock.now())
         return outcome
 
     def _settle(self, order: CarryOutInput, outcome: Outcome) -> Outcome:
         with self._database.write() as session:
-            _move(session, order, outcome)
+            _move(session, order, outcome, now=self._clock.now())
         return outcome
 
     def _write(self, session: Session, order: CarryOutInput, deed: Deed) -> Outcome:
@@ -127,11 +127,11 @@ def _exited(session: Session, order: CarryOutInput) -> Skipped | None:
     return None if reason is None else Skipped(reason=SkipReason.EXITED, exit=reason)
 
 
-def _move(session: Session, order: CarryOutInput, outcome: Outcome) -> None:
+def _move(session: Session, order: CarryOutInput, outcome: Outcome, *, now: datetime) -> None:
     if isinstance(outcome, Done):
         stand_at(session, order.enrollment_id, order.next_step, now=order.now)
     elif isinstance(outcome, Parked):
-        park(session, order.enrollment_id, outcome.reason)
+        park(session, order.enrollment_id, outcome.reason, code=outcome.code, now=now)
 
 
 def _record(

@@ -1,6 +1,7 @@
 """How an enrollment's row moves, is parked and is closed: by its own activities alone."""
 
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 from sekvens.enrollments.publish import published_flow
 from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
 from sekvens.flows.graph import Graph
+
+_NOT_PARKED = MappingProxyType({"parked_reason": None, "parked_code": None, "parked_at": None})
 
 
 def stand_at(session: Session, enrollment_id: str, step_id: str | None, *, now: datetime) -> None:
@@ -32,7 +35,7 @@ def stand_at(session: Session, enrollment_id: str, step_id: str | None, *, now: 
             step_id=step_id,
             next_send_at=graph and next_send_at(graph, step_id, now=now),
             state=EnrollmentState.ACTIVE,
-            parked_reason=None,
+            **_NOT_PARKED,
         )
     )
 
@@ -52,12 +55,12 @@ def expect_send(session: Session, enrollment_id: str, *, at: datetime) -> None:
     )
 
 
-def park(session: Session, enrollment_id: str, reason: str) -> None:
-    """Record that an enrollment is held until a person looks, and why."""
+def park(session: Session, enrollment_id: str, reason: str, *, code: str, now: datetime) -> None:
+    """Record that an enrollment is held until a person looks, and why; `now` is wall time."""
     session.execute(
         update(Enrollment)
         .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)
-        .values(state=EnrollmentState.PARKED, parked_reason=reason)
+        .values(state=EnrollmentState.PARKED, parked_reason=reason, parked_code=code, parked_at=now)
     )
 
 
@@ -69,7 +72,7 @@ def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -
         .values(
             state=EnrollmentState.ENDED,
             exit_reason=reason,
-            parked_reason=None,
+            **_NOT_PARKED,
             step_id=None,
             next_send_at=None,
             ended_at=now,

@@ -52,6 +52,8 @@ class Enrollment(Base):
     trigger_event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
     state: Mapped[str] = mapped_column(default=EnrollmentState.ACTIVE)
     parked_reason: Mapped[str | None]
+    parked_code: Mapped[str | None]  #: the reason in a word: `template`, `offer_pool_empty`, …
+    parked_at: Mapped[datetime | None]  #: wall time
     step_id: Mapped[str | None]  #: the step it stands at, as last written by an activity
     #: shop time at which its next e-mail is expected to leave: an estimate, by which lower flows
     #: let it go first; None: no more is known to come

@@ -50,6 +50,7 @@ from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict, after
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
+from sekvens.reputation.breaker import Breaker
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import SendingSettings
 from sekvens.switches.turning import senders_share
@@ -90,6 +91,7 @@ class Sender:
         self._clock = clock
         self._envelope = envelope
         self._gate = Gate(sending, envelope.shop)
+        self._breaker = Breaker(database, clock)
         self._doubt = Doubt(database=database, clock=clock, sending=sending, evidence=evidence)
 
     def send(self, order: SendInput) -> Outcome:
@@ -98,6 +100,7 @@ class Sender:
         It may be called any number of times for the same step, at once too: SES is called again
         only when it certainly did not take the message, or for order mail that waited in vain.
         """
+        self._breaker.look()
         with self._database.write() as session:
             message = ledger.open_row(session, order, now=self._clock.now())
             published = pinned_flow(session, order.flow, order.flow_version)
@@ -263,10 +266,11 @@ class Sender:
         ledger.record(self._database, lambda session: ledger.release(session, claim, note=note))
 
     def _park(self, order: SendInput, error: TemplateError) -> Parked:
+        code, now = error.code, self._clock.now()
         with self._database.write() as session:
-            park(session, order.enrollment_id, str(error))
+            park(session, order.enrollment_id, str(error), code=code, now=now)
         _warn("enrollment_parked", order, error)
-        return Parked(reason=str(error), code=error.code)
+        return Parked(reason=str(error), code=code)
 
     def _resume_at(self, order: SendInput) -> datetime | None:
         """Answer the question of the wait that follows, to spare it an activity of its own."""

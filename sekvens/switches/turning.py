@@ -85,6 +85,11 @@ def held_flows() -> Select[str]:
     return select(Switch.name).where(_holds_now())
 
 
+def is_turned(session: Session, name: str) -> bool:
+    """Tell whether a switch holds messages now."""
+    return session.scalar(select(Switch.id).where(Switch.name == name, _holds_now())) is not None
+
+
 def last_ended(session: Session, name: str) -> datetime | None:
     """Tell when (wall time) a switch was last turned back; None: never."""
     return session.scalar(select(func.max(Switch.ended_at)).where(Switch.name == name))

@@ -1,0 +1,126 @@
+"""Counting what bounced and what was complained of, per purpose, among the newest messages.
+
+Each bounce or complaint belongs to one message: the last that SES had accepted for the contact when
+we learned of it. So a list of suppressed addresses that a shop brings along counts for nothing, and
+neither does a complaint about a message that is older than the window. Until SES's own feedback
+names the message, `Contact Suppressed` events are the evidence.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Contact
+from sekvens.events.schema import CONTACT_SUPPRESSED
+from sekvens.events.tables import ContactEvent
+from sekvens.flows.steps import Purpose
+from sekvens.messages.tables import Message
+from sekvens.reputation.rates import LIMITS, Kind, Rate
+from sekvens.switches.tables import BREAKER
+from sekvens.switches.turning import last_ended
+
+#: What is older is no evidence of today's mail, however little was sent since.
+AGE_MAX = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Window:
+    """The newest messages of one purpose: how many, and since when (wall time)."""
+
+    of: int
+    begins: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Blame:
+    """A bounce or a complaint, and the message that it is about."""
+
+    kind: Kind
+    message_id: str
+    purpose: str
+    accepted_at: datetime
+
+
+def rates(session: Session, *, now: datetime) -> tuple[Rate, ...]:
+    """Tell each purpose's rates at `now` (wall time), the marketing first.
+
+    Marketing from before the breaker was last turned back is not held against it again.
+    """
+    forgiven = last_ended(session, BREAKER)
+    windows = {
+        (purpose, kind): _window(session, purpose, kind, since=_since(purpose, forgiven, now))
+        for purpose in (Purpose.MARKETING, Purpose.TRANSACTIONAL)
+        for kind in Kind
+    }
+    known = [window.begins for window in windows.values() if window is not None]
+    blames = _blames(session, since=min(known)) if known else []
+    return tuple(
+        Rate(
+            purpose=purpose,
+            kind=kind,
+            of=window.of if window else 0,
+            seen=_seen(blames, purpose, kind, window),
+        )
+        for (purpose, kind), window in windows.items()
+    )
+
+
+def _since(purpose: Purpose, forgiven: datetime | None, now: datetime) -> datetime:
+    oldest = now - AGE_MAX
+    if purpose == Purpose.TRANSACTIONAL or forgiven is None:
+        return oldest
+    return max(oldest, forgiven)
+
+
+def _window(session: Session, purpose: Purpose, kind: Kind, *, since: datetime) -> _Window | None:
+    newest = (
+        select(Message.accepted_at)
+        .where(Message.purpose == purpose, Message.accepted_at > since)
+        .order_by(Message.accepted_at.desc())
+        .limit(LIMITS[kind].window)
+        .subquery()
+    )
+    of, begins = session.execute(select(func.count(), func.min(newest.c.accepted_at))).one()
+    return _Window(of=of, begins=begins) if of else None
+
+
+def _seen(blames: Iterable[_Blame], purpose: str, kind: Kind, window: _Window | None) -> int:
+    """Count each message once, however often its contact is said to be suppressed."""
+    if window is None:
+        return 0
+    messages = {
+        blame.message_id
+        for blame in blames
+        if (blame.purpose, blame.kind) == (purpose, kind) and blame.accepted_at >= window.begins
+    }
+    return min(len(messages), window.of)
+
+
+def _blames(session: Session, *, since: datetime) -> Collection[_Blame]:
+    whose = ContactEvent.contact_id
+    learned = (
+        select(
+            ContactEvent.id, ContactEvent.properties, Message.id, Message.purpose,
+            Message.accepted_at,
+        )
+        .select_from(Message)
+        .join(Contact, Contact.id == Message.contact_id)
+        .join(ContactEvent, or_(whose == Message.contact_id, whose == Contact.merged_into))
+        .where(
+            Message.accepted_at >= since,
+            ContactEvent.name == CONTACT_SUPPRESSED,
+            ContactEvent.received_at >= Message.accepted_at,
+        )
+        .order_by(ContactEvent.id, Message.accepted_at)
+    )  # fmt: skip
+    last_before: dict[int, _Blame] = {}
+    for event_id, properties, message_id, purpose, accepted_at in session.execute(learned):
+        reason = str(properties.get("reason"))
+        if reason in list(Kind):
+            last_before[event_id] = _Blame(
+                kind=Kind(reason), message_id=message_id, purpose=purpose, accepted_at=accepted_at
+            )
+    return last_before.values()
