@@ -12,6 +12,7 @@ from sekvens.commands.demo import demo, up
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
+from sekvens.commands.parked import exit_, parked, retry, skip
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
@@ -19,6 +20,8 @@ from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.status import status
+from sekvens.commands.switches import pause, resume, stop
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,6 +44,8 @@ for command in (
     *(products, reviews, offers),
     *(audiences, contacts),
     *(enroll, signal, show),
+    *(status, stop, pause, resume),
+    *(parked, retry, skip, exit_),
 ):
     main.add_command(command)
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.tables import Contact, Identity, IdentityKind
-from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
 from sekvens.events.tables import ContactEvent, OutboxEntry
-from sekvens.messages.tables import Message
+from sekvens.messages.situation import DISPATCHED_FOR_MAX
+from sekvens.messages.tables import Message, MessageState
 
 #: So many of a contact's newest events are worth showing.
 EVENTS_SHOWN = 20
@@ -36,6 +37,15 @@ class Backlog:
     events: int  #: events in the outbox
     oldest_event_at: datetime | None  #: wall time at which the oldest of them came
     enrollments: int  #: enrollments that are owed something now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Messages that have neither left nor been skipped."""
+
+    held: int  #: SES certainly does not have them
+    in_doubt: int  #: SES may have them
+    oldest_doubt_at: datetime | None  #: wall time of the oldest one's call
 
 
 def find_contact(session: Session, name: str) -> Contact | None:
@@ -107,12 +117,16 @@ def counts_by_step(session: Session, flow: str | None = None) -> list[StepCount]
     ]
 
 
-def parked(session: Session, flow: str | None = None) -> Sequence[Enrollment]:
-    """List the enrollments that are held until a person looks, the oldest first."""
+def parked(
+    session: Session, flow: str | None = None, *, code: str | None = None
+) -> Sequence[Enrollment]:
+    """List the enrollments that are held until a person looks, those held longest first."""
     query = select(Enrollment).where(Enrollment.state == EnrollmentState.PARKED)
     if flow is not None:
         query = query.where(Enrollment.flow == flow)
-    return session.scalars(query.order_by(Enrollment.started_at, Enrollment.id)).all()
+    if code is not None:
+        query = query.where(Enrollment.parked_code == code)
+    return session.scalars(query.order_by(Enrollment.parked_at, Enrollment.id)).all()
 
 
 def backlog(session: Session, *, now: datetime) -> Backlog:
@@ -126,6 +140,22 @@ def backlog(session: Session, *, now: datetime) -> Backlog:
         oldest_event_at=oldest_event_at,
         enrollments=session.scalar(owed) or 0,
     )
+
+
+def messages_waiting(session: Session, *, now: datetime) -> Waiting:
+    """Count the messages that wait at `now` (wall time); those being sent this moment do not."""
+    held = select(func.count()).where(Message.state == MessageState.PENDING)
+    doubts = select(func.count(), func.min(Message.dispatched_at)).where(
+        Message.state == MessageState.DISPATCHING,
+        Message.dispatched_at < now - DISPATCHED_FOR_MAX,
+    )
+    in_doubt, oldest = session.execute(doubts).one()
+    return Waiting(held=session.scalar(held) or 0, in_doubt=in_doubt, oldest_doubt_at=oldest)
+
+
+def published_flows(session: Session) -> list[str]:
+    """List every flow that was ever published, whether people may enter it or not."""
+    return list(session.scalars(select(FlowVersion.flow).distinct().order_by(FlowVersion.flow)))
 
 
 def _ids(session: Session, contact_id: str) -> tuple[str, ...]:

@@ -139,6 +139,21 @@ class ClientStarter:
             raise _failure("signal", workflow_id, error) from error
         return SignalOutcome.TAKEN
 
+    async def tell(self, workflow_id: str, word: str) -> SignalOutcome:
+        """Signal a person's word: `retry`, `skip` or `exit`.
+
+        Raises:
+            NotDelivered: Temporal did not confirm it; it may have the signal all the same.
+        """
+        try:
+            handle = self._client.get_workflow_handle(workflow_id)
+            await handle.signal(word, rpc_timeout=RPC_TIMEOUT)
+        except (RPCError, RuntimeError) as error:
+            if _is_workflow_missing(error):
+                return SignalOutcome.MISSING
+            raise _failure("signal", workflow_id, error) from error
+        return SignalOutcome.TAKEN
+
     async def _who_runs(self, start: WorkflowStart) -> StartOutcome:
         """Look whose workflow holds the id: ours, when an earlier answer was lost, or another's."""
         handle = self._client.get_workflow_handle(start.workflow_id)

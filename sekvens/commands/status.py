@@ -1,0 +1,88 @@
+"""`status`: what is held and by whom, how our mail fares, and what waits for a person."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sekvens.commands.resources import open_database
+from sekvens.commands.switches import in_words
+from sekvens.commands.tables import make_console, make_table, minute, printable
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+    from sqlalchemy.orm import Session
+
+
+@click.command()
+def status() -> None:
+    """Show what is stopped or paused, since when and by whom, rates, and what waits.
+
+    Times are wall time, in UTC.
+
+    Example: starter.py status
+    """
+    from sekvens.clock import SystemClock
+
+    console, now = make_console(), SystemClock().now()
+    with open_database() as database, database.read() as session:
+        _switches(console, session)
+        _rates(console, session, now)
+        _waiting(console, session, now)
+
+
+def _switches(console: "Console", session: "Session") -> None:
+    from rich.markup import escape
+
+    from sekvens.switches.turning import standing
+
+    held = standing(session)
+    if not held:
+        console.print("Nothing is stopped or paused.")
+        return
+    table = make_table("what", "is", "since", "by", "why", title="Held")
+    for switch in held:
+        since, by, why = minute(switch.since), printable(switch.by), printable(switch.note or "-")
+        table.add_row(in_words(switch.name), switch.state, since, escape(by), escape(why))
+    console.print(table)
+
+
+def _rates(console: "Console", session: "Session", now: "datetime") -> None:
+    from sekvens.reputation.counts import rates
+    from sekvens.reputation.rates import LIMITS
+
+    table = make_table(
+        "purpose", "", "of the newest", "seen", "certainly", "warns at", "holds at", "level",
+        title="Bounces and complaints",
+    )  # fmt: skip
+    for rate in rates(session, now=now):
+        limits = LIMITS[rate.kind]
+        few = rate.of < limits.volume_min
+        table.add_row(
+            rate.purpose,
+            f"{rate.kind}s",
+            f"{rate.of:,}",
+            str(rate.seen),
+            f"{rate.at_least:.2%}",
+            f"{limits.warn:.2%}",
+            f"{limits.pause:.2%}" if rate.purpose == "marketing" else "-",
+            f"too few to judge (below {limits.volume_min:,})" if few else rate.level,
+        )
+    console.print(table)
+
+
+def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
+    from sekvens.enrollments import queries
+
+    backlog = queries.backlog(session, now=now)
+    waiting = queries.messages_waiting(session, now=now)
+    parked = len(queries.parked(session))
+    since = f", the oldest since {minute(waiting.oldest_doubt_at)}" if waiting.in_doubt else ""
+    look = ": starter.py parked" if parked else ""
+    console.print(f"{waiting.held:,} messages wait at the gate")
+    console.print(f"{waiting.in_doubt:,} messages are in doubt{since}")
+    console.print(f"{parked:,} enrollments are parked{look}")
+    console.print(
+        f"{backlog.events:,} events and {backlog.enrollments:,} enrollments are unrelayed"
+    )

@@ -1,0 +1,130 @@
+"""`stop`, `pause`, `resume`: a person holds messages, and lets them go again."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sekvens.commands.resources import open_database
+from sekvens.errors import SekvensError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from sekvens.switches.tables import SwitchState
+
+_flow = click.option("--flow", help="One flow only. Default: everything.")
+_note = click.option("--note", help="Why, for whoever reads `starter.py status`.")
+_by = click.option("--by", help="Who says so. Default: your login name.")
+
+
+class NothingHeld(SekvensError):
+    """No switch of this name is turned."""
+
+
+@click.command()
+@_flow
+@_note
+@_by
+def stop(flow: str | None, note: str | None, by: str | None) -> None:
+    """Stop every message, order mail too: of one flow, or of all.
+
+    When the command returns, SES accepts no message that it forbids. Waits go on, nobody leaves a
+    flow, and what is due waits at the gate; `resume` lets it go, spread over as long as it was
+    held, up to an hour. What has become too late by then is skipped.
+
+    Example: starter.py stop --note "wrong price in the offer"
+    """
+    from sekvens.switches.tables import SwitchState
+
+    _turn(flow, SwitchState.STOPPED, note=note, by=by)
+
+
+@click.command()
+@_flow
+@_note
+@_by
+def pause(flow: str | None, note: str | None, by: str | None) -> None:
+    """Pause marketing: of one flow, or of all. Order mail goes on, also in that flow.
+
+    For the rest it is as `stop`.
+
+    Example: starter.py pause --flow winback --note "until the new stock is here"
+    """
+    from sekvens.switches.tables import SwitchState
+
+    _turn(flow, SwitchState.PAUSED, note=note, by=by)
+
+
+@click.command()
+@click.option("--flow", help="One flow only. Default: what was stopped or paused for everything.")
+@click.option("--breaker", is_flag=True, help="Marketing that the breaker holds.")
+@_by
+def resume(flow: str | None, by: str | None, *, breaker: bool) -> None:
+    """Let messages go that `stop`, `pause` or the breaker holds.
+
+    Nothing is signalled: each message finds out at its next look. After `--breaker` the rates are
+    taken anew, of messages from now on: look first at what bounced.
+
+    Example: starter.py resume --flow winback
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.switches.tables import BREAKER, EVERYTHING
+    from sekvens.switches.turning import end, standing
+
+    if flow and breaker:
+        raise click.UsageError("give --flow or --breaker, not both")
+    name = BREAKER if breaker else flow or EVERYTHING
+    with open_database() as database, database.write() as session:
+        ended = end(session, name, by=by or _login(), now=SystemClock().now())
+        left = [each.name for each in standing(session)]
+        if ended is None:
+            others = f"; {', '.join(map(in_words, left))} is" if left else ""
+            raise NothingHeld(f"{in_words(name)} is not stopped or paused{others}")
+    click.echo(f"{in_words(name)} goes on; held since {ended.since:%Y-%m-%d %H:%M} UTC.")
+    for other in left:
+        click.echo(f"Still held: {in_words(other)}.")
+
+
+def in_words(name: str) -> str:
+    """Say what a switch is for, as tables and sentences have it."""
+    from sekvens.switches.tables import BREAKER, EVERYTHING
+
+    return {EVERYTHING: "everything", BREAKER: "marketing (by the breaker)"}.get(name, name)
+
+
+def _turn(flow: str | None, state: "SwitchState", *, note: str | None, by: str | None) -> None:
+    from sekvens.clock import SystemClock
+    from sekvens.switches.tables import EVERYTHING, SwitchState
+    from sekvens.switches.turning import let_senders_pass, turn
+
+    name = flow or EVERYTHING
+    with open_database() as database:
+        with database.write() as session:
+            if flow is not None:
+                _check_flow(session, flow)
+            now = SystemClock().now()
+            switch = turn(session, name, state, by=by or _login(), note=note, now=now)
+        let_senders_pass(database, name)
+    holds = "nothing leaves" if state == SwitchState.STOPPED else "no marketing leaves"
+    since = f"{switch.since:%Y-%m-%d %H:%M} UTC, by {switch.by}"
+    back = f"--flow {flow}" if flow else ""
+    click.echo(f"{in_words(name)}: {holds} any more (since {since}).")
+    click.echo(f"To go on: starter.py resume {back}".rstrip())
+
+
+def _check_flow(session: "Session", flow: str) -> None:
+    from sekvens.enrollments.queries import published_flows
+    from sekvens.errors import UnknownFlow
+
+    published = published_flows(session)
+    if flow not in published:
+        raise UnknownFlow(f"no flow {flow!r} is published; there are {', '.join(published)}")
+
+
+def _login() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "somebody"
