@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 
 from sekvens.db.session import Database
+from sekvens.enrollments.wire import SendInput
 from sekvens.errors import OutcomeUnknown, SesThrottled
 from sekvens.feedback.evidence import Judgement
 from sekvens.flows.outcomes import InDoubt, Outcome, Sent, Skipped, SkipReason
+from sekvens.messages.envelope import Sealed
 from sekvens.messages.tables import Message, MessageState
 from tests.unit.hearing import GRACE, RESEND, SECOND, SILENCE, HearingOffice
 from tests.unit.ingesting import NOON
@@ -166,6 +168,17 @@ def test_a_probe_that_is_lost_is_followed_by_another_and_the_rate_is_bounded(
     assert sum("probe" in taken.tags for taken in office.ses.accepted) == 7
 
 
+def test_probes_that_are_answered_leave_at_a_bounded_rate(office: HearingOffice) -> None:
+    office.dies("receipt", taken=False)
+    office.later(GRACE)
+    for _ in range(12):
+        if office.evidence._prober.probe():
+            office.tells(office.probes()[-1].id)
+        office.later(10 * SECOND)
+
+    assert len(office.probes()) == 2
+
+
 def test_a_probe_that_ses_refuses_is_not_waited_for(office: HearingOffice) -> None:
     office.dies(taken=False)
     office.ses.faults.append(SesThrottled())
@@ -220,6 +233,24 @@ def test_an_event_between_the_proof_and_the_claim_is_in_time(
     assert isinstance(outcome, InDoubt)
     assert isinstance(office.send(), Sent)
     assert (office.calls_for(message), office.message().settled_by) == (0, "event")
+
+
+def test_an_event_while_the_e_mail_is_made_again_is_in_time(
+    office: HearingOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message, envelope = proven_not_sent(office), office.sender._envelope
+    fill = envelope.fill
+
+    def fill_and_hear(order: SendInput, message_id: str, recipient: str) -> Sealed:
+        office.tells(message.id, at=NOON)
+        return fill(order, message_id, recipient)
+
+    monkeypatch.setattr(envelope, "fill", fill_and_hear)
+    outcome, row = office.send(), office.message()
+
+    assert isinstance(outcome, InDoubt)
+    assert (row.state, row.attempts) == (MessageState.ACCEPTED, 1)
+    assert office.calls_for(message) == 0
 
 
 def test_an_event_between_the_claim_and_the_call_is_in_time(
