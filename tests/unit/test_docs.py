@@ -25,6 +25,7 @@ from sekvens.flows.validate import Known, validate
 from sekvens.messages.blocks import BLOCKS
 from sekvens.messages.calm import HoldReason
 from sekvens.messages.facts import Facts
+from sekvens.messages.holds import HeldBy
 from sekvens.messages.patience import FIRST_WAIT
 from sekvens.messages.reader import Reader
 from sekvens.messages.samples import sample_facts
@@ -276,7 +277,7 @@ def test_every_way_a_message_can_end_or_wait_is_explained():
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in FIRST_WAIT}
 
     assert first_column(page, "## Why a message was skipped") == {*SkipReason}
-    waits = snake | {JUST_MERGED, "warm_up", *HoldReason}
+    waits = snake | {JUST_MERGED, *HeldBy, *HoldReason}
     assert first_column(page, "## Why a message waits") == waits
     drawn = re.findall(r"--> (\w+)", read(page))
     assert set(drawn) == {*MessageState}
