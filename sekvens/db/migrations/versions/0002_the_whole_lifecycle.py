@@ -79,6 +79,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_shop_figures")),
     )
     op.create_table(
+        "switches",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("since", base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=True),
+        sa.Column("ended_at", base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_switches")),
+    )
+    with op.batch_alter_table("switches", schema=None) as batch_op:
+        batch_op.create_index("ix_switches_name_ended_at", ["name", "ended_at"], unique=False)
+        batch_op.create_index(
+            "uq_switches_name_while_turned",
+            ["name"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.create_table(
         "drops",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("product_id", sa.String(), nullable=True),
@@ -332,6 +354,8 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("parked_code", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("parked_at", base.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(
             sa.Column("next_send_at", base.UtcDateTime(timezone=True), nullable=True)
         )
@@ -355,6 +379,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("enrollments", schema=None) as batch_op:
         batch_op.drop_column("next_send_at")
+        batch_op.drop_column("parked_at")
+        batch_op.drop_column("parked_code")
 
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_column("rests_until")
@@ -411,6 +437,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_drops_opens_on"))
 
     op.drop_table("drops")
+    with op.batch_alter_table("switches", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_switches_name_while_turned",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.drop_index("ix_switches_name_ended_at")
+
+    op.drop_table("switches")
     op.drop_table("shop_figures")
     with op.batch_alter_table("products", schema=None) as batch_op:
         batch_op.drop_index("ix_products_available_on")
