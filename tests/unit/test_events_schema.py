@@ -1,13 +1,15 @@
 """The names of events, and the page that documents them."""
 
-from pathlib import Path
+from pathlib import os
 
+import Path
 import pytest
 
 from sekvens.events import schema
 from sekvens.events.schema import EVENTS, KNOWN_EVENTS, EventKind
 from sekvens.events.spelling import ALIASES, canonical
 from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.survey import heard
 
 NOTHING = "\N{EN DASH}"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
@@ -43,10 +45,16 @@ def test_every_alias_leads_to_a_known_name() -> None:
 
 
 def test_the_reference_lists_every_event_with_what_it_does() -> None:
-    _, _, rest = PAGE.read_text("utf-8").partition("| --- | --- | --- |\n")
-    table, _, _ = rest.partition("\n\n")
+    head, line, rest = PAGE.read_text("utf-8").partition("| --- | --- | --- |\n")
+    table, _, tail = rest.partition("\n\n")
+    rows = [row(kind) for kind in EVENTS]
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(f"{head}{line}{NEW_LINE.join(rows)}\n\n{tail}", "utf-8")
 
-    assert table.splitlines() == [row(kind) for kind in EVENTS]
+    assert table.splitlines() == rows, "run: UPDATE_DOCS=1 pytest tests/unit/test_events_schema.py"
+
+
+NEW_LINE = "\n"
 
 
 def row(kind: EventKind) -> str:
@@ -56,7 +64,14 @@ def row(kind: EventKind) -> str:
         for flow in CATALOGUE
         if kind.name in {rule.pattern.name for rule in flow.exit_when}
     ]
+    hears = [
+        f"moves `{flow.name}`"
+        for flow in CATALOGUE
+        if kind.name in {pattern.name for _, pattern in heard(flow)}
+    ]
     if kind.name == schema.UNSUBSCRIBED:
         ends.append("ends every flow that is marketing only")
     name = kind.name + (" *" if kind.ours else "")
-    return f"| {name} | {kind.folds_into or NOTHING} | {', '.join(starts + ends) or NOTHING} |"
+    return (
+        f"| {name} | {kind.folds_into or NOTHING} | {', '.join(starts + hears + ends) or NOTHING} |"
+    )
