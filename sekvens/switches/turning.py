@@ -7,8 +7,9 @@ has seen it, or it has finished.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -63,21 +64,17 @@ def senders_share(flow: str) -> tuple[str, str]:
 
 
 def standing(session: Session) -> Sequence[Switch]:
-    """List what holds messages now, the widest first, then by age."""
-    first = (Switch.name != EVERYTHING, Switch.name != BREAKER, Switch.since, Switch.id)
-    return session.scalars(select(Switch).where(_holds_now()).order_by(*first)).all()
+    """List what holds messages now: what holds the most comes first."""
+    return session.scalars(_STANDING).all()
 
 
 def holding(session: Session, *, flow: str, purpose: str) -> Switch | None:
     """Find what holds a message of a flow now; of several, what has to be turned back first."""
-    names = [EVERYTHING, flow]
-    applies = Switch.state == SwitchState.STOPPED
-    if purpose == Purpose.MARKETING:
-        applies = or_(applies, Switch.state == SwitchState.PAUSED)
-        names.append(BREAKER)
-    stopped_first = (Switch.state != SwitchState.STOPPED, Switch.name != EVERYTHING, Switch.id)
-    query = select(Switch).where(Switch.name.in_(names), _holds_now(), applies)
-    return session.scalar(query.order_by(*stopped_first).limit(1))
+    for switch in standing(session):
+        concerned = switch.name in (EVERYTHING, BREAKER, flow)
+        if concerned and (switch.state == SwitchState.STOPPED or purpose == Purpose.MARKETING):
+            return switch
+    return None
 
 
 def held_flows() -> Select[str]:
@@ -97,3 +94,14 @@ def last_ended(session: Session, name: str) -> datetime | None:
 
 def _holds_now() -> ColumnElement[bool]:
     return Switch.ended_at.is_(None)
+
+
+#: Asked twice for every message, and nearly always without a row.
+_STANDING: Final = (
+    select(Switch)
+    .where(_holds_now())
+    .order_by(
+        Switch.state != SwitchState.STOPPED, Switch.name != EVERYTHING, Switch.name != BREAKER,
+        Switch.id,
+    )
+)  # fmt: skip

@@ -126,6 +126,17 @@ async def test_a_workflow_gets_its_input_and_its_events(client: Client):
     assert await starter.signal("cart/c-maja/k1", signal_of(4)) is SignalOutcome.MISSING
 
 
+async def test_a_persons_word_reaches_a_workflow_and_a_missing_one_is_said(client: Client):
+    starter = ClientStarter(client)
+    await starter.start(start_of("cart/c-maja/k9"))
+    told = [await starter.tell(f"cart/c-maja/{key}", word="retry") for key in ("k9", "gone")]
+    history = await client.get_workflow_handle("cart/c-maja/k9").fetch_history()
+    signals = [each.workflow_execution_signaled_event_attributes for each in history.events]
+
+    assert told == [SignalOutcome.TAKEN, SignalOutcome.MISSING]
+    assert "retry" in [signal.signal_name for signal in signals]
+
+
 async def test_operators_see_flow_version_contact_and_enrollment(client: Client):
     await ClientStarter(client).start(start_of("cart/c-maja/k2"))
     seen = await client.get_workflow_handle("cart/c-maja/k2").describe()
