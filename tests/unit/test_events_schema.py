@@ -1,8 +1,8 @@
 """The names of events, and the page that documents them."""
 
-from pathlib import os
+import os
+from pathlib import Path
 
-import Path
 import pytest
 
 from sekvens.events import schema
@@ -58,20 +58,22 @@ NEW_LINE = "\n"
 
 
 def row(kind: EventKind) -> str:
-    starts = [f"starts `{flow.name}`" for flow in CATALOGUE if flow.trigger.name == kind.name]
-    ends = [
-        f"ends `{flow.name}`"
-        for flow in CATALOGUE
-        if kind.name in {rule.pattern.name for rule in flow.exit_when}
-    ]
-    hears = [
-        f"moves `{flow.name}`"
-        for flow in CATALOGUE
-        if kind.name in {pattern.name for _, pattern in heard(flow)}
-    ]
+    does = {
+        "starts": [flow.name for flow in CATALOGUE if flow.trigger.name == kind.name],
+        "moves": [
+            flow.name
+            for flow in CATALOGUE
+            if kind.name in {pattern.name for _, pattern in heard(flow)}
+        ],
+        "ends": [
+            flow.name
+            for flow in CATALOGUE
+            if kind.name in {rule.pattern.name for rule in flow.exit_when}
+        ],
+    }
+    told = [f"{does_it} `{'`, `'.join(names)}`" for does_it, names in does.items() if names]
     if kind.name == schema.UNSUBSCRIBED:
-        ends.append("ends every flow that is marketing only")
+        told.append("ends every flow that is marketing only")
     name = kind.name + (" *" if kind.ours else "")
-    return (
-        f"| {name} | {kind.folds_into or NOTHING} | {', '.join(starts + hears + ends) or NOTHING} |"
+    return f"| {name} | {kind.folds_into or NOTHING} | {'; '.join(told) or NOTHING} |"
     )
