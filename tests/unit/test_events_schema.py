@@ -76,4 +76,3 @@ def row(kind: EventKind) -> str:
         told.append("ends every flow that is marketing only")
     name = kind.name + (" *" if kind.ours else "")
     return f"| {name} | {kind.folds_into or NOTHING} | {'; '.join(told) or NOTHING} |"
-    )
