@@ -75,6 +75,11 @@ class Scanner:
                 return so_far
             beat(so_far)
 
+    def why_nobody(self, flow: str) -> str | None:
+        """Say why nobody is to be found for the flow; None if somebody may be."""
+        live = self._live(flow)
+        return live if isinstance(live, str) else None
+
     def rehearse(self, flow: str, beat: Beat) -> ScanBatchResult:
         """Look at everybody and enroll nobody; the counts are as if a scan had been."""
         published = self._live(flow)

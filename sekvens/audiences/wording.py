@@ -9,7 +9,7 @@ _WHY_NOT = {
 }
 _STOPPED = {
     "off": "it is off in the settings",
-    "not_published": "it is not published: `starter.py flows publish`",
+    "not_published": "it is not published, and `starter.py flows list` shows what is",
     "no_audience": "an event starts it, and no scan",
 }
 

@@ -74,20 +74,29 @@ def scan(flow: str, *, dry_run: bool) -> None:
 
     Example: starter.py audiences scan winback --dry-run
     """
+    with open_database() as database:  # needs no Temporal to say that there is nothing to scan
+        _refuse(flow, _scanner(database).why_nobody(flow))
     with _progress() as show:
         if dry_run:
             counts, stopped = _rehearse(flow, show)
         else:
             result = asyncio.run(_scan(flow, show))
             counts, stopped = result.counts, result.stopped
-    from sekvens.audiences.wording import refused_in_words, stopped_in_words
+    from sekvens.audiences.wording import refused_in_words
 
-    if stopped is not None:
-        raise NotScanned(f"nobody can be found for {flow!r}: {stopped_in_words(stopped)}")
+    _refuse(flow, stopped)
     would = "would enter" if dry_run else "entered"
     click.echo(f"{counts.enrolled:,} of {counts.scanned:,} contacts {would} {flow}. The others:")
     for line in refused_in_words(counts) or ["nobody"]:
         click.echo(f"  {line}")
+
+
+def _refuse(flow: str, stopped: str | None) -> None:
+    """Raise NotScanned if something stands in the scan's way."""
+    from sekvens.audiences.wording import stopped_in_words
+
+    if stopped is not None:
+        raise NotScanned(f"nobody can be found for {flow!r}: {stopped_in_words(stopped)}")
 
 
 def _rehearse(flow: str, show: _Show) -> "tuple[Counts, str | None]":

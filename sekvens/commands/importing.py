@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sekvens.commands.tables import make_console, make_table
+from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
     from sekvens.imports.outcome import Imported
+
+
+class NothingToImport(SekvensError):
+    """A file has no row that can be used."""
 
 
 @contextmanager
@@ -25,16 +30,28 @@ def opened_with_progress(path: Path) -> "Iterator[BinaryIO]":
 
 
 def print_outcome(imported: "Imported", *, what: str) -> None:
-    """Say what an import did, and which rows were rejected for what."""
+    """Say what an import did, and which rows were rejected for what.
+
+    Raises:
+        NothingToImport: no row could be used; probably it is not the file that was meant.
+    """
     from sekvens.imports.outcome import by_reason
 
     console = make_console()
     console.print(
-        f"{imported.rows} rows: {imported.added} {what} added, {imported.changed} changed, "
-        f"{imported.unchanged} as they were; {imported.rows_rejected} rows rejected"
+        f"{_rows(imported.rows)}: {imported.added} {what} added, {imported.changed} changed, "
+        f"{imported.unchanged} as they were; {_rows(imported.rows_rejected)} rejected"
     )
     if imported.rejected:
         table = make_table("rows", "why they were rejected", "on lines", title="Rejected")
         for reason, rows, lines in by_reason(imported.rejected):
             table.add_row(str(rows), reason, lines)
         console.print(table)
+    if imported.rows == imported.rows_rejected:
+        raise NothingToImport(
+            f"no row of the file could be used, and no {what} are imported: is it the right file?"
+        )
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number} rows"

@@ -135,7 +135,10 @@ def redeemed(name: str | None, limit: int) -> None:
 
     table = make_table("redeemed", "offer", "order", "contact", "promised to them")
     with open_database() as database, database.read() as session:
-        for row in redemptions(session, offer=name, limit=limit):
+        found = redemptions(session, offer=name, limit=limit)
+        if name and not found:  # one that has left the settings may still have redemptions
+            _known_offer(name)
+        for row in found:
             table.add_row(
                 minute(row.redeemed_at),
                 escape(row.offer),
@@ -146,17 +149,22 @@ def redeemed(name: str | None, limit: int) -> None:
     make_console().print(table)
 
 
-def _offer_of_codes(name: str) -> "Offer":
+def _known_offer(name: str) -> "Offer":
     from sekvens.settings import load_settings
 
     offers = load_settings().shop.offers
     if name not in offers:
         raise UnknownOffer(f"the settings have no offer {name!r}; there are {', '.join(offers)}")
-    if not (offers[name].pool or offers[name].pattern):
+    return offers[name]
+
+
+def _offer_of_codes(name: str) -> "Offer":
+    offer = _known_offer(name)
+    if not (offer.pool or offer.pattern):
         raise NoPool(
             f"shop.offers.{name} gives no codes of contacts' own: set pool = true or pattern there"
         )
-    return offers[name]
+    return offer
 
 
 def _source(name: str, shop: "Shop") -> str:

@@ -62,13 +62,15 @@ def preview(  # noqa: PLR0913  one for each option
     if locale and locale not in settings.shop.locales:
         known = ", ".join(settings.shop.locales)
         raise click.BadParameter(f"the shop writes in {known}", param_hint="--locale")
+    if is_gallery and template:
+        raise click.UsageError("--all shows every e-mail: leave the name out")
     if is_gallery:
         _write_gallery(gallery_file, settings)
         if in_browser:
             click.launch(gallery_file.resolve().as_uri())
         return
     if not template:
-        raise click.UsageError(f"name an e-mail, or give --all. There are: {', '.join(_names())}")
+        raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
     composed = compose_sample(
         template, locale or settings.shop.default_locale, settings, season=season
     )
@@ -90,6 +92,16 @@ def _names() -> list[str]:
     return template_names()
 
 
+def _choice(name: str) -> str:
+    """Name the e-mails of the flow that was meant, or else the flows: all e-mails fill a screen."""
+    flow = name.partition("/")[0]
+    of_flow = [known for known in _names() if known.startswith(f"{flow}/")]
+    if of_flow:
+        return f"The e-mails of {flow} are {', '.join(of_flow)}"
+    flows = dict.fromkeys(known.partition("/")[0] for known in _names())
+    return f"It is `<flow>/<step>`, and these flows have e-mails: {', '.join(flows)}"
+
+
 def compose_sample(
     name: str, locale: str, settings: "Settings", *, season: str | None = None
 ) -> "Composed":
@@ -101,7 +113,7 @@ def compose_sample(
     from sekvens.messages.templates import read_sources, stored
 
     if name not in _names():
-        raise TemplateError(f"{name} has no source; there are {', '.join(_names())}")
+        raise TemplateError(f"there is no e-mail {name!r}. {_choice(name)}")
     template = stored(read_sources(name))
     needs(template)  # reads every locale and season: what is wrong in one of them is found too
     shop, now = in_season(settings.shop, season, now=SystemClock().now())

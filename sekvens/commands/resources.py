@@ -21,6 +21,8 @@ class UnknownContact(SekvensError):
 @contextmanager
 def open_database() -> "Iterator[Database]":
     """Open the database that the settings name."""
+    # A command imports the tables that it names; theirs refer to others, which must be known too.
+    from sekvens.db import tables  # noqa: F401
     from sekvens.db.session import Database
     from sekvens.settings import load_settings
 

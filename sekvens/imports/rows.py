@@ -17,6 +17,7 @@ from sekvens.imports.outcome import Rejected, UnreadableFile
 DELIMITERS: Final = ",;\t"
 #: Columns of one file, more than anybody's export has.
 COLUMNS_MAX: Final = 1_000
+_NO_HEADER: Final = "line 1 is no header: the names of the columns must stand there"
 _UNDECODED: Final = "\ufffd"
 _ENCODINGS: Final = (
     (b"\xff\xfe", "utf-16"),
@@ -62,7 +63,10 @@ def read_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
         lines = iter(text)
         first = next(lines, "")
         delimiter = max(DELIMITERS, key=first.count)
-        header = _names(next(csv.reader([first], delimiter=delimiter), []))
+        try:
+            header = _names(next(csv.reader([first], delimiter=delimiter), []))
+        except csv.Error:
+            raise UnreadableFile(_NO_HEADER) from None
         records = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             began = records.line_num + 2
@@ -107,7 +111,7 @@ def header_name(column: str) -> str:
 def _names(columns: Sequence[str]) -> list[str]:
     names = [header_name(column) for column in columns]
     if not any(names) or len(names) > COLUMNS_MAX:
-        raise UnreadableFile("line 1 is no header: the names of the columns must stand there")
+        raise UnreadableFile(_NO_HEADER)
     return names
 
 

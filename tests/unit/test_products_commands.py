@@ -50,7 +50,7 @@ def test_rejected_rows_are_listed_with_their_lines(run: Run, tmp_path: Path) -> 
     (tmp_path / "feed.tsv").write_text("id\ttitle\tlink\tprice\tavailability\na\nb\n")
     result = run("products", "import", "feed.tsv")
 
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert "2 rows rejected" in result.output
     assert "price is missing" in result.output
     assert "2, 3" in result.output

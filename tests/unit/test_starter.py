@@ -101,10 +101,12 @@ def test_help_imports_none_of_the_large_libraries():
     ("arguments", "said"),
     [
         (["flows", "explain", "welcom"], "it has welcome, browse-abandonment"),
-        (["preview", "welcome/nothing"], "welcome/nothing has no source"),
+        (["preview", "welcome/nothing"], "no e-mail 'welcome/nothing'. The e-mails of welcome are"),
+        (["preview", "nothing/hello"], "these flows have e-mails: birthday, browse-abandonment"),
+        (["preview", "--all", "welcome/hello"], "--all shows every e-mail: leave the name out"),
         (["preview", "welcome/hello", "--locale", "de"], "the shop writes in sv, en"),
-        (["preview"], "welcome/hello"),
-        (["preview", "welcome"], "welcome has no source; there are "),
+        (["preview"], "name an e-mail, or give --all. It is `<flow>/<step>`"),
+        (["preview", "welcome"], "welcome/hello"),
         (["signal", "welcome/c-1", "rtry"], "there is no signal 'rtry': give purchase"),
         (["signal", "welcome/c-1", ""], "there is no signal ''"),
         (["signal", "welcome/c-1", "events"], "there is no signal 'events'"),
@@ -124,12 +126,42 @@ def test_bad_input_gets_a_sentence_and_exit_code_2(run, arguments, said):
     assert "Traceback" not in result.output
 
 
+IMPORTS = (["products", "import"], ["reviews", "import"], ["offers", "import", "welcome"])
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize("command", IMPORTS, ids=" ".join)
+@pytest.mark.parametrize("content", ["", "two words\n" * 3, "x" * 200_000, "<!doctype html>\n"])
+def test_a_file_that_holds_nothing_of_use_is_refused(run, command, content):
+    Path("file").write_text(content, encoding="utf-8")
+    result = run(*command, "file")
+
+    assert result.exit_code == 2, result.output
+    assert "Error: " in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("migrated")
+def test_codes_are_imported_by_a_process_that_has_imported_nothing_else(tmp_path):
+    codes = tmp_path / "codes.txt"
+    codes.write_text("DORIS-A\n", encoding="utf-8")
+    command = [sys.executable, ROOT / "starter.py", "offers", "import", "welcome", codes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "1 row: 1 codes added" in done.stdout, done.stderr
+
+
 @pytest.mark.usefixtures("migrated")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["show", "nobody"], "no contact is known as 'nobody'"),
         (["enroll", "nothing", "nobody"], "no flow 'nothing' is published"),
+        (
+            ["audiences", "scan", "nothing"],
+            "nobody can be found for 'nothing': it is not published",
+        ),
+        (["offers", "redeemed", "nothing"], "the settings have no offer 'nothing'; there are"),
         (["signal", "nobody", "purchase"], "no contact is known as 'nobody'"),
     ],
 )
