@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, case, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -120,6 +120,10 @@ def accepted(
             ses_message_id=ses_message_id,
             accepted_at=now,
             sent_on=order.now,
+            # SES's event may have been here first; that was no doubt.
+            settled_by=case(
+                (Message.settled_by == Settlement.EVENT, null()), else_=Message.settled_by
+            ),
             skip_reason=None,
             note=None,
         )

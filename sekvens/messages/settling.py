@@ -23,6 +23,7 @@ class Told(Enum):
     """What SES's word that it took a message has changed."""
 
     NOTHING = "nothing"  #: the ledger knew
+    FIRST = "first"  #: its answer has not reached us yet, and will in a moment
     SETTLED = "settled"  #: its answer had not reached us
     CORRECTED = "corrected"  #: the ledger had given the message up
     TOO_EARLY = "too early"  #: a sender is about to learn more: tell it again
@@ -64,7 +65,9 @@ def told_by_ses(
     _settle(session, message_id, ses_message_id=ses_message_id, at=at, sent_on=sent_on,
             by=Settlement.LATE_EVENT if given_up else Settlement.EVENT,
             note=f"was given up: {row.skip_reason}" if given_up else None)  # fmt: skip
-    return Told.CORRECTED if given_up else Told.SETTLED
+    if given_up:
+        return Told.CORRECTED
+    return Told.FIRST if is_calling else Told.SETTLED
 
 
 def arrived(session: Session, order: SendInput, event: Feedback) -> None:

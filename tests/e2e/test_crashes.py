@@ -13,7 +13,6 @@ from http.client import HTTPException
 
 import pytest
 
-from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import MessageState
 from tests.e2e.stack import (
     PATIENCE,
@@ -81,9 +80,10 @@ def test_a_worker_killed_in_mid_send_and_in_mid_wait_loses_nothing_and_sends_not
 
     judge(stack, *everybody)
     assert everybody_got(stack, [*waiting, *coming], "hello")
-    unknown = [row for row in stack.ledger() if row.skip_reason == SkipReason.OUTCOME_UNKNOWN]
-    assert len(unknown) >= 5
-    assert {row.step_id for row in unknown} == {"hello"}
+    settled = [row for row in stack.ledger() if row.settled_by]
+    assert len(settled) >= 5
+    assert {row.settled_by for row in settled} <= {"event", "live_stream"}
+    assert {row.step_id for row in settled} == {"hello"}
 
 
 def test_what_the_api_acknowledged_is_enrolled_once_whenever_api_and_relay_are_killed(stack):

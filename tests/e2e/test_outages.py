@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHandle
 
-from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import MessageState
 from tests.e2e.stack import (
     PATIENCE,
@@ -81,16 +80,15 @@ async def test_while_ses_takes_nothing_e_mails_are_held_and_leave_when_it_does(s
     assert is_brief(fresh(stack, told)["worker"])
 
 
-def test_an_answer_of_ses_that_got_lost_is_not_answered_by_sending_again(stack):
+def test_an_answer_of_ses_that_got_lost_is_settled_by_its_event_and_not_by_sending_again(stack):
     stack.break_ses("reset_after_accept", count=1)
     stack.post(*sign_up("in-doubt"))
     enrollment = stack.enrolled("in-doubt")
-    eventually(lambda: stack.mails("in-doubt"), "SES has it")
-    row = stack.ledger(enrollment.id)[0]
-    end_all(stack, ["in-doubt"])
+    eventually(lambda: any(row.settled_by for row in stack.ledger(enrollment.id)), "SES tells")
 
-    assert row.state == MessageState.DISPATCHING
-    assert stack.ledger(enrollment.id)[0].skip_reason == SkipReason.OUTCOME_UNKNOWN
+    row = stack.ledger(enrollment.id)[0]
+    assert (row.state, row.settled_by) == (MessageState.ACCEPTED, "event")
+    assert not row.resent_in_doubt
     assert len(stack.mails("in-doubt")) == 1
 
 

@@ -61,7 +61,8 @@ def test_the_run_went_through_failures_of_all_kinds(stack):
     skipped_for = {row.skip_reason for row in stack.ledger()}
     ended_for = {row.exit_reason for row in stack.enrollments()}
 
-    assert {"rejected", "outcome_unknown", "not_allowed"} <= skipped_for
+    assert {"rejected", "not_allowed"} <= skipped_for
+    assert "event" in {row.settled_by for row in stack.ledger()}
     assert {"converted", "unsubscribed"} <= ended_for
     assert "parked" in {row.state for row in stack.enrollments()}
     assert any(FIRST_NAME in mail["text"] for mail in stack.mails())

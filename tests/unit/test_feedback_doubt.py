@@ -1,5 +1,6 @@
 """A message in doubt, settled by SES's own events: the matrix of decisions, and every race."""
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -298,7 +299,10 @@ def test_a_sender_that_finds_the_event_needs_no_poller_to_settle_it(
     assert office.enrollment().step_id == "receipt"
 
 
-def test_an_event_may_overtake_our_own_commit(office: HearingOffice) -> None:
+def test_an_event_may_overtake_our_own_commit_and_that_is_no_doubt(
+    office: HearingOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     office.ses.during = lambda message_id: office.tells(message_id, ses_message_id="0110-x")
     outcome = office.send()
 
