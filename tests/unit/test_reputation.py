@@ -163,6 +163,17 @@ def test_each_fact_is_counted_for_the_last_message_before_it(office: PostOffice)
     assert rate_of(office, Kind.COMPLAINT).of == 22
 
 
+def test_of_two_messages_the_later_is_to_blame(office: PostOffice) -> None:
+    contact_id = office.subscriber("angry-1", "angry-1@kund.example")
+    with office.database.write() as session:
+        session.add(ledger_row(office, "m-first", MARKETING, contact_id))
+    office.later(MINUTE)
+    complain(office, 1, purpose=TRANSACTIONAL)
+
+    assert rate_of(office, Kind.COMPLAINT).seen == 0
+    assert rate_of(office, Kind.COMPLAINT, TRANSACTIONAL).seen == 1
+
+
 def test_a_fact_that_is_told_twice_counts_once(office: PostOffice) -> None:
     complain(office, 1)
     office.later(MINUTE)
@@ -178,6 +189,8 @@ def test_a_list_of_suppressed_addresses_that_a_shop_brings_along_counts_for_noth
         office.subscriber(f"old-{number}", f"old-{number}@kund.example")
         office.happens("Contact Suppressed", user=f"old-{number}", reason="bounce")
     accepted(office, 20)
+    with office.database.write() as session:  # one of them gives another address, and gets mail
+        session.add(ledger_row(office, "m-old", MARKETING, office.shop.contact_id("old-0")))
 
     assert rate_of(office, Kind.BOUNCE).seen == 0
 
