@@ -270,13 +270,17 @@ def test_after_a_resumption_the_same_evidence_does_not_trip_and_new_evidence_doe
     assert reason_of(held) == "breaker"
 
 
-def test_many_workers_trip_it_once(office: PostOffice) -> None:
+def test_many_workers_trip_it_once_and_say_so_once(
+    office: PostOffice, caplog: pytest.LogCaptureFixture
+) -> None:
     go_bad(office, 0)
     for _ in range(3):
         office.another_sender().send(office.order())
-
     with office.database.read() as session:
-        assert session.query(Switch).count() == 1
+        turned = session.query(Switch).count()
+    actions = [getattr(each, "action", "") for each in caplog.records]
+
+    assert (turned, actions.count("breaker_tripped")) == (1, 1)
 
 
 def test_rates_are_looked_at_once_a_minute(
