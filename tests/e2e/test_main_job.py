@@ -76,7 +76,7 @@ def test_a_sign_up_becomes_an_enrollment_and_an_e_mail_with_all_that_inboxes_ask
     assert mail["tags"]["message_id"] == message.id
     assert re.fullmatch(r"<http://127\.0\.0\.1:\d+/u/\S+>", mail["headers"]["List-Unsubscribe"])
     assert mail["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "Wool that lasts" in mail["text"]
+    assert "Wool that lasts" in " ".join(mail["text"].split())
     assert "Wool that lasts" in mail["html"]
     assert '<html lang="en' in mail["html"]
 
@@ -113,8 +113,9 @@ async def test_a_purchase_in_mid_wait_ends_the_enrollment_within_a_second_and_no
     eventually(lambda: len(stack.mails("looker")) > 1, "who did not buy gets the second e-mail")
 
     assert min(took) <= 1.0
-    assert {row.exit_reason for row in stack.enrollments(*buyers)} == {"converted"}
-    assert all(stack.steps(user_id) == ["welcome/hello"] for user_id in buyers)
+    assert {row.exit_reason for row in stack.selling(*buyers)} == {"converted"}
+    steps = {step for user_id in buyers for step in stack.steps(user_id)}
+    assert {step for step in steps if step.startswith("welcome/")} == {"welcome/hello"}
 
 
 async def seconds_to_close(stack: Stack, user_id: str, since: datetime) -> float:
@@ -158,7 +159,7 @@ async def test_a_purchase_signalled_directly_is_a_fact_that_ends_every_flow_of_t
     eventually(lambda: stack.has_ended("direct"), "the cart's flow has heard of it")
 
     assert result["exit_reason"] == "converted"
-    reasons = {row.flow: row.exit_reason for row in stack.enrollments("direct")}
+    reasons = {row.flow: row.exit_reason for row in stack.selling("direct")}
     assert reasons == dict.fromkeys(BOTH, "converted")
     assert facts(stack, "till-receipt-1") == ["Order Completed"]
     assert orders_of(stack, "direct") == ["till-1"]
@@ -262,9 +263,9 @@ async def test_operators_see_the_flow_the_version_the_contact_and_why_it_ended(s
     assert enrollment.workflow_id == f"welcome/{enrollment.contact_id}"
     assert seen.workflow_type == "welcome"
     assert seen.search_attributes[names.CONTACT_ID] == [enrollment.contact_id]
-    assert seen.search_attributes[names.FLOW_VERSION] == ["welcome v1"]
+    assert seen.search_attributes[names.FLOW_VERSION] == ["welcome v2"]
     assert seen.search_attributes[names.EXIT_REASON] == ["converted"]
-    assert await seen.static_summary() == f"welcome v1 · {enrollment.contact_id}"
+    assert await seen.static_summary() == f"welcome v2 · {enrollment.contact_id}"
     assert enrollment.id in await seen.static_details()
 
 
