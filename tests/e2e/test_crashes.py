@@ -98,7 +98,7 @@ def test_what_the_api_acknowledged_is_enrolled_once_whenever_api_and_relay_are_k
     eventually(lambda: everybody_got(stack, people, "hello"), "everybody has their first e-mail")
     end_all(stack, people)
 
-    enrollments = Counter(row.contact_id for row in stack.enrollments(*people))
+    enrollments = Counter(row.contact_id for row in stack.selling(*people))
     assert len(enrollments) == len(people)
     assert set(enrollments.values()) == {1}
     judge(stack, *people)
