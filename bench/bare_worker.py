@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from bench.bare import FLOWS_QUEUE, SENDS_QUEUE, Bare, finish, send
-from sekvens.settings import SesSettings
+from sekvens.sections import SesSettings
 from worker import CACHED_ENROLLMENTS_MAX, QUICK_THREADS
 
 

@@ -37,8 +37,9 @@ from sekvens.messages.samples import sample_facts
 from sekvens.messages.variables import variables
 from sekvens.messages.words import read_words
 from sekvens.offers.claims import claim
+from sekvens.sections import ApiSettings
 from sekvens.ses.mime import Mail, assemble
-from sekvens.settings import SAMPLE_SHOP, ApiSettings, load_settings
+from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.shop import Shop
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -149,7 +149,7 @@ def _answered(text: str, sample: Mapping[str, Any]) -> str:
 
 
 def _checked(question: _Question) -> Any:
-    from sekvens.settings import is_timezone
+    from sekvens.sections import is_timezone
 
     def check(answer: str) -> str:
         answer = answer.strip()

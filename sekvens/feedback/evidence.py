@@ -25,7 +25,7 @@ from sekvens.feedback.probe import Prober
 from sekvens.feedback.reading import SEND
 from sekvens.feedback.tables import Feedback, FeedbackQueue
 from sekvens.messages.tables import Message
-from sekvens.settings import FeedbackSettings
+from sekvens.sections import FeedbackSettings
 
 #: An event comes within seconds: so long after the dispatch (wall time) is the first look for it.
 FIRST_LOOK = timedelta(seconds=30)

@@ -19,7 +19,7 @@ from sekvens.feedback.intake import caught_up, take_in
 from sekvens.feedback.queue import BATCH_MAX, Queue
 from sekvens.feedback.reading import UNREADABLE, Report, read_report
 from sekvens.flows.shop_time import ShopTime
-from sekvens.settings import FeedbackSettings
+from sekvens.sections import FeedbackSettings
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from sekvens.db.base import new_id
 from sekvens.db.session import Database
 from sekvens.errors import NotSent, SekvensError
 from sekvens.feedback.tables import Feedback, Probe
-from sekvens.settings import FeedbackSettings
+from sekvens.sections import FeedbackSettings
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from sekvens.settings import Settings, is_local
+from sekvens.sections import is_local
+from sekvens.settings import Settings
 
 #: As many as SQS gives at once, and takes back at once.
 BATCH_MAX = 10

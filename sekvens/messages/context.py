@@ -25,7 +25,7 @@ from sekvens.messages.questions import QUESTIONS
 from sekvens.offers.claims import Claim
 from sekvens.offers.referral import referral_code
 from sekvens.products import queries
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 from sekvens.shop import Shop
 
 #: A longer "first name" is something else that ended up in the field.

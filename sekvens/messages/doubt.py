@@ -37,7 +37,7 @@ from sekvens.messages import settling
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import WAIT_MAX
 from sekvens.messages.tables import Message, Settlement
-from sekvens.settings import SendingSettings
+from sekvens.sections import SendingSettings
 
 logger = logging.getLogger(__name__)
 

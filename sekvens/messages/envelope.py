@@ -20,8 +20,8 @@ from sekvens.messages.needs import needs
 from sekvens.messages.templates import StoredTemplate
 from sekvens.offers.claims import Claim, claim
 from sekvens.offers.referral import referral_code
+from sekvens.sections import ApiSettings
 from sekvens.ses.mime import Mail, assemble
-from sekvens.settings import ApiSettings
 from sekvens.shop import Shop
 
 

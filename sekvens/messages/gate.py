@@ -33,8 +33,8 @@ from sekvens.messages.addresses import usable
 from sekvens.messages.calm import HoldReason
 from sekvens.messages.holds import Held, held_by_switch, held_by_warm_up
 from sekvens.messages.situation import rules_of, situation_of
+from sekvens.sections import SendingSettings
 from sekvens.segments import sql
-from sekvens.settings import SendingSettings
 from sekvens.shop import Shop
 
 #: Timers, queues and a busy worker take their time (wall time) without making a message late.

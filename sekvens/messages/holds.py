@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message
-from sekvens.settings import SendingSettings
+from sekvens.sections import SendingSettings
 from sekvens.switches.pace import next_look
 from sekvens.switches.tables import BREAKER, SwitchState
 from sekvens.switches.turning import holding

@@ -11,7 +11,7 @@ import hmac
 from dataclasses import dataclass
 
 from sekvens.errors import SettingsError
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 
 #: Signatures are cut to 128 bits: nobody guesses those, and the link stays short enough to print.
 SIGNATURE_BYTES = 16

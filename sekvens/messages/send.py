@@ -51,8 +51,8 @@ from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.reputation.breaker import Breaker
+from sekvens.sections import SendingSettings
 from sekvens.send_time.local_time import next_local_time
-from sekvens.settings import SendingSettings
 from sekvens.switches.turning import senders_share
 
 logger = logging.getLogger(__name__)

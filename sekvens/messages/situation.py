@@ -17,9 +17,9 @@ from sekvens.enrollments.wire import SendInput
 from sekvens.flows.steps import Purpose
 from sekvens.messages.calm import YIELD_MAX, HoldReason, Rules, Situation
 from sekvens.messages.tables import Message, MessageState
+from sekvens.sections import SendingSettings
 from sekvens.send_time.local_time import zone_or
 from sekvens.send_time.quiet_hours import QuietHours
-from sekvens.settings import SendingSettings
 from sekvens.shop import Shop
 from sekvens.switches.turning import held_flows
 

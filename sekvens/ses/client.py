@@ -26,7 +26,7 @@ from sekvens.errors import (
     SesRejected,
     SesThrottled,
 )
-from sekvens.settings import SesSettings, is_local
+from sekvens.sections import SesSettings, is_local
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 #: SES answers within a second; a contact's lock is held for as long as this.

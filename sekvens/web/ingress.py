@@ -27,7 +27,7 @@ from sekvens.events.parse import Posted, read_batch, read_one
 from sekvens.events.segment import Malformed
 from sekvens.events.writer import DatabaseUnavailable, GroupCommitWriter, WriterBusy
 from sekvens.flows.shop_time import ShopTime
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 from sekvens.shop import Shop
 from sekvens.web.openapi import describe
 from sekvens.web.replies import failure, unavailable

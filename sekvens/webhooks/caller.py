@@ -18,7 +18,7 @@ from sekvens.contacts.tables import Identity, IdentityKind
 from sekvens.db.session import Database
 from sekvens.enrollments.wire import CarryOutInput
 from sekvens.flows.outcomes import Deferred, Done, Outcome, Parked
-from sekvens.settings import WebhookSettings
+from sekvens.sections import WebhookSettings
 from sekvens.webhooks.post import Forbidden, Unreachable, post
 from sekvens.webhooks.signature import signed_headers
 

@@ -17,7 +17,7 @@ from sekvens.db.tables import metadata
 from sekvens.events.tables import ContactEvent
 from sekvens.messages.links import answer_url
 from sekvens.messages.questions import QUESTIONS
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 from sekvens.web.app import create_app
 from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures
 from tests.unit.ingesting import Shop, identify

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sekvens.sections import SesSettings
 from sekvens.ses.client import SesClient
 from sekvens.ses.local import LocalSes, LocalSesOptions, running_local_ses
 from sekvens.ses.mime import Mail, assemble
-from sekvens.settings import SesSettings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -17,8 +17,8 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.messages.tables import Message
+from sekvens.sections import FeedbackSettings, SendingSettings
 from sekvens.ses.testing import TakenThen
-from sekvens.settings import FeedbackSettings, SendingSettings
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON
 from tests.unit.sending import API, NO_CALM, PostOffice, mixed

@@ -38,8 +38,8 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.messages.tables import Message
 from sekvens.messages.templates import store
+from sekvens.sections import ApiSettings, SendingSettings
 from sekvens.ses.testing import FakeSes
-from sekvens.settings import ApiSettings, SendingSettings
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, Shop, identify, track
 

@@ -14,7 +14,7 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.facts import Facts
 from sekvens.messages.links import read_unsubscribe_link
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 from tests.unit.composing import EVERYTHING, NOW, sample_shop
 
 API = ApiSettings(public_url="https://post.shop.example", link_secret="s" * 32)

@@ -29,14 +29,10 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.messages.tables import Message, MessageState
+from sekvens.sections import FeedbackSettings, SendingSettings, SesSettings
 from sekvens.ses.client import SesClient
 from sekvens.ses.local.store import read_log
-from sekvens.settings import (
-    FeedbackSettings,
-    SendingSettings,
-    SesSettings,
-    Settings,
-)
+from sekvens.settings import Settings
 from tests.unit.composing import sample_shop
 from tests.unit.sending import API, NO_CALM, PostOffice, mixed
 

@@ -18,7 +18,7 @@ from sekvens.flows.outcomes import Deferred, Sent, Skipped, SkipReason
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
 from sekvens.messages.tables import MessageState
-from sekvens.settings import SendingSettings
+from sekvens.sections import SendingSettings
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify, track
 from tests.unit.sending import ADDRESS, NO_CALM, PostOffice, letters, mixed

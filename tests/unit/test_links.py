@@ -9,7 +9,7 @@ from sekvens.messages.links import (
     sign,
     unsubscribe_url,
 )
-from sekvens.settings import ApiSettings
+from sekvens.sections import ApiSettings
 
 OLD, NEW = "o" * 32, "n" * 40
 

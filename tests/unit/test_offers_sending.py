@@ -14,7 +14,7 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.offers import codes
 from sekvens.offers.tables import CodeSource, OfferClaim, OfferCode, Redemption
-from sekvens.settings import SendingSettings
+from sekvens.sections import SendingSettings
 from sekvens.shop import Offer
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON

@@ -25,10 +25,10 @@ from sekvens.errors import (
     SesRejected,
     SesThrottled,
 )
+from sekvens.sections import SesSettings
 from sekvens.ses.client import SesClient, failure_of, scrubbed
 from sekvens.ses.local import LocalSes, LocalSesOptions, running_local_ses
 from sekvens.ses.mime import Mail, assemble
-from sekvens.settings import SesSettings
 
 SENDER, RECIPIENT = "maja@hallgrensylle.example", "kund@shop.example"
 RAW = assemble(

@@ -8,7 +8,8 @@ import pytest
 
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import ShopTime
-from sekvens.settings import SAMPLE_SHOP, SendingSettings, Settings, is_local, load_settings
+from sekvens.sections import SendingSettings, is_local
+from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
 
 
 def loaded(**environ: str) -> Settings:

@@ -18,7 +18,7 @@ from sekvens.enrollments.wire import CarryOutInput
 from sekvens.flows.builder import webhook
 from sekvens.flows.codec import to_json
 from sekvens.flows.outcomes import Deferred, Done, Parked
-from sekvens.settings import WebhookSettings
+from sekvens.sections import WebhookSettings
 from sekvens.webhooks import post as posting
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.ingesting import NOON, Shop, identify

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sekvens.clock import Clock, SystemClock
 from sekvens.errors import SekvensError
+from sekvens.sections import is_local
 from sekvens.ses.local.account import SendingLimits
 from sekvens.ses.local.checks import Refused
 from sekvens.ses.local.control import Control
@@ -30,7 +31,6 @@ from sekvens.ses.local.signature import SIGNATURE_AGE_MAX, SignatureCheck
 from sekvens.ses.local.sqs import QUEUE_PATH, Sqs
 from sekvens.ses.local.store import Store, read_log
 from sekvens.ses.local.wire import Wire, answer_refused
-from sekvens.settings import is_local
 
 #: Amazon's usual first rate, in messages a second.
 DEFAULT_RATE = 14.0
