@@ -49,15 +49,15 @@ def list_() -> None:
     """
     from sekvens.enrollments.publish import live_flows
     from sekvens.flows.definition import Audience
-    from sekvens.flows.wording import somebody_does
+    from sekvens.flows.wording import who_is_found
 
     with open_database() as database, database.read() as session:
         flows = [published.flow for published in live_flows(session)]
         gap = _gap_in_words(session)
     table = make_table("flow", "who", "last scan", "what came of it", "next scan")
-    found = [flow for flow in flows if isinstance(flow.trigger, Audience)]
-    for flow, said in zip(found, asyncio.run(_scans([flow.name for flow in found])), strict=True):
-        table.add_row(flow.name, f"whoever {somebody_does(flow.trigger)}", *said)
+    found = {flow.name: flow.trigger for flow in flows if isinstance(flow.trigger, Audience)}
+    for name, said in zip(found, asyncio.run(_scans(list(found))), strict=True):
+        table.add_row(name, who_is_found(found[name]), *said)
     console = make_console()
     console.print(table)
     console.print(gap)

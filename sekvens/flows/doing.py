@@ -15,7 +15,12 @@ def doing(graph: Graph, state: State, now: datetime) -> str:
         return f"parked: {state.parked}. Signal retry, skip or exit."
     until = "" if state.due_at is None else f" until {clock_text(state.due_at)} UTC"
     is_held = state.due_at is not None and now < state.due_at
-    return _at(graph.steps.get(state.step or ""), until, is_held=is_held)
+    step = graph.steps.get(state.step or "")
+    if isinstance(step, Listen):
+        awaited = [case.pattern for case in step.cases if case.pattern.key not in state.answered]
+        names = dict.fromkeys(pattern.name for pattern in awaited)
+        return f"listens in {step.id} for {' or '.join(names)}{until}"
+    return _at(step, until, is_held=is_held)
 
 
 def _at(step: Step | None, until: str, *, is_held: bool) -> str:
@@ -24,9 +29,6 @@ def _at(step: Step | None, until: str, *, is_held: bool) -> str:
             return f"waits in {step.id} for {step.pattern.name}{until}"
         case Wait():
             return f"waits in {step.id}{until}"
-        case Listen():
-            names = " or ".join(case.pattern.name for case in step.cases)
-            return f"listens in {step.id} for {names}{until}"
         case None:
             return "ends"
         case Split() | ExitFlow():

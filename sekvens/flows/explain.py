@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sekvens.flows.conditions import AllOf, EventPattern
 from sekvens.flows.definition import MARKETING_LATENESS_MAX, Flow
-from sekvens.flows.durations import as_moment, in_words
+from sekvens.flows.durations import in_words
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.mermaid import as_mermaid
 from sekvens.flows.steps import (
@@ -22,8 +22,8 @@ from sekvens.flows.steps import (
     Wait,
     WaitFor,
 )
-from sekvens.flows.survey import of_no_day, sends
-from sekvens.flows.timetable import Span, timetable
+from sekvens.flows.survey import sends
+from sekvens.flows.timetable import moments
 from sekvens.flows.wording import (
     deed_in_words,
     in_force,
@@ -54,7 +54,7 @@ def as_text(flow: Flow) -> str:
     sections = [
         f"{flow.name}, version {flow.version} ({flow.purpose})",
         f"{opening}:",
-        _aligned([*_lines(steps, flow, _moments(flow), 0), _Line("ends: completed")]),
+        _aligned([*_lines(steps, flow, moments(flow), 0), _Line("ends: completed")]),
         _section("Who may enter", _who_enters(flow)),
         _section("Who leaves early, in the middle of a wait too", _who_leaves(flow)),
         *_remarks(flow),
@@ -141,18 +141,6 @@ def _wait_for(step: WaitFor, flow: Flow, moments: dict[str, str], depth: int) ->
     yield _Line(f"waits up to {timeout} for them to {awaited}", depth)
     yield from _branch("if they do", step.then, flow, moments, depth + 1)
     yield from _branch("if they do not", step.otherwise, flow, moments, depth + 1)
-
-
-def _moments(flow: Flow) -> dict[str, str]:
-    """Tell when each e-mail leaves; nothing where what stands above it says it better."""
-    times, unknown = timetable(flow), of_no_day(flow)
-    return {
-        step.id: "" if step.id in unknown else _moment(times.get(step.id)) for step in sends(flow)
-    }
-
-
-def _moment(span: Span | None) -> str:
-    return "never" if span is None else as_moment(span.earliest, span.latest)
 
 
 def _who_enters(flow: Flow) -> Iterator[str]:

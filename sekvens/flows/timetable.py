@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sekvens.flows.definition import Flow
+from sekvens.flows.durations import as_moment
 from sekvens.flows.graph import branches
 from sekvens.flows.steps import ExitFlow, Listen, LocalTime, Split, Step, Wait, WaitFor
+from sekvens.flows.survey import of_no_day, sends
 
 DAY = timedelta(days=1)
 WEEK_HOURS = 7 * 24
@@ -43,6 +45,18 @@ def timetable(flow: Flow) -> dict[str, Span]:
         start = timedelta(hours=hour)
         _walk(flow.steps, Span(timedelta(0), timedelta(0)), start, times)
     return times
+
+
+def moments(flow: Flow) -> dict[str, str]:
+    """Tell in words when each e-mail leaves; nothing for one whose day the flow cannot know."""
+    times, unknown = timetable(flow), of_no_day(flow)
+    return {
+        step.id: "" if step.id in unknown else _moment(times.get(step.id)) for step in sends(flow)
+    }
+
+
+def _moment(span: Span | None) -> str:
+    return "never" if span is None else as_moment(span.earliest, span.latest)
 
 
 def _walk(

@@ -85,9 +85,14 @@ ACTS = {
 def somebody_does(trigger: EventPattern | Audience) -> str:
     """Say it of somebody: `adds a product to the cart`, `is found by the scan "lapsed"`."""
     if isinstance(trigger, Audience):
-        return f'is found by the scan "{trigger.name}" because {_joined(trigger.conditions, "and")}'
+        return f'is found by the scan "{trigger.name}" because {who_is_found(trigger)}'
     act = _act(trigger)
     return act.somebody + act.rest
+
+
+def who_is_found(audience: Audience) -> str:
+    """Say what is true of whoever a scan finds: `their birthday comes within 3 days`."""
+    return _joined(audience.conditions, "and")
 
 
 def they_do(pattern: EventPattern) -> str:

@@ -18,9 +18,8 @@ from markupsafe import Markup
 
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.definition import Flow
-from sekvens.flows.durations import as_moment
 from sekvens.flows.survey import sends
-from sekvens.flows.timetable import timetable
+from sekvens.flows.timetable import moments
 from sekvens.messages.compose import compose
 from sekvens.messages.sample_products import PICTURES_PATH, SAMPLE_SHOP
 from sekvens.messages.samples import in_season, sample_facts
@@ -32,6 +31,9 @@ from sekvens.messages.templates import (
     template_names,
 )
 from sekvens.shop import Shop
+
+#: Said of an e-mail that an event, a date of the contact's or the end of an offer brings.
+OF_NO_DAY = "on its day"
 
 _PAGE = Path(__file__).with_name("gallery.html")
 _PICTURE = re.compile(rf"https?://[^\"\s]*{PICTURES_PATH}/([\w.-]+)")
@@ -158,11 +160,9 @@ def _key(season: str, locale: str) -> str:
 
 def _whens(flow: Flow) -> dict[str, str]:
     """Tell when each e-mail of a flow may come, in order; a retold one counts once."""
-    times, whens = timetable(flow), dict[str, str]()
+    leaves, whens = moments(flow), dict[str, str]()
     for step in sends(flow):
-        span = times.get(step.id)
-        when = as_moment(span.earliest, span.latest) if span else "never"
-        whens.setdefault(flow.template_of(step), when)
+        whens.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
     return whens
 
 

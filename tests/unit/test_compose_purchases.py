@@ -101,7 +101,7 @@ def test_an_order_says_what_was_paid_with_vat_where_the_shop_posted_it() -> None
 
     assert [line.replace(SPACE, " ") for line in lines] == [
         "Beställning 10482, 3 mars",
-        "- 2 \N{MULTIPLICATION SIGN} Raggsockorna Vedboden: 199,50 kr",
+        "- Raggsockorna Vedboden: 2 \N{MULTIPLICATION SIGN} 199,50 kr",
         "Frakt: 59 kr",
         "Rabatt: \N{MINUS SIGN}50 kr",
         "Summa: 399 kr",

@@ -88,6 +88,7 @@ def test_a_flow_listens_for_exits_restarts_and_what_it_waits_for_each_once() -> 
     assert keys == [
         "Order Completed",
         "Checkout Started",
+        "Payment Pending",
         "Cart Emptied",
         "Unsubscribed",
         "Contact Suppressed",

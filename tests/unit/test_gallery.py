@@ -41,6 +41,15 @@ def test_a_flows_e_mails_stand_in_its_order(page: str) -> None:
     assert steps == ["we-respect-your-choice", "a-gift-to-stay", "find-us-elsewhere", "goodbye"]
 
 
+def test_it_says_when_each_comes_and_guesses_no_day(page: str) -> None:
+    whens = dict(
+        re.findall(r'<article id="([\w-]+)">.*?<p class="when">(.*?)</p>', page, flags=re.DOTALL)
+    )
+
+    assert whens["welcome--a-code-for-you"] == "day 7"
+    assert whens["welcome--last-day"] == whens["order-updates--order-shipped"] == "on its day"
+
+
 def test_it_says_what_an_inbox_shows_and_what_is_told_again(page: str) -> None:
     article = page.partition('<article id="winback--why-you-chose-us">')[2].partition("</article>")[
         0

@@ -40,6 +40,7 @@ from sekvens.flows.commands import (
     SendMessage,
     SleepUntil,
 )
+from sekvens.flows.doing import doing
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.outcomes import (
     Deferred,
@@ -353,6 +354,15 @@ def test_what_came_twice_is_answered_once():
 
     assert state.answered == HEARD
     assert state.heard == ()
+
+
+def test_what_was_answered_is_not_said_to_be_listened_for():
+    graph, state = at_the_news()
+    before = doing(graph, state, START)
+    after = doing(graph, replace(state, answered=HEARD), START)
+
+    assert "listens in news for Order Shipped or Cart Viewed or Product Added" in before
+    assert "listens in news for Cart Viewed or Product Added" in after
 
 
 def test_answers_wait_their_turn_in_the_order_in_which_they_were_asked_for():
