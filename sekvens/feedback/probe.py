@@ -6,9 +6,7 @@ one is on its way at a time, and at most one leaves in each stretch of time, who
 
 import logging
 import time
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +18,7 @@ from sekvens.db.session import Database
 from sekvens.errors import NotSent, SekvensError
 from sekvens.feedback.tables import Feedback, Probe
 from sekvens.sections import FeedbackSettings
+from sekvens.ses.taking import Ses
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +26,6 @@ logger = logging.getLogger(__name__)
 SIMULATOR = "success@simulator.amazonses.com"
 #: From the database's word to the signed request.
 DEADLINE = timedelta(seconds=5)
-
-
-class Ses(Protocol):
-    """What takes the probes; see `SesClient.send`."""
-
-    def send(
-        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
-    ) -> str:
-        """Hand over one message."""
-        ...
 
 
 class Prober:

@@ -8,11 +8,9 @@ before the grace has passed, and then only as `sekvens.messages.doubt` decides.
 import logging
 import re
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,6 +51,7 @@ from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.reputation.breaker import Breaker
 from sekvens.sections import SendingSettings
 from sekvens.send_time.local_time import next_local_time
+from sekvens.ses.taking import Ses
 from sekvens.switches.turning import senders_share
 
 logger = logging.getLogger(__name__)
@@ -67,16 +66,6 @@ OVERTAKEN_FOR = timedelta(seconds=15)
 #: The locks were taken for somebody who has become somebody else: take them again.
 JUST_MERGED = "contact_merged"
 JUST_MERGED_WAIT = timedelta(seconds=1)
-
-
-class Ses(Protocol):
-    """What takes the messages: `SesClient`, or `sekvens.ses.testing.FakeSes`."""
-
-    def send(
-        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
-    ) -> str:
-        """Hand over one message, once, and tell SES's id of it; see `SesClient.send`."""
-        ...
 
 
 class Sender:
