@@ -42,7 +42,7 @@ STORY = """
 CONVERTED = 'ExitReason = "converted"'
 UNDER_WAY = """
     SELECT e.workflow_id FROM enrollments e JOIN contacts c ON c.id = e.contact_id
-    WHERE e.flow = 'welcome' AND e.state = 'active' AND e.step_id = 'until-day-thirteen'
+    WHERE e.flow = 'welcome' AND e.state = 'active' AND e.step_id = 'until-the-last-day'
     AND c.timezone = 'Europe/Stockholm' ORDER BY e.started_at DESC LIMIT 1
 """
 
@@ -81,7 +81,7 @@ def main() -> int:
         story = demo.find(STORY, seconds_max=STORY_SECONDS_MAX)
         take_enrollment(page, demo, story)
         take_list(page, demo)
-        take_details(page, demo, demo.find(UNDER_WAY, seconds_max=20))
+        take_details(page, demo, demo.find(UNDER_WAY, seconds_max=40))
         take_inbox(page, demo)
         take_email(page, demo)
         browser.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sekvens.events.carts import EMPTIED_SUFFIX
-from sekvens.events.facts import Fact
+from sekvens.events.facts import Fact, derived
 from sekvens.events.schema import (
     CART_EMPTIED,
     CHECKOUT_EVENTS,
@@ -23,13 +23,14 @@ def following(facts: Iterable[Fact], emptied: Iterable[Fact]) -> Iterator[Fact]:
     # Ids are taken over as they were posted, so that an event reaches the enrollments that the one
     # it follows from reaches.
     for fact in emptied:
-        yield _derived(fact, CART_EMPTIED, EMPTIED_SUFFIX, _kept(fact, "cart_id"))
+        kept = _kept(fact, "cart_id")
+        yield derived(fact, name=CART_EMPTIED, suffix=EMPTIED_SUFFIX, properties=kept)
     for fact in facts:
         if _is_payment_pending(fact):
             kept = _kept(fact, "order_id", "checkout_id", "cart_id", "method")
             if "payment_method" in fact.properties:
                 kept.setdefault("method", fact.properties["payment_method"])
-            yield _derived(fact, PAYMENT_PENDING, PENDING_SUFFIX, kept)
+            yield derived(fact, name=PAYMENT_PENDING, suffix=PENDING_SUFFIX, properties=kept)
 
 
 def _is_payment_pending(fact: Fact) -> bool:
@@ -41,16 +42,3 @@ def _is_payment_pending(fact: Fact) -> bool:
 
 def _kept(fact: Fact, *keys: str) -> dict[str, Any]:
     return {key: fact.properties[key] for key in keys if key in fact.properties}
-
-
-def _derived(fact: Fact, name: str, suffix: str, properties: dict[str, Any]) -> Fact:
-    return Fact(
-        event_id=0,
-        message_id=fact.message_id + suffix,
-        type="track",
-        name=name,
-        contact_id=fact.contact_id,
-        properties=properties,
-        traits={},
-        occurred_at=fact.occurred_at,
-    )

@@ -27,6 +27,25 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
+def derived(
+    fact: Fact, *, name: str, suffix: str, properties: dict[str, Any], contact_id: str | None = None
+) -> Fact:
+    """Make an event that follows from another one, for its contact or for somebody else.
+
+    The suffix behind its `message_id` makes it happen once for each event that it follows from.
+    """
+    return Fact(
+        event_id=0,
+        message_id=fact.message_id + suffix,
+        type="track",
+        name=name,
+        contact_id=contact_id or fact.contact_id,
+        properties=properties,
+        traits={},
+        occurred_at=fact.occurred_at,
+    )
+
+
 def from_row(row: ContactEvent, contact_id: str) -> Fact:
     """Turn a stored event back into a fact."""
     return Fact(

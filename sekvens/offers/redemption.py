@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
-from sekvens.events.facts import Fact, chunks
+from sekvens.events.facts import Fact, chunks, derived
 from sekvens.events.orders import order_id
 from sekvens.events.schema import ORDER_COMPLETED, ORDER_UPDATED, REFERRAL_REWARDED
 from sekvens.offers.patterns import is_writable, key_of
@@ -112,14 +112,12 @@ def _claim(session: Session, fact: Fact, key: str, code: OfferCode | None) -> Of
 
 def _rewarded(fact: Fact, referral: Referral, shop: Shop | None) -> Fact:
     offer = shop.referral.referrer if shop and shop.referral else None
-    return Fact(
-        event_id=0,
-        message_id=fact.message_id + REWARDED_SUFFIX,
-        type="track",
+    # Nothing of the friend's but the number of the order, which keeps two rewards apart.
+    told = {"offer": offer, "friend_order_id": referral.order_id}
+    return derived(
+        fact,
         name=REFERRAL_REWARDED,
+        suffix=REWARDED_SUFFIX,
+        properties=told,
         contact_id=referral.referrer_id,
-        # Nothing of the friend's but the number of the order, which keeps two rewards apart.
-        properties={"offer": offer, "friend_order_id": referral.order_id},
-        traits={},
-        occurred_at=fact.occurred_at,
     )
