@@ -147,7 +147,9 @@ async def tell(
 def asked_for(request: pytest.FixtureRequest, fixture: str) -> list[str]:
     """The stories of the tests that were selected and use this fixture."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    return sorted({item.callspec.params["story"] for item in items if fixture in item.fixturenames})
+    # Of this file's: the whole suite is collected, and other tests have arguments of that name.
+    own = [item for item in items if item.path == Path(__file__) and fixture in item.fixturenames]
+    return sorted({item.callspec.params["story"] for item in own})
 
 
 def played(run: Run | BaseException) -> Run:
