@@ -40,10 +40,11 @@ STORY = """
     LIMIT 1
 """
 CONVERTED = 'ExitReason = "converted"'
+#: One that nothing ends while its picture is taken: orders are listened for through 90 days.
 UNDER_WAY = """
-    SELECT e.workflow_id FROM enrollments e JOIN contacts c ON c.id = e.contact_id
-    WHERE e.flow = 'welcome' AND e.state = 'active' AND e.step_id = 'until-the-last-day'
-    AND c.timezone = 'Europe/Stockholm' ORDER BY e.started_at DESC LIMIT 1
+    SELECT e.workflow_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
+    WHERE e.flow = 'order-updates' AND e.state = 'active' AND m.step_id = 'order-shipped'
+    AND m.state = 'accepted' ORDER BY e.started_at DESC LIMIT 1
 """
 
 
@@ -109,14 +110,14 @@ def take_list(page: Page, demo: Demo) -> None:
 
 def take_details(page: Page, demo: Demo, workflow_id: str) -> None:
     """What an enrollment that is under way says of itself."""
-    page.set_viewport_size({"width": 1440, "height": 900})
+    page.set_viewport_size({"width": 1440, "height": 960})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_role("link", name="User Metadata").or_(
         page.get_by_role("tab", name="User Metadata")
     ).first.click()
     page.get_by_text("Current Details").first.wait_for()
     page.wait_for_timeout(2500)
-    page.screenshot(path=PICTURES / "under-way.png", clip=_content(page, top=56, height=740))
+    page.screenshot(path=PICTURES / "under-way.png", clip=_content(page, top=56, height=840))
 
 
 def take_inbox(page: Page, demo: Demo) -> None:
