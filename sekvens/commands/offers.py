@@ -57,7 +57,7 @@ def list_() -> None:
         table.add_row(
             name,
             offer.kind if offer else "-",
-            _source(name, settings.shop),
+            _source(name, settings.shop, standing),
             str(_left(offer, standing)),
             str(standing.claimed if standing else 0),
             str(standing.redeemed if standing else 0),
@@ -167,13 +167,16 @@ def _offer_of_codes(name: str) -> "Offer":
     return offer
 
 
-def _source(name: str, shop: "Shop") -> str:
+def _source(name: str, shop: "Shop", standing: "Standing | None") -> str:
     offer = shop.offers.get(name)
     if offer is None:
         return "-"
     if shop.referral and shop.referral.friend == name:
         return f"each contact's own, {shop.referral.pattern}"
-    return offer.code or offer.pattern or ("from the pool" if offer.pool else "none")
+    has_pool = standing is not None and standing.codes_left is not None
+    if offer.pool or (offer.pattern and has_pool):  # as it is given: see `sekvens.offers.claims`
+        return "from the pool"
+    return offer.code or offer.pattern or "none"
 
 
 def _left(offer: "Offer | None", standing: "Standing | None") -> int | str:

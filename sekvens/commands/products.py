@@ -182,6 +182,8 @@ def add(
 def list_drops() -> None:
     """List the drops that are still to come.
 
+    Times are shop time, in UTC.
+
     Example: starter.py products drop list
     """
     from sekvens.clock import SystemClock

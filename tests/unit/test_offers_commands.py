@@ -138,7 +138,8 @@ def test_offers_are_listed_with_what_became_of_them(run: Run, database: Database
     till.shop.post(track("Order Completed", order_id="o-1", coupon="DORIS-1"))
     said = run("offers", "list").output
 
-    assert row_of(said, "welcome").split()[:6] == ["welcome", "percent", "DORIS-{6}", "1", "2", "1"]
+    assert row_of(said, "welcome").split()[1:8] == ["percent", "from", "the", "pool", "1", "2", "1"]
+    assert "TISDAG-{6}" in row_of(said, "birthday")
     assert "lasts 3 days at the last week's pace" in row_of(said, "welcome")
     assert "each contact's own, DELSBO-{6}" in row_of(said, "friend")
     assert row_of(said, "stay").split()[:4] == ["stay", "gift", "none", "-"]

@@ -38,7 +38,9 @@ COMMANDS = dict(walk(main, "starter.py"))
 
 
 def help_of(path: str) -> str:
-    context = click.Context(COMMANDS[path], info_name=path, terminal_width=88)
+    # The commands' own settings: a command keeps the help option of whoever asked first.
+    settings = {"terminal_width": 88, **main.context_settings}
+    context = click.Context(COMMANDS[path], info_name=path, **settings)
     return COMMANDS[path].get_help(context)
 
 
