@@ -131,7 +131,14 @@ def _move(session: Session, order: CarryOutInput, outcome: Outcome, *, now: date
     if isinstance(outcome, Done):
         stand_at(session, order.enrollment_id, order.next_step, now=order.now)
     elif isinstance(outcome, Parked):
-        park(session, order.enrollment_id, outcome.reason, code=outcome.code, now=now)
+        park(
+            session,
+            order.enrollment_id,
+            outcome.reason,
+            step_id=order.step["id"],
+            code=outcome.code,
+            now=now,
+        )
 
 
 def _record(

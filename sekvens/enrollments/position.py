@@ -55,12 +55,20 @@ def expect_send(session: Session, enrollment_id: str, *, at: datetime) -> None:
     )
 
 
-def park(session: Session, enrollment_id: str, reason: str, *, code: str, now: datetime) -> None:
-    """Record that an enrollment is held until a person looks, and why; `now` is wall time."""
+def park(
+    session: Session, enrollment_id: str, reason: str, *, step_id: str, code: str, now: datetime
+) -> None:
+    """Record that an enrollment is held at a step until a person looks; `now` is wall time."""
     session.execute(
         update(Enrollment)
         .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)
-        .values(state=EnrollmentState.PARKED, parked_reason=reason, parked_code=code, parked_at=now)
+        .values(
+            step_id=step_id,
+            state=EnrollmentState.PARKED,
+            parked_reason=reason,
+            parked_code=code,
+            parked_at=now,
+        )
     )
 
 

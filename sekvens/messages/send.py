@@ -257,7 +257,8 @@ class Sender:
     def _park(self, order: SendInput, error: TemplateError) -> Parked:
         code, now = error.code, self._clock.now()
         with self._database.write() as session:
-            park(session, order.enrollment_id, str(error), code=code, now=now)
+            whose, step_id = order.enrollment_id, order.step_id
+            park(session, whose, str(error), step_id=step_id, code=code, now=now)
         _warn("enrollment_parked", order, error)
         return Parked(reason=str(error), code=code)
 

@@ -42,7 +42,8 @@ def parked_ones(office: PostOffice, *codes: str) -> Sequence[Enrollment]:
         enrollment_id = f"e-parked-{number}"
         office.enroll(enrollment_id, office.contact_id)
         with office.database.write() as session:
-            park(session, enrollment_id, f"mend {code}", code=code, now=office.clock.now())
+            now = office.clock.now()
+            park(session, enrollment_id, f"mend {code}", step_id="hello", code=code, now=now)
         office.later(timedelta(seconds=1))
     with office.database.read() as session:
         return parked(session)
