@@ -99,10 +99,9 @@ def _ports(*, temporal_port: int, ui_port: int, inbox_port: int, api_port: int) 
 
 
 def _supervise(**options: Any) -> None:
-    from rich.console import Console
-
+    from sekvens.commands.tables import make_console
     from sekvens.demo.supervisor import Options, supervise
 
-    code = supervise(Options(**options), Console())
+    code = supervise(Options(**options), make_console())
     if code:
         raise click.exceptions.Exit(code)

@@ -16,6 +16,8 @@ from sekvens.flows.shop_time import DAY
 
 #: Without news for so long, a line says how things stand.
 STANDING_SECONDS = 20.0
+#: Columns of a terminal on which the reasons have room beside the numbers.
+ROOMY = 120
 _STYLES = {"entered": "cyan", "sent": "green", "left": "magenta", "parked": "bold red"}
 
 
@@ -82,14 +84,19 @@ class Report:
             table.add_row(
                 flow.flow,
                 *(_count(flow.entered), _count(flow.under_way) + parked, _count(flow.completed)),
-                *(_count(flow.sent), _reasons(flow.left_early), _reasons(flow.skipped)),
+                *(_count(flow.sent), self._reasons(flow.left_early), self._reasons(flow.skipped)),
             )
         self._console.print(table, highlight=False)
         if now.reviews_pending:
+            waiting = "review waits" if now.reviews_pending == 1 else "reviews wait"
             self._print(
-                f"{now.reviews_pending} reviews wait for somebody to read them: "
+                f"{now.reviews_pending} {waiting} for somebody to read: "
                 "starter.py reviews list --pending"
             )
+
+    def _reasons(self, counted: Counter[str]) -> str:
+        """Say why, where there is room; a word broken in four says less than a number."""
+        return _reasons(counted) if self._console.width >= ROOMY else _count(counted.total())
 
     def _line(self, happening: Happening) -> None:
         day = max(0.0, (happening.at - self._opened_at) / DAY)

@@ -72,10 +72,10 @@ def end(sqlite_database, reason: ExitReason, *, at: datetime = NOON) -> None:
         enrollment.ended_at = at
 
 
-def tell_everything(narrator, sqlite_database) -> str:
+def tell_everything(narrator, sqlite_database, *, width: int = 200) -> str:
     out = StringIO()
     report = Report(
-        Console(file=out, width=200),
+        Console(file=out, width=width),
         opened_at=NOON,
         ready_at=NOON,
         standing=lambda: read_standing(sqlite_database, ["welcome", "winback"]),
@@ -89,6 +89,18 @@ def tell_everything(narrator, sqlite_database) -> str:
 def test_everything_is_told_once_and_oldest_first(narrator):
     assert [happening.kind for happening in narrator.news()] == ["entered", "sent"]
     assert narrator.news() == []
+
+
+@pytest.mark.parametrize(("width", "told"), [(200, "1 converted"), (80, "1")])
+def test_the_table_says_why_where_there_is_room_and_else_how_many(
+    narrator, sqlite_database, width, told
+):
+    end(sqlite_database, ExitReason.CONVERTED)
+    lines = tell_everything(narrator, sqlite_database, width=width).splitlines()
+    (row,) = [line for line in lines if line.strip().startswith("welcome")]
+
+    assert row.split(maxsplit=5)[5].split("  ")[0].strip() == told
+    assert len(row) <= width
 
 
 def test_who_leaves_early_is_told_and_counted(narrator, sqlite_database):
