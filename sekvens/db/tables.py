@@ -8,6 +8,7 @@ from sekvens.feedback import tables as feedback
 from sekvens.messages import tables as messages
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
+from sekvens.quota import tables as quota
 from sekvens.reviews import tables as reviews
 from sekvens.segments import tables as segments
 from sekvens.switches import tables as switches
@@ -21,6 +22,7 @@ __all__ = [
     "metadata",
     "offers",
     "products",
+    "quota",
     "reviews",
     "segments",
     "switches",
