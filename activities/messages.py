@@ -7,6 +7,7 @@ from temporalio import activity
 
 from sekvens.enrollments import names
 from sekvens.enrollments.wire import SendInput, SendResult
+from sekvens.fault_points import FaultPoint, reached
 from sekvens.messages.send import Sender
 
 
@@ -26,4 +27,6 @@ class MessageActivities:
         info = activity.info()
         waited = max(info.started_time - info.scheduled_time, timedelta(0))
         order = replace(order, now=order.now + waited * order.shop_speed)
-        return SendResult(outcome=self._sender.send(order))
+        outcome = self._sender.send(order)
+        reached(FaultPoint.LEDGER_BEFORE_COMPLETION, order.contact_id)
+        return SendResult(outcome=outcome)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from sekvens import fault_points
 from sekvens.errors import SekvensError, SettingsError
 from sekvens.log import SentenceFormatter
 
@@ -52,6 +53,7 @@ def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
     try:
         _log_to_stderr()
         _calm_the_sdk()
+        fault_points.switch_on(os.environ)
         asyncio.run(_run(Service(name), serve))
     except SettingsError as error:
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  the operator reads this line

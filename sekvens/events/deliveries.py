@@ -50,6 +50,11 @@ class Parcel:
     oldest_at: datetime | None  #: wall time at which the first of it came into being
 
     @property
+    def contact_id(self) -> str:
+        """Whose enrollment it is."""
+        return self.workflow_id.split("/")[1]
+
+    @property
     def last_seq(self) -> int:
         """The number of the last delivery in it."""
         if self.signal is not None:

@@ -21,6 +21,7 @@ from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalSt
 from sekvens.errors import NotDelivered, TemporalUnavailable
 from sekvens.events import deliveries, expansion
 from sekvens.events.deliveries import Parcel, Receipt
+from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
 
@@ -116,8 +117,9 @@ class Relay:
         async with self._in_flight:
             if unavailable:
                 return None
+            reached(FaultPoint.RELAY_COMMITTED, parcel.contact_id)
             try:
-                return await self._start_and_signal(parcel)
+                receipt = await self._start_and_signal(parcel)
             except TemporalUnavailable as error:
                 unavailable.append(error)
                 return None
@@ -126,6 +128,8 @@ class Relay:
                     "%s", error, extra=_about(parcel, "delivery_refused"), exc_info=False
                 )
                 return self._later(parcel)
+            reached(FaultPoint.RELAY_SIGNALLED, parcel.contact_id)
+            return receipt
 
     async def _start_and_signal(self, parcel: Parcel) -> Receipt:
         if parcel.start is not None:
@@ -165,7 +169,7 @@ class Relay:
                 "`starter.py show %s` tells where it stood",
                 parcel.workflow_id,
                 parcel.enrollment_id,
-                parcel.workflow_id.split("/")[1],
+                parcel.contact_id,
                 extra=_about(parcel, "enrollment_missing"),
             )
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
+from sekvens.fault_points import FaultPoint, reached
 from sekvens.feedback.intake import caught_up, take_in
 from sekvens.feedback.queue import BATCH_MAX, Queue
 from sekvens.feedback.reading import UNREADABLE, Report, read_report
@@ -79,6 +80,8 @@ class FeedbackPoller:
         received = self._queue.receive(wait=self._wait)
         if stop is not None and stop.is_set():
             return 0
+        if received:
+            reached(FaultPoint.FEEDBACK_RECEIVED)
         now = self._clock.now()
         reports = [read_report(each.body, now=now) for each in received]
         kept = self._take_in(reports, now=now, looked_at=looked_at)

@@ -29,6 +29,7 @@ from sekvens.errors import (
     SesRejected,
     TemplateError,
 )
+from sekvens.fault_points import FaultPoint, reached
 from sekvens.feedback.evidence import Evidence
 from sekvens.flows.codec import from_json
 from sekvens.flows.commands import NextLocalTime
@@ -151,8 +152,10 @@ class Sender:
     def _dispatch(
         self, order: SendInput, published: PublishedFlow, message: Message, mail: Sealed
     ) -> Outcome:
+        reached(FaultPoint.BEFORE_CLAIM, order.contact_id)
         with self._database.write() as session:
             claim = ledger.claim(session, message, now=self._clock.now())
+        reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
         if claim is None:
             return _overtaken(order)
@@ -208,6 +211,7 @@ class Sender:
             return self._skip(order, message, SkipReason.REJECTED, note=str(error))
         except NotSent as error:
             return self._hold_back(order, claim, error)
+        reached(FaultPoint.REPLY_BEFORE_LEDGER, order.contact_id)
         now = self._clock.now()
         ledger.record(
             self._database,

@@ -26,6 +26,7 @@ from sekvens.errors import (
     SesRejected,
     SesThrottled,
 )
+from sekvens.fault_points import FaultPoint, Halves, is_armed
 from sekvens.sections import SesSettings, is_local
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -85,7 +86,8 @@ class SesClient:
     def __init__(self, settings: SesSettings) -> None:
         self._configuration_set = settings.configuration_set
         self._ses = _boto_client(settings)
-        self._ses.meta.events.register("before-send.sesv2.SendEmail", _refuse_when_late)
+        for look in (_refuse_when_late, _halve):
+            self._ses.meta.events.register("before-send.sesv2.SendEmail", look)
 
     def send(
         self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
@@ -238,6 +240,12 @@ def _refuse_when_late(**_: Any) -> None:
     """
     if time.monotonic() > _deadline.get():
         raise DispatchTooLate
+
+
+def _halve(request: Any, **_: Any) -> None:
+    """Let the fault point lie in the middle of the request's body, if anything happens there."""
+    if is_armed(FaultPoint.REQUEST_HALF_WRITTEN):
+        request.body = Halves(request.body)
 
 
 def _check(*, sender: str, recipient: str, tags: Mapping[str, str], raw: bytes) -> None:

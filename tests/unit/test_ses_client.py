@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import SSLError
 
 import sekvens.ses.client
+from sekvens import fault_points
 from sekvens.errors import (
     DispatchTooLate,
     NotSent,
@@ -233,6 +234,20 @@ def test_a_worker_that_freezes_after_signing_writes_nothing(
 
     assert isinstance(error, DispatchTooLate)
     assert len(local.messages()) == before
+
+
+def test_a_request_can_be_held_up_half_written_and_arrives_whole(
+    client: SesClient, local: LocalSes
+) -> None:
+    fault_points.switch_on({fault_points.VARIABLE: "request_half_written=hang:0.2"})
+    began = time.monotonic()
+    try:
+        accepted = send(client)
+    finally:
+        fault_points.switch_on({})
+
+    assert time.monotonic() - began >= 0.2
+    assert local.messages()[-1].id == accepted
 
 
 def test_threads_that_share_the_client_have_their_own_deadlines(client: SesClient) -> None:
