@@ -16,6 +16,8 @@ from sekvens.webhooks.signature import key_of_secret
 ACCEPTABLE_SECONDS = 5 + 900 + 300
 #: AWS refuses a request signed more than 15 minutes ago; five more for clocks that differ.
 RESEND_SECONDS_MIN = 1200
+#: A lock's wait, SES's time-outs, and a ledger that is away, one after the other.
+ATTEMPT_SECONDS_MIN = 30
 
 _CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -120,6 +122,9 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     #: a new identity's daily limits, by day since `warm_up_from`; after the last, no limit
     warm_up: tuple[AtLeastZero, ...] = ()
     warm_up_from: date | None = None
+    #: a worker that does not say how a send went counts as dead after this long (wall time), and
+    #: another one tries; with Amazon SES no sooner than an attempt may take (`ATTEMPT_SECONDS_MIN`)
+    attempt_seconds: AtLeastOne = 60
     #: an unknown outcome is settled after this long without evidence (wall time)
     grace_seconds: AtLeastZero = 1800
     #: … and a transactional message is sent again after this long; with Amazon SES no sooner than

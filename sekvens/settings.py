@@ -19,6 +19,7 @@ from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
+    ATTEMPT_SECONDS_MIN,
     RESEND_SECONDS_MIN,
     ApiSettings,
     AudienceSettings,
@@ -70,7 +71,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 "sending.warm_up holds nothing back without sending.warm_up_from, its first day: "
                 "set both or neither"
             )
-        soonest = 0 if is_local(self.ses.endpoint_url) else RESEND_SECONDS_MIN
+        locally = is_local(self.ses.endpoint_url)
+        if self.sending.attempt_seconds < ATTEMPT_SECONDS_MIN and not locally:
+            raise ValueError(
+                f"sending.attempt_seconds is {self.sending.attempt_seconds}: with Amazon SES at "
+                f"least {ATTEMPT_SECONDS_MIN}, or a slow attempt counts as dead and another begins"
+            )
+        soonest = 0 if locally else RESEND_SECONDS_MIN
         if self.sending.resend_seconds < max(soonest, self.sending.grace_seconds):
             raise ValueError(
                 f"sending.resend_seconds is {self.sending.resend_seconds}: before "

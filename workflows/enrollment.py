@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
 #: retried without end. What became of a message is an outcome, and no exception.
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
 #: Longer than a lock's wait plus SES's time-outs: no attempt still sends when the next begins.
-SEND_TIMEOUT = timedelta(seconds=60)
+SEND_TIMEOUT_SECONDS = 60
 QUICK_TIMEOUT = timedelta(seconds=30)
 
 EXIT_REASON = SearchAttributeKey.for_keyword(names.EXIT_REASON)
@@ -55,6 +55,7 @@ class EnrollmentWorkflow:
         pinned = workflow.payload_converter().from_payload(args[0].payload, EnrollmentInput)
         self._shop_time = from_json(ShopTime, pinned.shop_time)
         self._pinned = replace(pinned, started_at=pinned.started_at or self._now())
+        self._send_timeout = timedelta(seconds=pinned.attempt_seconds or SEND_TIMEOUT_SECONDS)
         self._graph = compile_flow(from_json(Flow, pinned.flow))
         self._state = orders.first_state(self._pinned, self._graph, now=self._now())
         self._inbox: list[EventsSignal | RecordInput | str] = []
@@ -168,7 +169,7 @@ class EnrollmentWorkflow:
             order,
             result_type=result_type,
             task_queue=names.SES_QUEUE if sends else None,
-            start_to_close_timeout=SEND_TIMEOUT if sends else QUICK_TIMEOUT,
+            start_to_close_timeout=self._send_timeout if sends else QUICK_TIMEOUT,
             retry_policy=PATIENT,
             summary=summary,
         )

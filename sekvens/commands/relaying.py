@@ -21,7 +21,13 @@ async def serve(service: Service) -> None:
         await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
         client = await until_ready("Temporal", connect)
         service.ready("the relay carries events to Temporal")
-        relay = Relay(database, ClientStarter(client), clock=SystemClock(), shop_time=shop_time)
+        relay = Relay(
+            database,
+            ClientStarter(client),
+            clock=SystemClock(),
+            shop_time=shop_time,
+            attempt_seconds=settings.sending.attempt_seconds,
+        )
         await relay.run(service.stop)
     finally:
         database.close()

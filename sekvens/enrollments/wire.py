@@ -24,6 +24,7 @@ class EnrollmentInput:
     started_at: datetime | None = None  #: shop time; None: when the first task runs
     state: JsonObject | None = None  #: carried over a continue-as-new
     history_events_max: int | None = None  #: continue-as-new sooner than suggested (tests)
+    attempt_seconds: int | None = None  #: wall time after which a send's attempt counts as dead
 
 
 @dataclass(frozen=True, kw_only=True)

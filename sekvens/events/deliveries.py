@@ -62,6 +62,14 @@ class Parcel:
         return 0 if self.start is not None else self.delivered_seq
 
 
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What every enrollment is given at its start beside its flow."""
+
+    shop_time: JsonObject
+    attempt_seconds: int | None = None
+
+
 class _Struck(TypedDict):
     """A range of one enrollment's deliveries, as bound to the statement that marks them."""
 
@@ -93,7 +101,7 @@ def is_owing(session: Session, *, now: datetime) -> bool:
     return session.scalar(select(Enrollment.id).where(_due(now)).limit(1)) is not None
 
 
-def lease(session: Session, *, now: datetime, shop_time: JsonObject) -> list[Parcel]:
+def lease(session: Session, *, now: datetime, terms: Terms) -> list[Parcel]:
     """Lease the enrollments that are owed something, the most pressing first, with what it is."""
     pinned = (FlowVersion.flow == Enrollment.flow) & (
         FlowVersion.version == Enrollment.flow_version
@@ -108,9 +116,7 @@ def lease(session: Session, *, now: datetime, shop_time: JsonObject) -> list[Par
     for enrollment, digest in rows:
         enrollment.leased_until = now + LEASE
         published = published_flow(session, enrollment.flow, enrollment.flow_version, digest)
-        parcels.append(
-            _pack(enrollment, owed[enrollment.id], published=published, shop_time=shop_time)
-        )
+        parcels.append(_pack(enrollment, owed[enrollment.id], published=published, terms=terms))
     return parcels
 
 
@@ -172,11 +178,7 @@ def _owed_to(enrollment_ids: Collection[str]) -> Select[Delivery]:
 
 
 def _pack(
-    enrollment: Enrollment,
-    owed: Sequence[Delivery],
-    *,
-    published: PublishedFlow,
-    shop_time: JsonObject,
+    enrollment: Enrollment, owed: Sequence[Delivery], *, published: PublishedFlow, terms: Terms
 ) -> Parcel:
     events = tuple(
         EnrollmentEvent(
@@ -193,15 +195,13 @@ def _pack(
         workflow_id=enrollment.workflow_id,
         is_ended=enrollment.state == EnrollmentState.ENDED,
         delivered_seq=enrollment.delivered_seq,
-        start=_start(enrollment, published, shop_time) if starts else None,
+        start=_start(enrollment, published, terms) if starts else None,
         signal=EventsSignal(enrollment_id=enrollment.id, events=events) if events else None,
         oldest_at=owed[0].created_at if owed else None,
     )
 
 
-def _start(
-    enrollment: Enrollment, published: PublishedFlow, shop_time: JsonObject
-) -> WorkflowStart:
+def _start(enrollment: Enrollment, published: PublishedFlow, terms: Terms) -> WorkflowStart:
     return WorkflowStart(
         flow=enrollment.flow,
         version=enrollment.flow_version,
@@ -211,8 +211,9 @@ def _start(
             contact_id=enrollment.contact_id,
             flow=published.definition,
             templates=published.templates,
-            shop_time=shop_time,
+            shop_time=terms.shop_time,
             started_at=enrollment.started_at,
+            attempt_seconds=terms.attempt_seconds,
         ),
     )
 

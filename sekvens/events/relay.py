@@ -20,7 +20,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalStarter
 from sekvens.errors import NotDelivered, TemporalUnavailable
 from sekvens.events import deliveries, expansion
-from sekvens.events.deliveries import Parcel, Receipt
+from sekvens.events.deliveries import Parcel, Receipt, Terms
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
@@ -48,12 +48,19 @@ class Relay:
     """Works off the outbox and delivers to Temporal what enrollments are owed."""
 
     def __init__(
-        self, database: Database, client: TemporalStarter, *, clock: Clock, shop_time: ShopTime
+        self,
+        database: Database,
+        client: TemporalStarter,
+        *,
+        clock: Clock,
+        shop_time: ShopTime,
+        attempt_seconds: int | None = None,
     ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
         self._shop_time = shop_time
+        self._terms = Terms(shop_time=to_json(shop_time), attempt_seconds=attempt_seconds)
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._nudge = asyncio.Event()
 
@@ -106,7 +113,7 @@ class Relay:
             if not deliveries.is_owing(session, now=now):
                 return []
         with self._database.write() as session:
-            return deliveries.lease(session, now=now, shop_time=to_json(self._shop_time))
+            return deliveries.lease(session, now=now, terms=self._terms)
 
     async def _hand_over(
         self, parcel: Parcel, unavailable: list[TemporalUnavailable]

@@ -248,6 +248,8 @@ def test_quick_days_need_an_origin_with_a_zone(origin: dict[str, str]) -> None:
 def test_a_resend_before_the_first_request_has_died_is_refused() -> None:
     amazon = {"SES__ENDPOINT_URL": "", "SENDING__GRACE_SECONDS": "60"}
 
+    assert "attempt_seconds is 29" in refusal(SENDING__ATTEMPT_SECONDS="29", **amazon)
+    assert loaded(SENDING__ATTEMPT_SECONDS="5").sending.attempt_seconds == 5
     assert "resend_seconds is 1199" in refusal(SENDING__RESEND_SECONDS="1199", **amazon)
     assert "resend_seconds is 7200" in refusal(SENDING__GRACE_SECONDS="7201")
     assert loaded(SENDING__RESEND_SECONDS="1200", **amazon).sending.resend_seconds == 1200
