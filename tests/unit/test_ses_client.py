@@ -128,6 +128,8 @@ def test_an_accepted_message_is_in_the_log_under_the_id_that_send_returned(
         ("throttle", SesThrottled, False),
         ("reject", SesRejected, False),
         ("pause", SesPaused, False),
+        ("suspend", SesPaused, False),
+        ("credentials", SesPaused, False),
         ("unavailable", NotSent, False),
         ("hang", OutcomeUnknown, False),
         ("reset_before_accept", OutcomeUnknown, False),

@@ -24,6 +24,8 @@ class FaultMode(StrEnum):
     THROTTLE = "throttle"  #: 429 TooManyRequestsException
     REJECT = "reject"  #: 400 MessageRejected
     PAUSE = "pause"  #: 400 SendingPausedException
+    SUSPEND = "suspend"  #: 400 AccountSuspendedException
+    CREDENTIALS = "credentials"  #: 403 InvalidClientTokenId
     UNAVAILABLE = "unavailable"  #: 503 ServiceUnavailable
     ERROR_AFTER_ACCEPT = "error_after_accept"  #: accepted, then 500
     HANG = "hang"  #: read, not accepted, never answered

@@ -174,14 +174,16 @@ async def unknown_operation(request: Request) -> Response:
 _METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 _BEFORE = frozenset(
     {
-        FaultMode.THROTTLE, FaultMode.REJECT, FaultMode.PAUSE, FaultMode.UNAVAILABLE,
-        FaultMode.HANG, FaultMode.RESET_BEFORE_ACCEPT,
+        FaultMode.THROTTLE, FaultMode.REJECT, FaultMode.PAUSE, FaultMode.SUSPEND,
+        FaultMode.CREDENTIALS, FaultMode.UNAVAILABLE, FaultMode.HANG, FaultMode.RESET_BEFORE_ACCEPT,
     }
 )  # fmt: skip
 _REFUSALS = {
     FaultMode.THROTTLE: ("TooManyRequestsException", "Maximum sending rate exceeded.", 429),
     FaultMode.REJECT: ("MessageRejected", "Email content is refused.", 400),
     FaultMode.PAUSE: ("SendingPausedException", "Sending is paused for this account.", 400),
+    FaultMode.SUSPEND: ("AccountSuspendedException", "The account is suspended.", 400),
+    FaultMode.CREDENTIALS: ("InvalidClientTokenId", "The security token is invalid.", 403),
     FaultMode.UNAVAILABLE: ("ServiceUnavailable", "The service is unavailable.", 503),
 }
 
