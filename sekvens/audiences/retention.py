@@ -75,7 +75,7 @@ class Retention:
             if not self._due(session, now, after=None, until=None, only=contact_id):
                 return 0
             ids = erase(session, contact_id, now=now, now_shop=self._shop_time.at(now))
-        wait_for_senders(self._database, ids)
+        wait_for_senders(self._database, ids, clock=self._clock)
         return 1
 
     def _due(

@@ -61,11 +61,12 @@ def erase_(contact: str, *, yes: bool) -> None:
             found = find_contact(session, contact).id
         if not yes:
             click.confirm(f"Erase {found} for good?", abort=True)
-        now = SystemClock().now()
+        clock = SystemClock()
+        now = clock.now()
         now_shop = load_settings().shop_time().at(now)
         with database.write() as session:
             erased = erase(session, found, now=now, now_shop=now_shop)
-        wait_for_senders(database, erased)
+        wait_for_senders(database, erased, clock=clock)
     click.echo(f"{found} is erased.")
 
 
@@ -106,11 +107,13 @@ def _enrollments(console: "Console", session: "Session", contact_id: str) -> Non
 
 
 def _messages(console: "Console", session: "Session", contact_id: str) -> None:
-    from sekvens.enrollments.queries import messages_of
+    from sekvens.enrollments.queries import messages_of, overlaps_of
 
+    overlaps = overlaps_of(session, contact_id)
     table = make_table("message", "e-mail", "state", "skipped for", "sent", title="Messages")
     for row in messages_of(session, contact_id):
-        table.add_row(row.id, row.template, row.state, row.skip_reason or "-", minute(row.sent_on))
+        state = f"{row.state}, overlapped" if row.id in overlaps else row.state
+        table.add_row(row.id, row.template, state, row.skip_reason or "-", minute(row.sent_on))
     console.print(table)
 
 

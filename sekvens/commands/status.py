@@ -83,6 +83,9 @@ def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
     console.print(f"{waiting.held:,} messages wait at the gate")
     console.print(f"{waiting.in_doubt:,} messages are in doubt{since}")
     console.print(f"{parked:,} enrollments are parked{look}")
+    overlapped, newest = queries.overlaps(session)
+    last = f", the newest at {minute(newest)}" if overlapped else ""
+    console.print(f"{overlapped:,} messages were still leaving when a fact was acknowledged{last}")
     console.print(
         f"{backlog.events:,} events and {backlog.enrollments:,} enrollments are unrelayed"
     )

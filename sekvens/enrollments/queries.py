@@ -12,7 +12,7 @@ from sekvens.contacts.tables import Contact, Identity, IdentityKind
 from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
 from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.messages.situation import DISPATCHED_FOR_MAX
-from sekvens.messages.tables import Message, MessageState
+from sekvens.messages.tables import Message, MessageState, Overlap
 
 #: So many of a contact's newest events are worth showing.
 EVENTS_SHOWN = 20
@@ -81,6 +81,19 @@ def messages_of(session: Session, contact_id: str) -> Sequence[Message]:
     """List a contact's messages, skipped ones with their reason, the oldest first."""
     query = select(Message).where(Message.contact_id.in_(_ids(session, contact_id)))
     return session.scalars(query.order_by(Message.claimed_at, Message.id)).all()
+
+
+def overlaps_of(session: Session, contact_id: str) -> set[str]:
+    """List a contact's messages that overlapped with a fact about them."""
+    theirs = select(Overlap.message_id).join(Message, Message.id == Overlap.message_id)
+    ids = _ids(session, contact_id)
+    return set(session.scalars(theirs.where(Message.contact_id.in_(ids))))
+
+
+def overlaps(session: Session) -> tuple[int, datetime | None]:
+    """Count the messages that overlapped with a fact, and tell when the newest did (wall time)."""
+    count, newest = session.execute(select(func.count(), func.max(Overlap.at))).one()
+    return count, newest
 
 
 def recent_events_of(

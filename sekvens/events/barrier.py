@@ -14,10 +14,12 @@ from typing import Any, Final
 from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from sekvens.clock import Clock
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.errors import LockTimeout
 from sekvens.events.facts import look_up
+from sekvens.messages import ledger
 from sekvens.messages.tables import Message, MessageState
 
 #: For the whole batch: a client waits for its reply meanwhile.
@@ -40,16 +42,21 @@ _log = logging.getLogger(__name__)
 
 
 def wait_for_senders(
-    database: Database, contact_ids: Collection[str], *, timeout: timedelta = TIMEOUT
+    database: Database,
+    contact_ids: Collection[str],
+    *,
+    clock: Clock,
+    timeout: timedelta = TIMEOUT,
 ) -> bool:
     """Wait until no e-mail to these contacts is on its way. Call it after the commit.
 
     Returns:
-        False if a lock could not be had within `timeout` (an overlap, which is logged).
+        False if a lock could not be had within `timeout`: an overlap, which is recorded.
     """
     with database.read() as session:
         sending = in_dispatch(session, contact_ids)
-    return pass_through(database, frozenset().union(*sending), timeout=timeout)
+    locks = frozenset().union(*sending)
+    return pass_through(database, locks, clock=clock, timeout=timeout)
 
 
 def in_dispatch(session: Session, contact_ids: Collection[str]) -> set[frozenset[str]]:
@@ -63,22 +70,45 @@ def in_dispatch(session: Session, contact_ids: Collection[str]) -> set[frozenset
 
 
 def pass_through(
-    database: Database, contact_ids: Collection[str], *, timeout: timedelta = TIMEOUT
+    database: Database,
+    contact_ids: Collection[str],
+    *,
+    clock: Clock,
+    timeout: timedelta = TIMEOUT,
 ) -> bool:
-    """Take and leave each lock in turn, sorted, so that whoever held it has finished."""
+    """Take and leave each lock in turn, sorted, so that whoever held it has finished.
+
+    Returns:
+        False if one could not be had within `timeout`. Whatever is still leaving then is recorded
+        as an overlap before anybody is told that the facts are known.
+    """
     deadline = time.monotonic() + timeout.total_seconds()
-    passed = True
+    held: list[str] = []
     for contact_id in sorted(contact_ids):
         left = timedelta(seconds=max(0.001, deadline - time.monotonic()))
         try:
             with database.locks.hold(contact_id, timeout=left):
                 pass
         except LockTimeout:
-            passed = False
-            _log.warning(
-                "a message to contact %s was still on its way %g s after its facts had changed",
-                contact_id,
-                timeout.total_seconds(),
-                extra={"action": "send_overlapped", "contact_id": contact_id},
-            )
-    return passed
+            held.append(contact_id)
+    if held:
+        _record(database, held, clock=clock, timeout=timeout)
+    return not held
+
+
+def _record(
+    database: Database, contact_ids: Collection[str], *, clock: Clock, timeout: timedelta
+) -> None:
+    with database.write() as session:
+        message_ids = ledger.overlapped(session, contact_ids, now=clock.now())
+    for contact_id in contact_ids:
+        _log.warning(
+            "a message to contact %s was still on its way %g s after its facts had changed",
+            contact_id,
+            timeout.total_seconds(),
+            extra={
+                "action": "send_overlapped",
+                "contact_id": contact_id,
+                "message_ids": message_ids,
+            },
+        )

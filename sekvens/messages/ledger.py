@@ -6,22 +6,23 @@ here is wall time from one clock.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, null, select, update
+from sqlalchemy import ColumnElement, and_, case, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from sekvens.contacts.tables import Contact
 from sekvens.db.base import new_id
 from sekvens.db.session import Database
 from sekvens.enrollments.position import stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
-from sekvens.messages.tables import Message, MessageState, Settlement
+from sekvens.messages.tables import Message, MessageState, Overlap, Settlement
 from sekvens.offers.claims import told
 
 #: How long the database may be away while an attempt has something to record.
@@ -167,6 +168,25 @@ def skipped(
         _may_have_arrived(session, message, order)
     stand_at(session, order.enrollment_id, order.next_step, now=order.now)
     return True
+
+
+def overlapped(session: Session, contact_ids: Collection[str], *, now: datetime) -> list[str]:
+    """Record what is still leaving to these contacts, and to those merged into them.
+
+    Returns:
+        The messages' ids. The first overlap of a message stands.
+    """
+    younger = select(Contact.id).where(Contact.merged_into.in_(contact_ids))
+    leaving = select(Message.id).where(
+        or_(Message.contact_id.in_(contact_ids), Message.contact_id.in_(younger)),
+        Message.state == MessageState.DISPATCHING,
+    )
+    message_ids = session.scalars(leaving.order_by(Message.id)).all()
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    for message_id in message_ids:
+        values = {"message_id": message_id, "at": now}
+        session.execute(insert(Overlap).values(values).on_conflict_do_nothing())
+    return list(message_ids)
 
 
 def record(database: Database, write: Callable[[Session], T]) -> T:

@@ -62,6 +62,15 @@ class Message(Base):
     sent_on: Mapped[datetime | None]  #: shop time at which SES took it, or may have
 
 
+class Overlap(Base):
+    """A fact was acknowledged although a message that it may forbid was still leaving."""
+
+    __tablename__ = "overlaps"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)  #: wall time of the first of such facts
+
+
 class Template(Base):
     """An e-mail's source in every locale with the layout it was published with, by content."""
 

@@ -130,7 +130,8 @@ class Answers:
         except IntegrityError:
             # Two presses at one instant: the other one is stored now, and counts.
             contact = self._store(chosen)
-        wait_for_senders(self._database, {contact.id, chosen.link.contact_id} if contact else ())
+        whose = {contact.id, chosen.link.contact_id} if contact else ()
+        wait_for_senders(self._database, whose, clock=self._clock)
         return self._page("done", contact, chosen)
 
     def _store(self, chosen: _Chosen) -> Contact | None:

@@ -114,7 +114,7 @@ class Ingress:
         try:
             ingested = await asyncio.wrap_future(self._writer.submit(posted.events))
             if ingested.sending:
-                wait = partial(pass_through, self._database, ingested.sending)
+                wait = partial(pass_through, self._database, ingested.sending, clock=self._clock)
                 await asyncio.get_running_loop().run_in_executor(self._barriers, wait)
         except (WriterBusy, DatabaseUnavailable) as error:
             return unavailable(str(error))

@@ -122,7 +122,7 @@ class Unsubscribe:
                     occurred_at=self._shop_time.at(now),
                     now=now,
                 )
-        wait_for_senders(self._database, {contact_id, link.contact_id})
+        wait_for_senders(self._database, {contact_id, link.contact_id}, clock=self._clock)
         return self._page("done", contact)
 
     def _page(self, stage: str, contact: Contact | None) -> Response:

@@ -3,15 +3,20 @@
 import logging
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.barrier import in_dispatch, wait_for_senders
-from sekvens.messages.tables import Message, MessageState
+from sekvens.messages import ledger
+from sekvens.messages.tables import Message, MessageState, Overlap
 from tests.unit.ingesting import NOON, Shop, alias, identify
+
+CLOCK = FrozenClock(NOON)
 
 
 @pytest.fixture
@@ -67,11 +72,19 @@ def held_for(shop: Shop, contact_id: str, seconds: float) -> threading.Thread:
     return sender
 
 
+def overlapped(shop: Shop) -> dict[str, datetime]:
+    """Tell which messages overlapped with a fact, and when."""
+    with shop.database.read() as session:
+        return {row.message_id: row.at for row in session.scalars(select(Overlap))}
+
+
 def test_the_reply_waits_until_the_sender_has_finished(shop: Shop) -> None:
     dispatch(shop, shop.contact_id())
     sender = held_for(shop, shop.contact_id(), 0.3)
     started = time.monotonic()
-    passed = wait_for_senders(shop.database, [shop.contact_id()], timeout=timedelta(seconds=10))
+    passed = wait_for_senders(
+        shop.database, [shop.contact_id()], clock=CLOCK, timeout=timedelta(seconds=10)
+    )
     waited = time.monotonic() - started
     sender.join()
 
@@ -86,12 +99,30 @@ def test_a_sender_that_takes_too_long_is_an_overlap_and_recorded(
     sender = held_for(shop, shop.contact_id(), 0.6)
     with caplog.at_level(logging.WARNING):
         passed = wait_for_senders(
-            shop.database, [shop.contact_id()], timeout=timedelta(milliseconds=100)
+            shop.database,
+            [shop.contact_id()],
+            clock=CLOCK,
+            timeout=timedelta(milliseconds=100),
         )
     sender.join()
 
     assert not passed
     assert [getattr(record, "action", "") for record in caplog.records] == ["send_overlapped"]
+    assert overlapped(shop) == {"m-1": NOON}
+
+
+def test_an_overlap_is_recorded_on_what_is_leaving_and_the_first_one_stands(shop: Shop) -> None:
+    shop.now = NOON + timedelta(minutes=1)
+    shop.post(identify("young"), identify("stranger"))
+    young, old = shop.contact_id("young"), shop.contact_id()
+    dispatch(shop, young)
+    shop.post(alias("u", "young"))
+    with shop.database.write() as session:
+        assert ledger.overlapped(session, [shop.contact_id("stranger")], now=NOON) == []
+        assert ledger.overlapped(session, [old], now=NOON) == ["m-1"]
+        assert ledger.overlapped(session, [young], now=NOON + timedelta(minutes=2)) == ["m-1"]
+
+    assert overlapped(shop) == {"m-1": NOON}
 
 
 @pytest.mark.parametrize("state", [MessageState.PENDING, MessageState.ACCEPTED])
@@ -99,7 +130,7 @@ def test_a_message_that_is_not_on_its_way_is_not_waited_for(shop: Shop, state: s
     dispatch(shop, shop.contact_id(), state)
     sender = held_for(shop, shop.contact_id(), 0.6)
     started = time.monotonic()
-    passed = wait_for_senders(shop.database, [shop.contact_id()])
+    passed = wait_for_senders(shop.database, [shop.contact_id()], clock=CLOCK)
     waited = time.monotonic() - started
     sender.join()
 

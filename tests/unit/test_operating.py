@@ -16,6 +16,7 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.temporal import SignalOutcome
 from sekvens.errors import LockTimeout, OutcomeUnknown, TemporalRefused, TemporalUnavailable
 from sekvens.flows.outcomes import Deferred, Parked, Sent
+from sekvens.messages.tables import Overlap
 from sekvens.ses.testing import TakenThen
 from sekvens.switches import turning
 from sekvens.switches.tables import BREAKER, SwitchState
@@ -130,6 +131,18 @@ def test_status_counts_what_waits(office: PostOffice) -> None:
     assert "1 enrollments are parked: starter.py parked" in status
     assert "1 messages are in doubt, the oldest since 2026-" in status
     assert "too few to judge (below 1,000)" in status
+
+
+def test_an_overlap_is_counted_and_shown_on_its_message(office: PostOffice) -> None:
+    office.send()
+    before = run("status").output
+    with office.database.write() as session:
+        session.add(Overlap(message_id=office.message().id, at=NOON))
+
+    said = "messages were still leaving when a fact was acknowledged"
+    assert f"0 {said}\n" in before
+    assert f"1 {said}, the newest at 2026-03-04" in run("status").output.replace("\n", " ")
+    assert "overlapped" in run("show", office.contact_id).output
 
 
 @pytest.mark.parametrize("ends", ["moves on", "leaves"])

@@ -83,7 +83,9 @@ class Race:
         ingested = self.writer.submit([purchase]).result(10)
         if ingested.sending:
             patient = timedelta(seconds=8)
-            assert pass_through(self.office.database, ingested.sending, timeout=patient)
+            assert pass_through(
+                self.office.database, ingested.sending, clock=self.office.clock, timeout=patient
+            )
         return time.monotonic()
 
     def judge(self) -> Iterator[bool]:
