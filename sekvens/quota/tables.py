@@ -22,7 +22,6 @@ class SesQuota(Base):
     send_rate_max: Mapped[float | None]  #: messages (recipients) a second
     day_max: Mapped[float | None]  #: messages in 24 hours; -1: no limit
     sent_last_day: Mapped[float | None]  #: in the 24 hours before `told_at`, by SES's own count
-    order_mail_last_day: Mapped[int | None]  #: how much of that was order mail, by the ledger
     sending_enabled: Mapped[bool | None]  #: false: SES takes nothing until a person mends it
     paused_since: Mapped[datetime | None]  #: since when `sending_enabled` has been false
     full_since: Mapped[datetime | None]  #: since when marketing's share of the day is used up
