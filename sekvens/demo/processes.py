@@ -34,6 +34,7 @@ class Service:
     is_ready: Callable[[], bool]
     may_end: bool = False  #: ending by itself, in good order, is no fault
     environ: Mapping[str, str] = field(default_factory=dict)  #: beside what all services have
+    stops_on: signal.Signals = signal.SIGTERM  #: how it is told to stop in good order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class Processes:
         """Stop the services of these names (all, when none is named) and wait for them."""
         chosen = [c for c in self._children if not names or c.service.name in names]
         for child in chosen:
-            _signal(child, signal.SIGTERM)
+            _signal(child, child.service.stops_on)
         deadline = time.monotonic() + STOP_SECONDS
         for child in chosen:
             try:

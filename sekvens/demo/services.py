@@ -22,6 +22,8 @@ from sekvens.flows.shop_time import DAY
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 #: Without it timers fire on whole seconds only: half a day of the demo.
 TIMER_GRAIN = 'history.timerProcessorMaxTimeShift="10ms"'
+#: Without it one flow with many contacts keeps every other flow waiting.
+FAIRNESS = "matching.enableFairness=true"
 
 #: Messages a second that the local SES takes while days pass quickly. The 14 of a new account, its
 #: default, are 28 a day for a shop whose day lasts two seconds: everything would come late.
@@ -42,6 +44,7 @@ class Site:
     origin: datetime
     write_key: str
     link_secret: str
+    database: str = ""  #: another database's URL; empty: SQLite in the folder
 
     @property
     def api_url(self) -> str:
@@ -66,7 +69,7 @@ class Site:
     @property
     def database_url(self) -> str:
         """The facts."""
-        return f"sqlite:///{self.data / 'sekvens.db'}"
+        return self.database or f"sqlite:///{self.data / 'sekvens.db'}"
 
     @property
     def temporal_address(self) -> str:
@@ -121,7 +124,8 @@ def temporal(site: Site) -> Service:
         *("server", "start-dev", "--ip", HOST, "--ui-ip", HOST),
         *("--port", str(site.ports.temporal), "--ui-port", str(site.ports.temporal_ui)),
         *("--db-filename", str(site.data / "temporal.db"), "--log-level", "warn"),
-        *("--dynamic-config-value", TIMER_GRAIN, "--ui-disable-news-fetch"),
+        *("--dynamic-config-value", TIMER_GRAIN, "--dynamic-config-value", FAIRNESS),
+        "--ui-disable-news-fetch",
     ]
     for pragma in PRAGMAS:
         command += ["--sqlite-pragma", pragma]

@@ -6,20 +6,26 @@ the services' logs are printed; the logs themselves stay in the test's folder.
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
+import sys
+import tempfile
 import time
 import urllib.request
 import uuid
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+import psycopg
 import pytest
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
@@ -42,6 +48,7 @@ from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
+from tests.e2e.postgresql import USER, url_of
 
 T = TypeVar("T")
 
@@ -65,6 +72,7 @@ class Stack:
     database: Database
     processes: Processes
     products: list[Product]
+    ses_options: Sequence[str] = ()  #: of the local SES's command line
 
     # What a shop's backend does.
 
@@ -109,6 +117,12 @@ class Stack:
         """List the faults that are armed."""
         armed: list[dict[str, Any]] = json.loads(_http("GET", self._faults_url))
         return armed
+
+    def tell_events(self, **faults: float) -> None:
+        """Set what goes wrong with SES's events from now on; nothing given: nothing does."""
+        body = json.dumps(faults).encode()
+        url = f"{self.site.inbox_url}/_local/events"
+        _http("PUT", url, body, {"Content-Type": "application/json"})
 
     @property
     def _faults_url(self) -> str:
@@ -167,11 +181,27 @@ class Stack:
     # What operators do to the services.
 
     def kill(self, *services: str) -> None:
-        """Kill -9 services, all at once; they may be started again."""
+        """Kill -9 services and their children, all at once; they may be started again."""
         process_ids = self.processes.process_ids()
-        for name in services:
-            os.kill(process_ids[name], signal.SIGKILL)
+        parents = [psutil.Process(process_ids[name]) for name in services]
+        doomed = [*parents, *(child for each in parents for child in each.children(recursive=True))]
+        for process in doomed:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(doomed[len(parents) :], timeout=PATIENCE)
         self.stop(*services)
+
+    def is_running(self, service: str) -> bool:
+        """Tell whether a service is there still; what a fault point has killed is not."""
+        process_id = self.processes.process_ids().get(service)
+        if process_id is None:
+            return False
+        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+
+    def wait_for_its_end(self, service: str) -> None:
+        """Wait until a service has died of a fault point; it may be started again."""
+        eventually(lambda: not self.is_running(service), f"{service} has died")
+        self.stop(service)
 
     def terminate(self, service: str) -> int:
         """Ask a service to stop, and wait for its exit code."""
@@ -193,15 +223,30 @@ class Stack:
         """Stop services and wait for them."""
         self.processes.stop(*services)
 
-    def start(self, *names_of_services: str) -> None:
-        """Start services, and wait until all are ready."""
-        self.start_only(*names_of_services)
+    def start(self, *names_of_services: str, **environ: str) -> None:
+        """Start services, and wait until all are ready; `worker-2` is a second worker."""
+        self.start_only(*names_of_services, **environ)
         self.processes.wait_until_ready(timeout_seconds=PATIENCE)
 
-    def start_only(self, *names_of_services: str) -> None:
-        """Start services, and wait for none."""
+    def start_only(self, *names_of_services: str, **environ: str) -> None:
+        """Start services, and wait for none; `environ` is given to these alone."""
         for name in names_of_services:
-            self.processes.start(_MAKERS[name](self.site))
+            self.processes.start(self._service(name, environ))
+
+    def _service(self, name: str, environ: Mapping[str, str]) -> Service:
+        kind = re.sub(r"-\d+$", "", name)
+        ports = self.site.ports
+        if name != kind:
+            worker_health, relay_health = _free_ports(2)
+            ports = replace(ports, worker_health=worker_health, relay_health=relay_health)
+        service = _MAKERS[kind](replace(self.site, ports=ports))
+        options = self.ses_options if kind == "local-ses" else ()
+        return replace(
+            service,
+            name=name,
+            command=[*service.command, *options],
+            environ={**service.environ, **environ},
+        )
 
     def log(self, service: str) -> str:
         """Read a service's log."""
@@ -211,14 +256,29 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    folder: Path, *, day_seconds: float, grace_seconds: int = 1800
+    folder: Path,
+    *,
+    day_seconds: float,
+    grace_seconds: int = 1800,
+    postgresql: bool = False,
+    settings: Mapping[str, str] | None = None,
+    ses_options: Sequence[str] = (),
 ) -> Iterator[Stack]:
-    """Run every service in a folder for the length of a block."""
+    """Run every service in a folder for the length of a block.
+
+    With `postgresql` a PostgreSQL is one of them, else the database is SQLite. `settings` go into
+    the environment of all (`SENDING__GRACE_SECONDS`); `ses_options` to the local SES.
+    """
+    # A socket's path is short, and its server's user may have to get there.
+    cluster = Path(tempfile.mkdtemp(prefix="pg")) if postgresql else None
     site = _site(folder, day_seconds)
+    if cluster is not None:
+        site = replace(site, database=url_of(cluster))
     environ = site.environ(os.environ)
     environ["TEMPORAL_CONFIG_FILE"] = str(folder / "temporal.toml")
     environ["SEKVENS_SENDING__GRACE_SECONDS"] = str(grace_seconds)
     environ.update(_NO_CALM)
+    environ.update({f"SEKVENS_{name}": value for name, value in (settings or {}).items()})
     (folder / "temporal.toml").touch()
     database = Database(load_settings(environ).database.url)
     processes = Processes(environ=environ, logs=folder / "logs")
@@ -228,17 +288,22 @@ def running_stack(
         database=database,
         processes=processes,
         products=read_products(site.api_url),
+        ses_options=ses_options,
     )
     try:
+        if cluster is not None:
+            stack.start("postgresql")
         upgrade(database)
         publish_flows(database, SystemClock())
         stack.start("temporal", "local-ses")
         stack.start("worker", "api", "relay")
         yield stack
     finally:
-        processes.stop("relay", "worker", "api")
-        processes.close()
+        processes.stop(*(set(processes.process_ids()) - {"postgresql", "temporal", "local-ses"}))
         database.close()
+        processes.close()
+        if cluster is not None:
+            shutil.rmtree(cluster, ignore_errors=True)
 
 
 @contextmanager
@@ -336,7 +401,25 @@ _NO_CALM = {
     "SEKVENS_SENDING__MARKETING_PER_WEEK": "0",
 }
 
+
+def postgresql_service(site: Site) -> Service:
+    """Make the PostgreSQL of a site."""
+    folder = Path(site.database.partition("host=")[2])
+
+    def is_ready() -> bool:
+        try:
+            psycopg.connect(host=str(folder), user=USER, dbname="postgres").close()
+        except psycopg.OperationalError:  # after a kill it recovers first
+            return False
+        return True
+
+    command = [sys.executable, "-m", "tests.e2e.postgresql", str(folder)]
+    # On SIGTERM it would wait for every client to leave.
+    return Service(name="postgresql", command=command, is_ready=is_ready, stops_on=signal.SIGINT)
+
+
 _MAKERS: dict[str, Callable[[Site], Service]] = {
+    "postgresql": postgresql_service,
     "temporal": services.temporal,
     "local-ses": services.local_ses,
     "api": services.api,
