@@ -18,6 +18,8 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 BENCHES := compose ingress relay enrollments audiences
 export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
+# Many tests wait for real services most of the time: three at once keep two cores busy.
+PARALLEL := -n 3 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-smoke format lint types imports fast-tests all-tests flows clean
@@ -59,16 +61,16 @@ imports: $(VENV)/dev.stamp
 		{ cat $(VENV)/imports.txt; exit 1; }
 
 fast-tests: $(VENV)/dev.stamp
-	@echo "Fast tests …"; $(PYTEST) -n 2 --dist=loadfile -m "not e2e and not browser"
+	@echo "Fast tests …"; $(PYTEST) $(PARALLEL) -m "not e2e and not browser"
 
 all-tests: $(VENV)/dev.stamp
 ifeq ($(CHROMIUM),)
 	@if [ -n "$$CI" ]; then echo "Chromium is missing, and CI runs the browser tests."; exit 1; fi
 	@echo "*** Chromium is missing: the browser tests are SKIPPED (apt install chromium). ***"
-	@echo "Tests …"; $(PYTEST) -n 2 --dist=loadfile -m "not browser"
+	@echo "Tests …"; $(PYTEST) $(PARALLEL) -m "not browser"
 	@echo "*** The browser tests were SKIPPED: Chromium is missing. ***"
 else
-	@echo "Tests …"; $(PYTEST) -n 2 --dist=loadfile
+	@echo "Tests …"; $(PYTEST) $(PARALLEL)
 endif
 
 flows: $(VENV)/dev.stamp
