@@ -172,6 +172,7 @@ class EnrollmentWorkflow:
             start_to_close_timeout=self._send_timeout if sends else QUICK_TIMEOUT,
             retry_policy=PATIENT,
             summary=summary,
+            priority=orders.priority_of(order),
         )
 
     def _show(self) -> None:

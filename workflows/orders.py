@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.common import RawValue
+from temporalio.common import Priority, RawValue
 
 with workflow.unsafe.imports_passed_through():
     from sekvens.enrollments import names
@@ -30,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows.doing import doing
     from sekvens.flows.graph import Graph
     from sekvens.flows.state import State
+    from sekvens.flows.steps import Purpose
+    from sekvens.flows.urgency import turn_key, urgency_of
 
 
 def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> State:
@@ -84,6 +86,15 @@ def send_order(
         second_subject=step.retells is not None,
         past_cap=step.past_cap,
     )
+
+
+def priority_of(order: object) -> Priority:
+    """Tell who goes before and after a message in the queue; all else is as urgent as its flow."""
+    if not isinstance(order, SendInput):
+        return Priority.default
+    late = order.now - order.due_at
+    urgency = urgency_of(Purpose(order.purpose), late=late, speed=order.shop_speed)
+    return Priority(priority_key=urgency, fairness_key=turn_key(order.flow))
 
 
 def carry_out_order(

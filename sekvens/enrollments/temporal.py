@@ -12,6 +12,7 @@ from typing import Protocol
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -24,6 +25,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from sekvens.enrollments import names
 from sekvens.enrollments.wire import EnrollmentInput, EventsSignal
 from sekvens.errors import NotDelivered, TemporalRefused, TemporalUnavailable
+from sekvens.flows.steps import Purpose
+from sekvens.flows.urgency import turn_key, urgency_of
 
 #: A call that has not been answered after this long is tried again later.
 RPC_TIMEOUT = timedelta(seconds=5)
@@ -118,6 +121,7 @@ class ClientStarter:
                 ),
                 static_summary=f"{start.flow_version} · {contact_id}",
                 static_details=_details(start),
+                priority=_priority(start),
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
@@ -163,6 +167,12 @@ class ClientStarter:
             raise _failure("look at", start.workflow_id, error) from error
         is_ours = memo.get(names.ENROLLMENT_ID) == start.input.enrollment_id
         return StartOutcome.STARTED if is_ours else StartOutcome.OCCUPIED
+
+
+def _priority(start: WorkflowStart) -> Priority:
+    """Let an order's workflow go first, and flows take turns: its activities inherit that."""
+    purpose = Purpose(start.input.flow.get("purpose", Purpose.MARKETING))
+    return Priority(priority_key=urgency_of(purpose), fairness_key=turn_key(start.flow))
 
 
 def _details(start: WorkflowStart) -> str:

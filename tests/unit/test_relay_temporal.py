@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from sekvens.enrollments.wire import EnrollmentEvent, EnrollmentInput, EventsSig
 from sekvens.errors import TemporalRefused, TemporalUnavailable
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
+from sekvens.flows.steps import Purpose
+from sekvens.flows.urgency import Urgency
 from tests.conftest import NOON
 from tests.unit.relaying import cart_flow
 
@@ -147,6 +150,22 @@ async def test_operators_see_flow_version_contact_and_enrollment(client: Client)
     assert await seen.static_summary() == "cart v1 · c-maja"
     assert "`e-1`" in (await seen.static_details() or "")
     assert await seen.memo() == {names.ENROLLMENT_ID: "e-1"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "urgency"),
+    [(Purpose.TRANSACTIONAL, Urgency.ORDER_MAIL), (Purpose.MARKETING, Urgency.MARKETING)],
+)
+async def test_a_workflow_is_as_urgent_as_its_flow_and_flows_take_turns(
+    client: Client, purpose: Purpose, urgency: Urgency
+):
+    start = start_of(f"cart/c-maja/{purpose}")
+    pinned = replace(start.input, flow=start.input.flow | {"purpose": purpose.value})
+    await ClientStarter(client).start(replace(start, input=pinned))
+    history = await client.get_workflow_handle(start.workflow_id).fetch_history()
+    priority = history.events[0].workflow_execution_started_event_attributes.priority
+
+    assert (priority.priority_key, priority.fairness_key) == (urgency, "cart")
 
 
 async def test_a_repeated_start_counts_as_started_and_a_strangers_does_not(client: Client):
