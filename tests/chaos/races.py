@@ -1,0 +1,259 @@
+"""Races: a fact is committed at a random moment around a message that it forbids.
+
+The judge compares two instants of one clock: when SES took the message, and when the reply to the
+fact went out. What SES took later is lost, unless the ledger owns up to an overlap.
+"""
+
+import itertools
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import select
+
+from sekvens.contacts.erase import erase
+from sekvens.contacts.tables import Identity
+from sekvens.db.session import Database
+from sekvens.enrollments.publish import pinned_flow, publish
+from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.wire import SendInput
+from sekvens.events.barrier import wait_for_senders
+from sekvens.flows.outcomes import Outcome
+from sekvens.messages.tables import Message, Overlap
+from sekvens.switches import turning
+from sekvens.switches.tables import EVERYTHING, SwitchState
+from tests.chaos.racing import Api, Call, TimedSes
+from tests.chaos.scale import SEED
+from tests.unit.ingesting import NOON, identify, track
+from tests.unit.sending import PostOffice, letters, store_letters
+
+#: Contacts at once, all over one sender.
+LANES: Final = 4
+#: How far apart fact and message may start, in seconds: every order of the two comes up.
+APART_MAX: Final = 0.06
+#: Who won gives the other this much more of a start: on a busy machine both still win their share.
+FAIR: Final = 0.006
+#: Contacts who sign up in one transaction.
+SIGN_UPS_MAX: Final = 250
+
+
+class Fact(StrEnum):
+    """What forbids a message."""
+
+    PURCHASE = "purchase"
+    UNSUBSCRIBE = "unsubscribe"  #: by event
+    LINK = "unsubscribe link"  #: in one click of a mail client
+    SUPPRESSION = "suppression"
+    ERASURE = "erasure"
+    PAUSE = "pause"  #: of one flow
+    STOP = "stop"  #: of everything
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """What became of one fact and one message; instants are those of `time.monotonic()`."""
+
+    fact: Fact
+    enrollment_id: str
+    outcome: Outcome
+    posted_at: float
+    answered_at: float
+    call: Call | None  #: None: SES was not called
+    is_overlap: bool = False  #: the ledger says that the lock could not be had in time
+
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether SES took the message after the reply, and nobody owned up to it."""
+        return self.call is not None and (
+            self.call.taken_at > self.answered_at and not self.is_overlap
+        )
+
+    @property
+    def met(self) -> bool:
+        """Tell whether SES was being called while the fact was on its way."""
+        return self.call is not None and (
+            self.call.began_at < self.answered_at and self.call.ended_at > self.posted_at
+        )
+
+    @property
+    def acknowledged_in(self) -> float:
+        """Tell how long the reply took, in seconds."""
+        return self.answered_at - self.posted_at
+
+
+class Races:
+    """One sender, one API, and contacts who race in lanes; each race is a contact of its own."""
+
+    def __init__(self, database: Database, *, seed: int = SEED) -> None:
+        self.office = PostOffice(database)
+        self.ses = TimedSes(self.office.ses, seed=seed)
+        self.sender = self.office.another_sender()
+        self.sender._ses = self.ses
+        self.api = Api(database, self.office.clock)
+        self.chance = random.Random(seed)  # noqa: S311  the same races each time
+        self._lanes = ThreadPoolExecutor(LANES, "lane")
+        self._senders = ThreadPoolExecutor(LANES, "sender")
+        #: how much later than its message any fact starts, and one of each kind on top of it
+        self._lead: defaultdict[Fact | None, float] = defaultdict(float)
+        self._names = (f"r-{number}" for number in itertools.count())
+        # A pause of one lane's flow is nobody else's.
+        self._orders = [self._order_of(f"letters-{lane}") for lane in range(LANES)]
+
+    def run(self, facts: Sequence[Fact]) -> list[Race]:
+        """Race once for each fact, in lanes; a stop races one message of every lane."""
+        alone = [fact for fact in facts if fact is not Fact.STOP]
+        dealt = list(zip(alone, self._sign_up(len(alone)), self._aparts(len(alone)), strict=True))
+
+        def race_in(lane: int) -> list[Race]:
+            mine = dealt[lane::LANES]
+            return [self._race(fact, [order], apart)[0] for fact, order, apart in mine]
+
+        running = [self._lanes.submit(race_in, lane) for lane in range(LANES)]
+        races = [race for each in running for race in each.result()]
+        for _ in range(len(facts) - len(alone)):
+            races += self._race(Fact.STOP, self._sign_up(LANES), *self._aparts(LANES))
+        return self._own_up(races)
+
+    def lost_of(self, facts: Sequence[Fact], *, rounds: int = 10) -> int:
+        """Race on until the judge finds a message that is too late; tell how many it found."""
+        counted = (sum(race.is_lost for race in self.run(facts)) for _ in range(rounds))
+        return next((lost for lost in counted if lost), 0)
+
+    def happen(self, fact: Fact, order: SendInput) -> float:
+        """Let a fact happen as it does in production; tell the instant at which we say so."""
+        user = order.enrollment_id
+        match fact:
+            case Fact.PURCHASE:
+                return self.api.track(user, "Order Completed", order_id=f"o-{user}")
+            case Fact.UNSUBSCRIBE:
+                return self.api.track(user, "Unsubscribed")
+            case Fact.LINK:
+                return self.api.unsubscribe(order.contact_id)
+            case Fact.SUPPRESSION:
+                return self.api.track(user, "Contact Suppressed")
+            case Fact.ERASURE:
+                return self._erase(order.contact_id)
+            case Fact.PAUSE:
+                return self._turn(order.flow, SwitchState.PAUSED)
+            case Fact.STOP:
+                return self._turn(EVERYTHING, SwitchState.STOPPED)
+
+    def close(self) -> None:
+        """Stop what runs."""
+        self._lanes.shutdown()
+        self._senders.shutdown()
+        self.api.close()
+
+    def _race(self, fact: Fact, orders: Sequence[SendInput], *apart: float) -> list[Race]:
+        """Race one fact against one message or several."""
+        later = [self._lead[None] + self._lead[fact] + each for each in apart]
+        begins_at = time.monotonic() + max(0.0, *later)
+        sending = [
+            self._senders.submit(self._send, order, at=begins_at - by)
+            for order, by in zip(orders, later, strict=True)
+        ]
+        _wait_until(begins_at)
+        posted_at = time.monotonic()
+        answered_at = self.happen(fact, orders[0])
+        outcomes = [each.result() for each in sending]
+        if fact in (Fact.PAUSE, Fact.STOP):
+            self._turn_back(EVERYTHING if fact is Fact.STOP else orders[0].flow)
+        races = [
+            Race(
+                fact=fact,
+                enrollment_id=order.enrollment_id,
+                outcome=outcome,
+                posted_at=posted_at,
+                answered_at=answered_at,
+                call=self.ses.calls.get(address_of(order.enrollment_id)),
+            )
+            for order, outcome in zip(orders, outcomes, strict=True)
+        ]
+        for race, kind in itertools.product(races, (None, fact)):
+            self._lead[kind] += (FAIR if race.call is None else -FAIR) / len(races)
+        return races
+
+    def _send(self, order: SendInput, *, at: float) -> Outcome:
+        _wait_until(at)
+        return self.sender.send(order)
+
+    def _erase(self, contact_id: str) -> float:
+        """Erase as retention and the command do."""
+        database, clock = self.office.database, self.office.clock
+        with database.write() as session:
+            ids = erase(session, contact_id, now=clock.now(), now_shop=clock.now())
+        wait_for_senders(database, ids, clock=clock)
+        return time.monotonic()
+
+    def _turn(self, name: str, state: SwitchState) -> float:
+        """Stop or pause as the commands do."""
+        database, now = self.office.database, self.office.clock.now()
+        with database.write() as session:
+            turning.turn(session, name, state, by="maja", note=None, now=now)
+        turning.let_senders_pass(database, name)
+        return time.monotonic()
+
+    def _turn_back(self, name: str) -> None:
+        with self.office.database.write() as session:
+            turning.end(session, name, by="maja", now=self.office.clock.now())
+
+    def _order_of(self, flow: str) -> SendInput:
+        """Publish a lane's flow, and make an order for its first letter."""
+        published = replace(letters(), name=flow)
+        with self.office.database.write() as session:
+            publish(session, published, now=NOON, store_templates=store_letters)
+            digest = pinned_flow(session, flow, 1).templates[f"{flow}/hello"]
+        return self.office.order(flow=flow, template=f"{flow}/hello", template_digest=digest)
+
+    def _aparts(self, count: int) -> list[float]:
+        return [self.chance.uniform(-APART_MAX, APART_MAX) for _ in range(count)]
+
+    def _sign_up(self, count: int) -> list[SendInput]:
+        """Let contacts sign up, enroll them, and order the first letter of each, lane by lane."""
+        names = list(itertools.islice(self._names, count))
+        for some in (names[at : at + SIGN_UPS_MAX] for at in range(0, count, SIGN_UPS_MAX)):
+            told = [identify(name, email=address_of(name)) for name in some]
+            agreed = [track("Email Subscribed", name, ago=24 * 60) for name in some]
+            self.office.shop.post(*told, *agreed)
+        self.office.relay_all()
+        lanes = itertools.cycle(self._orders)
+        with self.office.database.write() as session:
+            contact_ids = dict(session.execute(select(Identity.value, Identity.contact_id)).all())
+            orders = [
+                replace(order, enrollment_id=name, contact_id=contact_ids[name])
+                for name, order in zip(names, lanes, strict=False)
+            ]
+            session.add_all(
+                Enrollment(
+                    id=order.enrollment_id,
+                    contact_id=order.contact_id,
+                    flow=order.flow,
+                    flow_version=1,
+                    step_id="hello",
+                    workflow_id=f"{order.flow}/{order.enrollment_id}",
+                    started_at=NOON,
+                )
+                for order in orders
+            )
+        return orders
+
+    def _own_up(self, races: Iterable[Race]) -> list[Race]:
+        """Ask the ledger which messages overlapped with a fact."""
+        query = select(Message.enrollment_id).join(Overlap, Overlap.message_id == Message.id)
+        with self.office.database.read() as session:
+            overlaps = set(session.scalars(query))
+        return [replace(race, is_overlap=race.enrollment_id in overlaps) for race in races]
+
+
+def address_of(name: str) -> str:
+    """Make the address of a contact who races."""
+    return f"{name}@kund.example"
+
+
+def _wait_until(instant: float) -> None:
+    time.sleep(max(0.0, instant - time.monotonic()))

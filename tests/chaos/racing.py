@@ -1,0 +1,138 @@
+"""What races need around them: a SES with a latency, and the HTTP app, both of which note instants.
+
+Instants are those of `time.monotonic()`, noted where a thing happens and not by who asked for it.
+"""
+
+import asyncio
+import contextlib
+import math
+import random
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sekvens.clock import Clock
+from sekvens.db.session import Database
+from sekvens.messages.links import unsubscribe_url
+from sekvens.ses.client import Quota
+from sekvens.ses.testing import FakeSes
+from sekvens.web.app import create_app
+from tests.unit.ingesting import track
+from tests.unit.serving import WRITE_KEY, settings
+
+T = TypeVar("T")
+
+#: SES's latency in seconds: the median, and how far it spreads (of its logarithm).
+SES_TAKES: Final = 0.02
+SES_SPREAD: Final = 0.35
+PATIENCE: Final = 60.0
+_ANSWERED: Final = "x-answered-at"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call of SES."""
+
+    began_at: float
+    taken_at: float
+    ended_at: float
+
+
+class TimedSes:
+    """A fake SES with a latency, half of it before it has the message."""
+
+    def __init__(self, fake: FakeSes, *, seed: int) -> None:
+        #: the last call for each recipient
+        self.calls: dict[str, Call] = {}
+        self._fake = fake
+        self._seed = seed
+
+    def send(
+        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
+    ) -> str:
+        """Take a message, in the time that the seed gives to this recipient."""
+        chance = random.Random(f"{self._seed}/{recipient}")  # noqa: S311
+        half = chance.lognormvariate(math.log(SES_TAKES), SES_SPREAD) / 2
+        began_at = time.monotonic()
+        time.sleep(half)
+        ses_message_id = self._fake.send(
+            raw=raw, sender=sender, recipient=recipient, tags=tags, deadline=deadline
+        )
+        taken = self._fake.accepted[::-1]
+        taken_at = next(one.at for one in taken if one.ses_message_id == ses_message_id)
+        time.sleep(half)
+        self.calls[recipient] = Call(
+            began_at=began_at, taken_at=taken_at, ended_at=time.monotonic()
+        )
+        return ses_message_id
+
+    def quota(self) -> Quota:
+        """Tell a quota that hinders nobody."""
+        return self._fake.quota()
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+class Api:
+    """The HTTP app in this process, on an event loop of its own."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._settings = settings()
+        app = create_app(self._settings, database, clock)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="api")
+        self._thread.start()
+        self._running = contextlib.AsyncExitStack()
+        self._run(self._running.enter_async_context(app.router.lifespan_context(app)))
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(_noting(app)), base_url="http://api", auth=(WRITE_KEY, "")
+        )
+
+    def track(self, user: str, event: str, **properties: Any) -> float:
+        """Post an event; tell the instant of the reply."""
+        return self._reply(self._client.post("/v1/track", json=track(event, user, **properties)))
+
+    def unsubscribe(self, contact_id: str) -> float:
+        """Unsubscribe as a mail client does in one click (RFC 8058); tell the instant."""
+        url = unsubscribe_url(self._settings.api, contact_id=contact_id, message_id="m-earlier")
+        token = url.rpartition("/")[2]
+        one_click = {"List-Unsubscribe": "One-Click"}
+        return self._reply(self._client.post(f"/u/{token}", data=one_click))
+
+    def close(self) -> None:
+        """Stop it as it is stopped in production: what waits is stored first."""
+        self._run(self._client.aclose())
+        self._run(self._running.aclose())
+        self._run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _reply(self, asked: Coroutine[Any, Any, httpx.Response]) -> float:
+        reply = self._run(asked)
+        assert reply.status_code == 200, reply.text
+        return float(reply.headers[_ANSWERED])
+
+    def _run(self, asked: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(PATIENCE)
+
+
+def _noting(app: ASGIApp) -> ASGIApp:
+    """Let each reply carry the instant at which it went out."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                instant = (_ANSWERED.encode(), repr(time.monotonic()).encode())
+                message["headers"] = [*message["headers"], instant]
+            await send(message)
+
+        await app(scope, receive, noted)
+
+    return noting
