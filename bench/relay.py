@@ -2,7 +2,8 @@
 
 Temporal is the shipped fake, in memory, so this is the cost of the outbox alone: from committed
 events on SQLite to starts, and then to signals. The bare side reads the same outbox and writes the
-same rows in batches of the same size by plain SQL, deciding nothing. One thread.
+same rows in batches of the same size by plain SQL, deciding nothing. One thread. Then the relay as
+it runs: how long one purchase takes that was committed behind all those triggers.
 `python -m bench.relay [--short] [--profile]`
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from bench.harness import Figure, arguments, machine, say, scratch, show
 from sekvens.clock import SystemClock
@@ -47,12 +48,14 @@ def main() -> None:
         relay = Relay(database, FakeTemporal(), clock=CLOCK, shop_time=ShopTime())
         work = _profiled if given.profile else _timed
         starts = contacts / work(lambda: _relay_all(relay, runner))
-        _happen(database, EXIT, contacts)
+        _happen(database, EXIT, range(contacts))
         time.sleep(PACE_SECONDS)
         signals = contacts / work(lambda: _relay_all(relay, runner))
         database.close()
         _world(folder / "bare.db", contacts).close()
         bare = contacts / _timed(lambda: _bare(folder / "bare.db"))
+        say(f"{contacts} contacts do so again, and one who did before orders")
+        purchase, backlog = runner.run(_purchase_behind(folder / "behind.db", contacts))
     show(
         "Relayed, by one process",
         [
@@ -66,6 +69,36 @@ def main() -> None:
         ],
         unit="contacts",
     )
+    print(f"\nA purchase behind {contacts:,} triggers: signalled after {purchase * 1000:,.0f} ms; "
+          f"the last of them is started after {backlog:,.1f} s")  # fmt: skip
+
+
+async def _purchase_behind(path: Path, contacts: int) -> tuple[float, float]:
+    """Tell how long a purchase takes behind a backlog, and how long the backlog takes (s)."""
+    database = _world(path, contacts, begun=1)
+    temporal = FakeTemporal()
+    relay = Relay(database, temporal, clock=CLOCK, shop_time=ShopTime())
+    while relay.expand_once():
+        pass
+    await relay.deliver_once()
+    _happen(database, TRIGGER, range(1, contacts))
+    _happen(database, EXIT, range(1))
+    stop = asyncio.Event()
+    began = time.perf_counter()
+    running = asyncio.create_task(relay.run(stop))
+    await _until(lambda: bool(temporal.signals))
+    signalled = time.perf_counter() - began
+    await _until(lambda: len(temporal.all_executions) == contacts)
+    started = time.perf_counter() - began
+    stop.set()
+    await running
+    database.close()
+    return signalled, started
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110  the fake has nothing to wait on
+        await asyncio.sleep(0.002)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -97,8 +130,8 @@ def _relay_all(relay: Relay, runner: asyncio.Runner) -> None:
     runner.run(deliver())
 
 
-def _world(path: Path, contacts: int) -> Database:
-    """Make a shop whose contacts have each just put something into a cart."""
+def _world(path: Path, contacts: int, *, begun: int | None = None) -> Database:
+    """Make a shop whose contacts, or the first of them, have just put something into a cart."""
     database = Database(f"sqlite:///{path}")
     metadata.create_all(database.engine)
     now = CLOCK.now()
@@ -113,11 +146,11 @@ def _world(path: Path, contacts: int) -> Database:
                     changed_at=now - timedelta(days=30))
             for ident in ids
         )  # fmt: skip
-    _happen(database, TRIGGER, contacts)
+    _happen(database, TRIGGER, range(contacts if begun is None else begun))
     return database
 
 
-def _happen(database: Database, name: str, contacts: int) -> None:
+def _happen(database: Database, name: str, numbers: range) -> None:
     """Commit an event of each contact with its outbox entry, as ingress does."""
     now = CLOCK.now()
     with database.write() as session:
@@ -125,12 +158,10 @@ def _happen(database: Database, name: str, contacts: int) -> None:
             {"message_id": f"{name}-{number}", "type": "track", "name": name,
              "contact_id": f"c-{number}", "properties": {"cart_id": f"cart-{number}"},
              "occurred_at": now, "received_at": now}
-            for number in range(contacts)
+            for number in numbers
         ]  # fmt: skip
-        session.execute(insert(ContactEvent), rows)
-        stored = session.execute(
-            select(ContactEvent.id, ContactEvent.contact_id).where(ContactEvent.name == name)
-        )
+        returned = insert(ContactEvent).returning(ContactEvent.id, ContactEvent.contact_id)
+        stored = session.execute(returned, rows)
         entries = [
             {"event_id": ident, "contact_id": whose, "committed_at": now} for ident, whose in stored
         ]

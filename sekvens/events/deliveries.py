@@ -19,6 +19,8 @@ from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, Fl
 from sekvens.enrollments.temporal import WorkflowStart
 from sekvens.enrollments.wire import EnrollmentEvent, EnrollmentInput, EventsSignal
 from sekvens.flows.codec import JsonObject
+from sekvens.flows.definition import Flow
+from sekvens.flows.steps import Purpose
 
 #: Enrollments leased at once: a quarter of a second's work of a small Temporal, so that an exit
 #: event never waits long for the batch before it.
@@ -35,6 +37,11 @@ PACE = timedelta(seconds=1)
 URGENT_PACE = timedelta(milliseconds=100)
 #: An exit event is served before starts that have waited for less than this.
 HEAD_START = timedelta(hours=1)
+#: Order mail is begun before marketing that has waited for less than this.
+ORDER_MAIL_HEAD_START = timedelta(minutes=30)
+#: What an event begins waits until the worker has done what it ends: a purchase ends and begins
+#: several enrollments at once, and an e-mail that comes too late is worse than one that is late.
+AFTER_AN_EXIT = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,17 +103,34 @@ def next_look(signalled_at: datetime | None, *, urgent: bool, now: datetime) -> 
     return now - HEAD_START if urgent and earliest == now else earliest
 
 
-def is_owing(session: Session, *, now: datetime) -> bool:
+def first_look(flow: Flow, *, ends_some: bool, now: datetime) -> datetime:
+    """Tell when an enrollment that begins is to be started (wall time).
+
+    `ends_some`: its trigger ends other enrollments of the same contact.
+    """
+    if flow.purpose is Purpose.TRANSACTIONAL:
+        return now - ORDER_MAIL_HEAD_START
+    return now + AFTER_AN_EXIT if ends_some else now
+
+
+def is_owing(session: Session, *, now: datetime, exits_only: bool = False) -> bool:
     """Tell whether any enrollment is owed something now, without writing."""
-    return session.scalar(select(Enrollment.id).where(_due(now)).limit(1)) is not None
+    due = _due(now - HEAD_START if exits_only else now, now)
+    return session.scalar(select(Enrollment.id).where(due).limit(1)) is not None
 
 
-def lease(session: Session, *, now: datetime, terms: Terms) -> list[Parcel]:
-    """Lease the enrollments that are owed something, the most pressing first, with what it is."""
+def lease(
+    session: Session, *, now: datetime, terms: Terms, exits_only: bool = False
+) -> list[Parcel]:
+    """Lease the enrollments that are owed something, the most pressing first, with what it is.
+
+    `exits_only`: those that are owed an exit event, or have waited as long as its head start.
+    """
+    due = _due(now - HEAD_START if exits_only else now, now)
     pinned = (FlowVersion.flow == Enrollment.flow) & (
         FlowVersion.version == Enrollment.flow_version
     )
-    query = select(Enrollment, FlowVersion.digest).join(FlowVersion, pinned).where(_due(now))
+    query = select(Enrollment, FlowVersion.digest).join(FlowVersion, pinned).where(due)
     query = query.order_by(Enrollment.due_at).limit(BATCH)
     rows = session.execute(query.with_for_update(of=Enrollment, skip_locked=True)).all()
     owed: dict[str, list[Delivery]] = {enrollment.id: [] for enrollment, _ in rows}
@@ -160,9 +184,9 @@ def _advance(enrollment: Enrollment, receipt: Receipt, now: datetime) -> _Struck
     return {"owner": enrollment.id, "after": before, "through": enrollment.delivered_seq}
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+def _due(since: datetime, now: datetime) -> ColumnElement[bool]:
     is_free = or_(Enrollment.leased_until.is_(None), Enrollment.leased_until <= now)
-    return and_(Enrollment.due_at <= now, is_free)
+    return and_(Enrollment.due_at <= since, is_free)
 
 
 def _owed_to(enrollment_ids: Collection[str]) -> Select[Delivery]:

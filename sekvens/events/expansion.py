@@ -1,7 +1,7 @@
 """From committed events to what the relay owes: enrollments that begin, and deliveries.
 
-Events are taken in their order and leave the outbox in the transaction that writes what they led
-to, so a crash loses none and repeats none.
+A person's events are taken in their order and leave the outbox in the transaction that writes what
+they led to, so a crash loses none and repeats none.
 """
 
 import logging
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts import aliases
 from sekvens.enrollments.enroll import (
+    EntryRefusal,
     NotEnrolled,
     admit,
     entry_key_of,
@@ -25,18 +26,35 @@ from sekvens.enrollments.enroll import (
 from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
-from sekvens.events.deliveries import next_look
+from sekvens.events.deliveries import first_look, next_look
 from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
 
 logger = logging.getLogger(__name__)
 
-#: Events looked at in one transaction.
+#: Events read for one transaction: as many as the last one managed, within these bounds.
+BATCH_MIN = 25
 BATCH = 200
+BATCH_MAX = 500
 #: The transaction ends after this long however many events are left: on SQLite it keeps every other
 #: writer waiting, the API among them.
 DURATION_MAX = timedelta(milliseconds=100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """What became of the events of one transaction, each named by its outbox entry's contact."""
+
+    has_turn: bool = True  #: False: another relay is at it
+    taken: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  #: read, and not reached in time
+
+    def next_batch(self, batch: int) -> int:
+        """Tell how many to read next: what is read and not reached is read again for nothing."""
+        if self.left:
+            return max(BATCH_MIN, len(self.taken))
+        return min(BATCH_MAX, batch * 2) if len(self.taken) == batch else batch
 
 
 def has_events(session: Session) -> bool:
@@ -44,30 +62,39 @@ def has_events(session: Session) -> bool:
     return session.scalar(select(OutboxEntry.event_id).limit(1)) is not None
 
 
-def expand(session: Session, *, now: datetime, shop_time: ShopTime) -> int:
-    """Work off the head of the outbox; tell how many events that were. `now` is wall time.
+def expand(
+    session: Session,
+    *,
+    now: datetime,
+    shop_time: ShopTime,
+    batch: int = BATCH,
+    out_of_turn: Sequence[str] = (),
+) -> Pass:
+    """Work off the head of the outbox, or what some contacts have in it. `now` is wall time.
 
     One relay at a time does this: events of one contact must not overtake one another.
     """
     if not try_turn(session, Turn.EXPAND):
-        return 0
+        return Pass(has_turn=False)
     deadline = time.monotonic() + DURATION_MAX.total_seconds()
-    entries = _head_of_outbox(session)
+    entries = _waiting(session, batch, out_of_turn)
     if not entries:
-        return 0
+        return Pass()
     expansion = _prepare(session, [entry.contact_id for entry, _ in entries], now, shop_time)
-    done = []
+    done = 0
     # Who enters in this batch is under way until it ends: no query need see them before.
     with session.no_autoflush:
         for entry, event in entries:
             expansion.take(event, entry)
-            done.append(event.id)
+            done += 1
             if time.monotonic() >= deadline:
                 break
     expansion.write()
-    session.execute(delete(OutboxEntry).where(OutboxEntry.event_id.in_(done)))
+    struck = [entry.event_id for entry, _ in entries[:done]]
+    session.execute(delete(OutboxEntry).where(OutboxEntry.event_id.in_(struck)))
     expansion.report()
-    return len(done)
+    whose = tuple(entry.contact_id for entry, _ in entries)
+    return Pass(taken=whose[:done], left=whose[done:])
 
 
 @dataclass(frozen=True)
@@ -92,6 +119,8 @@ class _Expansion:
     enrolled: list[Enrollment] = field(default_factory=list)
     owed: list[Delivery] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    #: who was refused where, by entry key, for a reason that is none of the event's
+    settled: dict[tuple[str, str, str | None], EntryRefusal] = field(default_factory=dict)
 
     def take(self, event: ContactEvent, entry: OutboxEntry) -> None:
         """Deliver an event to those under way, then see whom it enrolls.
@@ -99,14 +128,27 @@ class _Expansion:
         In this order, so that a trigger is not delivered to the enrollment that it makes.
         """
         contact_id = self.canonical[entry.contact_id]
-        for listener in self.listeners[contact_id]:
-            self._deliver(event, listener, self.now)
+        under_way = self.listeners[contact_id]
+        ends = [self._deliver(event, listener, self.now) for listener in under_way]
         for published in self.live:
-            if not published.flow.is_triggered_by(event.name, event.properties):
-                continue
-            key = entry_key_of(published.flow, event.properties)
-            if self._is_under_way(published.flow, contact_id, key):
-                continue
+            if published.flow.is_triggered_by(event.name, event.properties):
+                self._admit(event, entry, published, ends_some=any(ends))
+
+    def _admit(
+        self,
+        event: ContactEvent,
+        entry: OutboxEntry,
+        published: PublishedFlow,
+        *,
+        ends_some: bool,
+    ) -> None:
+        flow, contact_id = published.flow, self.canonical[entry.contact_id]
+        key = entry_key_of(flow, event.properties)
+        if self._is_under_way(flow, contact_id, key):
+            return
+        # The facts do not change within the transaction: of a flood, the first is asked about.
+        reason = self.settled.get((flow.name, contact_id, key))
+        if reason is None:
             result = admit(
                 self.session,
                 published,
@@ -118,12 +160,16 @@ class _Expansion:
                 now_shop=self.shop_time.at(self.now),
                 contact_ids=self.known_as[contact_id],
             )
-            if isinstance(result, NotEnrolled):
-                self.refused[f"{published.flow.name}: {result.reason}"] += 1
-            else:
+            if not isinstance(result, NotEnrolled):
+                result.due_at = first_look(flow, ends_some=ends_some, now=self.now)
                 self.listeners[contact_id].append(_Listener(result, published))
                 self.enrolled.append(result)
                 self.owed.append(start_of(result, event, self.now))
+                return
+            reason = result.reason
+            if reason is not EntryRefusal.TOO_OLD:
+                self.settled[flow.name, contact_id, key] = reason
+        self.refused[f"{flow.name}: {reason}"] += 1
 
     def write(self) -> None:
         """Write everything down at once; one statement for many rows."""
@@ -150,15 +196,16 @@ class _Expansion:
                 extra={"action": "entries_refused", "reasons": dict(self.refused)},
             )
 
-    def _deliver(self, event: ContactEvent, listener: _Listener, now: datetime) -> None:
+    def _deliver(self, event: ContactEvent, listener: _Listener, now: datetime) -> bool:
+        """Owe an enrollment an event that it listens for; tell whether that ends it."""
         graph, enrollment = listener.published.graph, listener.enrollment
         matched = [
             pattern.key
-            for pattern in graph.listens()
+            for pattern in graph.listens_to(event.name)
             if pattern.matches(event.name, event.properties, entry_key=enrollment.entry_key)
         ]
         if not matched:
-            return
+            return False
         urgent = any(rule.pattern.key in matched for rule in graph.exit_rules())
         enrollment.last_seq += 1
         self.owed.append(
@@ -174,13 +221,22 @@ class _Expansion:
         )
         look = next_look(enrollment.signalled_at, urgent=urgent, now=now)
         enrollment.due_at = min(enrollment.due_at or look, look)
+        return urgent
 
 
-def _head_of_outbox(session: Session) -> list[tuple[OutboxEntry, ContactEvent]]:
+def _waiting(
+    session: Session, batch: int, out_of_turn: Sequence[str]
+) -> list[tuple[OutboxEntry, ContactEvent]]:
+    """Read outbox entries from the first on: of all, or of some contacts under all their names."""
     query = select(OutboxEntry, ContactEvent).join(
         ContactEvent, ContactEvent.id == OutboxEntry.event_id
     )
-    rows = session.execute(query.order_by(OutboxEntry.event_id).limit(BATCH))
+    if out_of_turn:
+        people = set(aliases.canonical(session, out_of_turn).values())
+        known = aliases.known_as(session, people).values()
+        names = [name for each in known for name in each]
+        query = query.where(OutboxEntry.contact_id.in_(names))
+    rows = session.execute(query.order_by(OutboxEntry.event_id).limit(batch))
     return [(entry, event) for entry, event in rows]
 
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -20,6 +20,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalStarter
 from sekvens.errors import NotDelivered, TemporalUnavailable
 from sekvens.events import deliveries, expansion
+from sekvens.events.agenda import Agenda
 from sekvens.events.deliveries import Parcel, Receipt, Terms
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
@@ -29,12 +30,16 @@ logger = logging.getLogger(__name__)
 
 #: Starts and signals in flight at once: enough to hide a round trip of 100 ms at 300 a second.
 IN_FLIGHT_MAX = 32
+#: Exits have a lane of their own beside it, or they would wait for the batch that is in flight.
+EXITS_IN_FLIGHT_MAX = 8
 #: A batch is written down while the next one is in flight.
 DELIVERERS = 2
 #: An exit must reach the workflow well within a second of the purchase, so an idle relay looks this
 #: often; two looks of the longest kind and a batch still leave half of that second.
 IDLE_MIN = timedelta(milliseconds=50)
 IDLE_MAX = timedelta(milliseconds=250)
+#: SQLite's writers do not queue: whoever writes again at once keeps all others out.
+BREATH = timedelta(milliseconds=10)
 #: When database or Temporal are down: doubled each time, with full jitter, so that relays do not
 #: come back in step; short at the end, because people are waiting for their e-mails.
 BACKOFF_MIN = timedelta(milliseconds=200)
@@ -62,7 +67,10 @@ class Relay:
         self._shop_time = shop_time
         self._terms = Terms(shop_time=to_json(shop_time), attempt_seconds=attempt_seconds)
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._exits_in_flight = asyncio.Semaphore(EXITS_IN_FLIGHT_MAX)
         self._nudge = asyncio.Event()
+        self._agenda = Agenda()
+        self._batch = expansion.BATCH
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop` is set; what is in flight then is finished first."""
@@ -70,31 +78,49 @@ class Relay:
             tasks.create_task(self._repeat(self._expand_and_nudge, stop))
             for _ in range(DELIVERERS):
                 tasks.create_task(self._repeat(self.deliver_once, stop, nudge=self._nudge))
+            tasks.create_task(self._repeat(self._deliver_exits, stop, nudge=self._nudge))
             await stop.wait()
             self._nudge.set()
 
     def expand_once(self) -> int:
-        """Turn events at the head of the outbox into deliveries; tell how many events."""
+        """Turn events of the outbox into deliveries; tell how many events."""
         with self._database.read() as session:
             if not expansion.has_events(session):
                 return 0
+            self._agenda.read(session)
+        pressing = self._agenda.out_of_turn()
+        return (self._expand(pressing) if pressing else 0) or self._expand(())
+
+    def _expand(self, out_of_turn: Sequence[str]) -> int:
         now = self._clock.now()
         with self._database.write() as session:
-            return expansion.expand(session, now=now, shop_time=self._shop_time)
+            done = expansion.expand(
+                session,
+                now=now,
+                shop_time=self._shop_time,
+                batch=self._batch,
+                out_of_turn=out_of_turn,
+            )
+        is_all = done.has_turn and len(done.taken) + len(done.left) < self._batch
+        served = out_of_turn if is_all else ()
+        self._agenda.strike_off(done.taken, served=served, left=done.left)
+        self._batch = done.next_batch(self._batch)
+        return len(done.taken)
 
-    async def deliver_once(self) -> int:
+    async def deliver_once(self, *, exits_only: bool = False) -> int:
         """Deliver one batch of what is owed; tell how many enrollments got something.
 
         Raises:
             TemporalUnavailable: none of them did, for Temporal does not answer. All is kept.
         """
-        parcels = await asyncio.to_thread(self._lease)
+        parcels = await asyncio.to_thread(self._lease, exits_only=exits_only)
         if not parcels:
             return 0
         unavailable: list[TemporalUnavailable] = []
+        lane = self._exits_in_flight if exits_only else self._in_flight
         async with asyncio.TaskGroup() as tasks:
             handing = [
-                tasks.create_task(self._hand_over(parcel, unavailable)) for parcel in parcels
+                tasks.create_task(self._hand_over(parcel, unavailable, lane)) for parcel in parcels
             ]
         results = [(task.result(), parcel) for task, parcel in zip(handing, parcels, strict=True)]
         receipts = [receipt for receipt, _ in results if receipt is not None]
@@ -107,21 +133,24 @@ class Relay:
             raise unavailable[0]
         return delivered
 
-    def _lease(self) -> list[Parcel]:
+    async def _deliver_exits(self) -> int:
+        return await self.deliver_once(exits_only=True)
+
+    def _lease(self, *, exits_only: bool = False) -> list[Parcel]:
         now = self._clock.now()
         with self._database.read() as session:
-            if not deliveries.is_owing(session, now=now):
+            if not deliveries.is_owing(session, now=now, exits_only=exits_only):
                 return []
         with self._database.write() as session:
-            return deliveries.lease(session, now=now, terms=self._terms)
+            return deliveries.lease(session, now=now, terms=self._terms, exits_only=exits_only)
 
     async def _hand_over(
-        self, parcel: Parcel, unavailable: list[TemporalUnavailable]
+        self, parcel: Parcel, unavailable: list[TemporalUnavailable], lane: asyncio.Semaphore
     ) -> Receipt | None:
         """Give Temporal one parcel; None: Temporal does not answer, it stays as it is."""
         if parcel.is_ended:
             return Receipt(parcel=parcel, delivered_seq=parcel.last_seq)
-        async with self._in_flight:
+        async with lane:
             if unavailable:
                 return None
             reached(FaultPoint.RELAY_COMMITTED, parcel.contact_id)
@@ -184,6 +213,8 @@ class Relay:
         done = await asyncio.to_thread(self.expand_once)
         if done:
             self._nudge.set()
+            if self._database.is_sqlite:
+                await asyncio.sleep(BREATH.total_seconds())
         return done
 
     async def _repeat(

@@ -57,7 +57,7 @@ class OutboxEntry(Base):
     event_id: Mapped[int] = mapped_column(
         ForeignKey("events.id"), primary_key=True, autoincrement=False
     )
-    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), index=True)
     committed_at: Mapped[datetime]  #: wall time at which we learned whose event it is
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from sekvens.flows.conditions import EventPattern
 from sekvens.flows.definition import ExitRule, Flow
@@ -54,11 +55,30 @@ class Graph:
 
     def exit_rules(self) -> tuple[ExitRule, ...]:
         """List the flow's exit rules, those that the law adds included; the first match wins."""
-        added = UNSUBSCRIBE_RULES if self.is_marketing_only() else ()
-        return self.flow.exit_when + added
+        return self._exit_rules
 
     def listens(self) -> tuple[EventPattern, ...]:
         """List every event the flow cares about: only these are ever signalled to an enrollment."""
+        return self._listens
+
+    def listens_to(self, name: str) -> tuple[EventPattern, ...]:
+        """List those that an event of this name may fit."""
+        return self._by_name.get(name, ())
+
+    # Worked out once for a graph: the relay asks for each event of each contact.
+
+    @cached_property
+    def _exit_rules(self) -> tuple[ExitRule, ...]:
+        added = UNSUBSCRIBE_RULES if self.is_marketing_only() else ()
+        return self.flow.exit_when + added
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[EventPattern, ...]]:
+        named = {pattern.name for pattern in self._listens}
+        return {name: tuple(p for p in self._listens if p.name == name) for name in named}
+
+    @cached_property
+    def _listens(self) -> tuple[EventPattern, ...]:
         patterns = [rule.pattern for rule in self.exit_rules()]
         for step in self.steps.values():
             if isinstance(step, Wait):
