@@ -72,6 +72,11 @@ class Later:
     reason: str
     until: datetime
 
+    @property
+    def why(self) -> str:
+        """Say it in the ledger's words."""
+        return f"held at the gate: {self.reason}"
+
 
 Verdict: TypeAlias = Allowed | Refused | Later
 

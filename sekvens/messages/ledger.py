@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.tables import Contact
 from sekvens.db.base import new_id
 from sekvens.db.session import Database
-from sekvens.enrollments.position import stand_at
+from sekvens.enrollments.position import expect_send, stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import Message, MessageState, Overlap, Settlement
@@ -92,16 +92,23 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
     return None if claimed is None else Claim(message=claimed, before=message)
 
 
-def release(session: Session, claim: Claim, *, note: str) -> None:
+def release(session: Session, claim: Claim, *, note: str, until: datetime | None = None) -> None:
     """Give a claim back: this attempt certainly reached nobody, so all is as it was before.
 
     When an earlier attempt may have arrived, the row is in doubt again, since the same instant.
+    `until` (shop time) is when the message is looked at again, if that is known.
     """
-    session.execute(
-        update(Message)
-        .where(still_is(claim.message))
-        .values(state=claim.before.state, dispatched_at=claim.before.dispatched_at, note=note)
-    )
+    before = claim.before
+    values = {"state": before.state, "dispatched_at": before.dispatched_at, "note": note}
+    session.execute(update(Message).where(still_is(claim.message)).values(values))
+    if until is not None:
+        expect_send(session, before.enrollment_id, at=until)
+
+
+def hold(session: Session, message: Message, *, until: datetime, note: str) -> None:
+    """Record why a message that nobody has claimed waits, and until when (shop time)."""
+    session.execute(update(Message).where(still_is(message)).values(note=note))
+    expect_send(session, message.enrollment_id, at=until)
 
 
 def doubt(session: Session, claim: Claim, order: SendInput) -> None:

@@ -1,12 +1,13 @@
 """How long a message is held back after a refusal: longer each time, up to a limit.
 
-An outage of hours then costs an enrollment a bounded number of looks (about forty in six hours),
-and a passing refusal costs it seconds.
+An outage of hours then costs an enrollment a bounded number of looks, and a passing refusal costs
+it seconds. Order mail is looked at twice as often in the end, so that it goes on first.
 """
 
 from datetime import timedelta
 
 from sekvens.errors import DispatchTooLate, LockTimeout, NotSent, SesPaused, SesThrottled
+from sekvens.flows.steps import Purpose
 
 #: The first wait (wall time) after each kind of refusal; it doubles with every attempt.
 FIRST_WAIT: dict[type[Exception], timedelta] = {
@@ -16,10 +17,14 @@ FIRST_WAIT: dict[type[Exception], timedelta] = {
     DispatchTooLate: timedelta(seconds=1),
     NotSent: timedelta(seconds=15),
 }
+#: Marketing waits no longer than this: about forty attempts in an outage of six hours …
 WAIT_MAX = timedelta(minutes=10)
+#: … and order mail no longer than this: about eighty.
+ORDER_MAIL_WAIT_MAX = timedelta(minutes=5)
 
 
-def retry_after(error: Exception, *, attempts: int) -> timedelta:
+def retry_after(error: Exception, *, attempts: int, purpose: str) -> timedelta:
     """Tell how long to wait after the refusal of an attempt, counted from 1."""
     first = FIRST_WAIT.get(type(error), FIRST_WAIT[NotSent])
-    return min(first * (1 << min(attempts - 1, 16)), WAIT_MAX)
+    longest = ORDER_MAIL_WAIT_MAX if purpose == Purpose.TRANSACTIONAL else WAIT_MAX
+    return min(first * (1 << min(attempts - 1, 16)), longest)

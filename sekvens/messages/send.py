@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,7 +19,7 @@ from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
-from sekvens.enrollments.position import expect_send, park
+from sekvens.enrollments.position import park
 from sekvens.enrollments.publish import PublishedFlow, pinned_flow
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import (
@@ -189,7 +190,7 @@ class Sender:
         """Call SES if the gate has said so, and record what it answered; under the lock."""
         message = claim.message
         if isinstance(verdict, Later):
-            self._release(claim, note=f"held at the gate: {verdict.reason}")
+            self._release(claim, note=verdict.why)
         if not isinstance(verdict, Allowed):
             return self._refuse(order, message, verdict, in_doubt=claim.in_doubt)
         if verdict.recipient != mail.recipient:
@@ -226,7 +227,7 @@ class Sender:
     ) -> Outcome:
         if isinstance(verdict, Later):
             with self._database.write() as session:
-                expect_send(session, order.enrollment_id, at=verdict.until)
+                ledger.hold(session, message, until=verdict.until, note=verdict.why)
             return Deferred(until=verdict.until, reason=verdict.reason)
         # What may have arrived is not said to have been refused.
         reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else verdict.reason
@@ -247,16 +248,16 @@ class Sender:
 
     def _hold_back(self, order: SendInput, claim: Claim, error: Exception) -> Deferred:
         """Give the claim back, and look again after a while."""
-        self._release(claim, note=str(error))
-        kind = type(error)
+        kind, attempts = type(error), claim.message.attempts
+        until = after(order, retry_after(error, attempts=attempts, purpose=order.purpose))
+        self._release(claim, note=str(error), until=until)
         if kind is SesPaused:
             _warn("ses_paused", order, error)
-        wait = retry_after(error, attempts=claim.message.attempts)
-        reason = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-        return Deferred(until=after(order, wait), reason=reason)
+        return Deferred(until=until, reason=re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower())
 
-    def _release(self, claim: Claim, *, note: str) -> None:
-        ledger.record(self._database, lambda session: ledger.release(session, claim, note=note))
+    def _release(self, claim: Claim, *, note: str, until: datetime | None = None) -> None:
+        release = partial(ledger.release, claim=claim, note=note, until=until)
+        ledger.record(self._database, release)
 
     def _park(self, order: SendInput, error: TemplateError) -> Parked:
         code, now = error.code, self._clock.now()

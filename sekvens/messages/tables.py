@@ -55,7 +55,8 @@ class Message(Base):
     )  #: an earlier attempt may have arrived
     settled_by: Mapped[str | None]  #: `Settlement`, of a message that was in doubt
     ses_message_id: Mapped[str | None] = mapped_column(index=True)
-    note: Mapped[str | None]  #: the last refusal in SES's words; no address
+    #: why it waits, or why it was refused in SES's own words; no address
+    note: Mapped[str | None]
     claimed_at: Mapped[datetime]  #: wall time
     dispatched_at: Mapped[datetime | None]  #: wall time
     accepted_at: Mapped[datetime | None]  #: wall time
