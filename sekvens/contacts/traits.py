@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import available_timezones
 
 from sekvens.contacts.tables import Contact
+from sekvens.imports.plain import seen_line
 from sekvens.messages.addresses import usable
 
 #: More than any shop's; a page of JSON in the traits is an accident.
@@ -33,8 +34,6 @@ _SPELLINGS: Final = {
 _COLUMNS: Final = frozenset({"first_name", "last_name", "locale", "timezone", "country"})
 #: These come with every event's context; only a change is worth a write.
 _AMBIENT: Final = frozenset({"locale", "timezone"})
-#: What shows nothing, or turns the direction of text: no mail header may hold any of it.
-_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LOCALE: Final = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?")
 
 
@@ -129,4 +128,4 @@ def _line(value: Any) -> str | None:
     """Tell a name's text on one line: it goes into subjects and headers."""
     if not isinstance(value, str):
         return None
-    return " ".join(_UNSEEN.sub("", " ".join(value.split())).split())[:NAME_LENGTH_MAX] or None
+    return seen_line(value)[:NAME_LENGTH_MAX] or None

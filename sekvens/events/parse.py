@@ -186,9 +186,9 @@ def _event(
 
 
 def _id(value: Id, field: str) -> str | None:
-    if value is None or value == "":
-        return None
-    text = str(value)
+    text = "" if value is None else str(value)
+    if not text.strip():
+        return None  # whoever has no id is not one person with all others who have none
     if len(text) > ID_LENGTH_MAX:
         raise _Unusable(f"its {field} is longer than {ID_LENGTH_MAX} characters")
     return text

@@ -25,6 +25,14 @@ def line_of_text(text: str, *, length_max: int) -> str:
     return f"{cut.rpartition(' ')[0] or cut}…"
 
 
+def seen_line(text: str) -> str:
+    """Tell a text on one line, without what shows nothing or turns the direction of text.
+
+    So that it may stand in a subject or a header; nothing of it is read as markup.
+    """
+    return " ".join(_UNSEEN.sub("", " ".join(text.split())).split())
+
+
 def paragraphs(text: str) -> str:
     """Tell a text, HTML or not, as plain lines."""
     text = text[:TEXT_LENGTH_MAX]

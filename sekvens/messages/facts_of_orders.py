@@ -24,6 +24,7 @@ from sekvens.events.schema import (
 )
 from sekvens.events.tables import Cart, ContactEvent, Order
 from sekvens.flows.keys import key_of
+from sekvens.imports.plain import seen_line
 from sekvens.messages.facts import CartFacts, DeliveryFacts, Line, OrderFacts
 from sekvens.messages.formats import currency_code, price
 from sekvens.messages.markdown import is_web_url
@@ -130,7 +131,7 @@ def text_of(posted: Mapping[str, Any], name: str) -> str | None:
     value = posted.get(name)
     if not isinstance(value, str):
         return None
-    text = " ".join(value.split())
+    text = seen_line(value)
     if len(text) > PRODUCT_TEXT_CHARACTERS_MAX:
         text = f"{text[: PRODUCT_TEXT_CHARACTERS_MAX - 1]}…"
     return text or None
@@ -200,6 +201,6 @@ def _day(posted: Mapping[str, Any], name: str, zone: ZoneInfo) -> date | None:
         return None
     try:
         at = datetime.fromisoformat(value.strip())
-    except ValueError:
+        return at.astimezone(zone).date() if at.tzinfo else at.date()
+    except (ValueError, OverflowError):  # no day, or none of this zone's calendar
         return None
-    return at.astimezone(zone).date() if at.tzinfo else at.date()
