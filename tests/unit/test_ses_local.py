@@ -6,6 +6,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -54,6 +56,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSes]:
 @pytest.fixture(scope="module")
 def ses(local: LocalSes) -> Any:
     return boto(local)
+
+
+def to(name: str) -> dict[str, list[str]]:
+    return {"ToAddresses": [f"{name}@shop.example"]}
 
 
 def send(ses: Any, **changes: Any) -> str:
@@ -330,12 +336,43 @@ def test_faults_are_armed_listed_and_cleared_over_http(ses: Any, local: LocalSes
     armed = httpx.get(url).json()
     httpx.delete(url)
 
-    assert armed == [{"mode": "reject", "count": 1, "recipient": "kund@shop.example"}]
+    left = {"mode": "reject", "count": 1, "recipient": "kund@shop.example", "milliseconds": 0}
+    assert armed == [left]
     assert httpx.get(url).json() == []
     assert send(ses)
 
 
-@pytest.mark.parametrize("fault", ['{"mode": "nap"}', '{"mode": "hang", "count": 0}', "{}", "x"])
+def test_a_delayed_message_is_accepted_late_and_holds_up_no_other(
+    ses: Any, local: LocalSes
+) -> None:
+    late = {"mode": "delay", "milliseconds": 600, "recipient": "sen@shop.example"}
+    httpx.post(f"{local.url}/_local/faults", json=late)
+    begun = threading.Thread(target=send, args=(ses,), kwargs={"Destination": to("sen")})
+    begun.start()
+    # It has been read once its fault is used up.
+    while local.faults.armed():
+        time.sleep(0.01)
+    send(ses, Destination=to("strax"))
+    begun.join()
+
+    assert [each.recipient for each in local.messages()[-2:]] == [
+        "strax@shop.example",
+        "sen@shop.example",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        '{"mode": "nap"}',
+        '{"mode": "hang", "count": 0}',
+        '{"mode": "hang", "milliseconds": 5}',
+        '{"mode": "delay"}',
+        '{"mode": "delay", "milliseconds": -5}',
+        "{}",
+        "x",
+    ],
+)
 def test_a_fault_that_does_not_exist_is_refused_with_those_that_do(
     local: LocalSes, fault: str
 ) -> None:

@@ -48,12 +48,12 @@ class Control:
         return JSONResponse([_as_json(read(each)) for each in accepted])
 
     async def arm(self, request: Request) -> Response:
-        """Arm a fault: `{"mode": …, "count": n or null, "recipient": address}`."""
+        """Arm a fault: `{"mode": …, "count": n or null, "recipient": …, "milliseconds": n}`."""
         if not _is_json(request):
             return _unusable("send it as application/json")
         try:
             asked = msgspec.json.decode(await request.body(), type=_AskedFault)
-            fault = self._faults.arm(asked.mode, count=asked.count, recipient=asked.recipient)
+            fault = self._faults.arm(**msgspec.structs.asdict(asked))
         except (msgspec.MsgspecError, ValueError) as error:
             modes = ", ".join(FaultMode)
             return _unusable(f"{error}; the modes are {modes}")
@@ -88,6 +88,7 @@ class _AskedFault(msgspec.Struct, forbid_unknown_fields=True):
     mode: str
     count: int | None = 1
     recipient: str = ""
+    milliseconds: int = 0
 
 
 def _as_json(message: InboxMessage) -> dict[str, Any]:

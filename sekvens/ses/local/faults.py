@@ -33,6 +33,7 @@ class FaultMode(StrEnum):
     RESET_BEFORE_ACCEPT = "reset_before_accept"  #: the connection breaks, not accepted
     RESET_AFTER_ACCEPT = "reset_after_accept"  #: accepted, then the connection breaks
     TRUNCATE = "truncate"  #: accepted, 200, and half of the answer's body
+    DELAY = "delay"  #: accepted and answered late, by the fault's `milliseconds`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class Fault:
     count: int | None = 1
     #: only messages to this address; empty: to anyone
     recipient: str = ""
+    #: how late a `delay` is; the other modes have none
+    milliseconds: int = 0
 
 
 class Faults:
@@ -53,15 +56,25 @@ class Faults:
         self._armed: list[Fault] = []
         self._lock = threading.Lock()
 
-    def arm(self, mode: str, *, count: int | None = 1, recipient: str = "") -> Fault:
+    def arm(
+        self, mode: str, *, count: int | None = 1, recipient: str = "", milliseconds: int = 0
+    ) -> Fault:
         """Arm a fault.
 
         Raises:
-            ValueError: there is no such mode, or the count is below 1.
+            ValueError: there is no such mode, the count is below 1, or `milliseconds` are given to
+                anything but a delay, or none to a delay.
         """
         if count is not None and count < 1:
             raise ValueError(f"a fault hits at least one message, not {count}")
-        fault = Fault(mode=FaultMode(mode), count=count, recipient=recipient.lower())
+        if (milliseconds > 0) != (mode == FaultMode.DELAY) or milliseconds < 0:
+            raise ValueError("a delay has milliseconds, and nothing else has")
+        fault = Fault(
+            mode=FaultMode(mode),
+            count=count,
+            recipient=recipient.lower(),
+            milliseconds=milliseconds,
+        )
         with self._lock:
             self._armed.append(fault)
         return fault
@@ -76,7 +89,7 @@ class Faults:
         with self._lock:
             return list(self._armed)
 
-    def take(self, recipients: tuple[str, ...]) -> FaultMode | None:
+    def take(self, recipients: tuple[str, ...]) -> Fault | None:
         """Use the first fault that hits a message to these recipients."""
         addresses = {recipient.lower() for recipient in recipients}
         with self._lock:
@@ -87,7 +100,7 @@ class Faults:
                     del self._armed[index]
                 elif fault.count is not None:
                     self._armed[index] = replace(fault, count=fault.count - 1)
-                return fault.mode
+                return fault
         return None
 
 

@@ -4,6 +4,7 @@ A message is in the log before the answer is written. Errors have SES's codes, s
 that botocore raises the exceptions it models.
 """
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -72,7 +73,10 @@ class Wire:
         """Take a message, or refuse it."""
         self._check_signature(request)
         submission = read_submission(await _json(request), identities=self._identities)
-        fault = self._faults.take(submission.recipients)
+        armed = self._faults.take(submission.recipients)
+        fault = armed.mode if armed else None
+        if armed and fault is FaultMode.DELAY:
+            await asyncio.sleep(armed.milliseconds / 1000)
         if fault in _BEFORE:
             return _fail_before(fault)
         answer = msgspec.json.encode({"MessageId": self._accept(submission)})
