@@ -95,6 +95,8 @@ class FeedbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     queue_url: str = ""
     #: how long one look at the queue waits for something to come
     wait_seconds: Annotated[int, msgspec.Meta(ge=1, le=20)] = 20
+    #: what a reader has received comes again after so long, if it died: more than it works on it
+    visibility_seconds: Annotated[int, msgspec.Meta(ge=1, le=43_200)] = 60
     #: how late an event may come, and how far others may overtake it
     event_delay_seconds: AtLeastOne = 540
     #: so long after the grace without proof of life the stream is silent: time for two probes

@@ -104,6 +104,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 "feedback.queue_url needs ses.configuration_set: only by one does SES publish "
                 "events with our tags"
             )
+        if feedback.event_delay_seconds < 4 * feedback.visibility_seconds:
+            raise ValueError(
+                f"feedback.event_delay_seconds is {feedback.event_delay_seconds}: at least four "
+                "times feedback.visibility_seconds, or an event that was with a few readers when "
+                "they died would come too late to be believed"
+            )
         soonest = ACCEPTABLE_SECONDS + feedback.event_delay_seconds
         if sending.grace_seconds < soonest:
             raise ValueError(

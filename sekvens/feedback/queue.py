@@ -15,8 +15,6 @@ from sekvens.settings import Settings
 
 #: As many as SQS gives at once, and takes back at once.
 BATCH_MAX = 10
-#: Longer than a batch's transaction; what a dead reader had comes again after it.
-VISIBILITY = timedelta(seconds=60)
 _CONNECT_TIMEOUT_SECONDS = 3.0
 _ANSWER_SECONDS = 10.0
 
@@ -51,6 +49,7 @@ class SqsQueue:
 
     def __init__(self, settings: Settings) -> None:
         self.url = settings.feedback.queue_url
+        self._visibility_seconds = settings.feedback.visibility_seconds
         parts = urlsplit(self.url)
         region = _HOST.fullmatch(parts.hostname or "")
         options: dict[str, Any] = {
@@ -77,7 +76,7 @@ class SqsQueue:
             QueueUrl=self.url,
             MaxNumberOfMessages=BATCH_MAX,
             WaitTimeSeconds=int(wait.total_seconds()),
-            VisibilityTimeout=int(VISIBILITY.total_seconds()),
+            VisibilityTimeout=self._visibility_seconds,
         )
         return [
             Received(receipt=message["ReceiptHandle"], body=message["Body"])

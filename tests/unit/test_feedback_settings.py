@@ -1,5 +1,7 @@
 """Settings of feedback: those by which a stream would prove what is not so are refused."""
 
+import math
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from sekvens.demo import services
 from sekvens.demo.ports import Ports
 from sekvens.errors import SettingsError
 from sekvens.feedback.queue import SqsQueue
+from sekvens.ses.client import SesClient
+from sekvens.ses.local import running_local_ses
 from sekvens.ses.local.sqs import QUEUE_PATH
 from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
 
@@ -18,6 +22,7 @@ AMAZON = {
     "SES__CONFIGURATION_SET": "marketing",
     "FEEDBACK__QUEUE_URL": QUEUE,
 }
+RAW = b"From: shop@example.com\r\nSubject: Hello\r\n\r\nHello\r\n"
 
 
 def loaded(**environ: str) -> Settings:
@@ -36,6 +41,7 @@ def loaded(**environ: str) -> Settings:
         ({"SENDING__GRACE_SECONDS": "1744"}, "with feedback at least 1745 s"),
         ({"FEEDBACK__EVENT_DELAY_SECONDS": "600"}, "with feedback at least 1805 s"),
         ({"SENDING__RESEND_SECONDS": "2999"}, "evidence would come too late"),
+        ({"FEEDBACK__VISIBILITY_SECONDS": "136"}, "four times feedback.visibility_seconds"),
         ({"FEEDBACK__WAIT_SECONDS": "21"}, "<= 20"),
     ],
 )
@@ -73,6 +79,21 @@ def test_the_queues_own_region_is_asked_and_no_keys_go_to_this_machine(
     assert amazons._sqs.meta.endpoint_url == "https://sqs.eu-west-1.amazonaws.com"
     assert locals_._sqs._request_signer._credentials.access_key == "local"
     assert amazons._sqs._request_signer._credentials.access_key == "real"
+
+
+def test_what_a_dead_reader_had_comes_again_as_soon_as_the_settings_say(tmp_path: Path) -> None:
+    with running_local_ses(tmp_path) as local:
+        url = {"SES__ENDPOINT_URL": local.url, "FEEDBACK__QUEUE_URL": local.queue_url}
+        ours = loaded(**url, FEEDBACK__VISIBILITY_SECONDS="1", FEEDBACK__WAIT_SECONDS="5")
+        ses, queue = SesClient(ours.ses), SqsQueue(ours)
+        ses.send(raw=RAW, sender="shop@example.com", recipient="kim@example.com",
+                 tags={"message_id": "m-1"}, deadline=math.inf)  # fmt: skip
+        (first,) = queue.receive(wait=timedelta(seconds=1))
+        (again,) = queue.receive(wait=timedelta(seconds=5))
+        queue.close()
+        ses.close()
+
+    assert again.body == first.body
 
 
 def test_services_on_this_machine_read_the_local_ses(tmp_path: Path) -> None:
