@@ -342,6 +342,23 @@ def test_faults_are_armed_listed_and_cleared_over_http(ses: Any, local: LocalSes
     assert send(ses)
 
 
+def test_the_account_can_be_changed_while_it_runs(tmp_path: Path) -> None:
+    with running_local_ses(tmp_path) as local:
+        ses, url = boto(local), f"{local.url}/_local/account"
+        told = httpx.put(url, json={"rate": 80, "day_max": 900, "sending_enabled": False}).json()
+        paused = ses.get_account()
+        with pytest.raises(ses.exceptions.SendingPausedException):
+            send(ses)
+        httpx.put(url, json={"sending_enabled": True})
+        taken = send(ses)
+        refused = [httpx.put(url, json=wrong).status_code for wrong in ({"rate": 0}, {"rte": 1})]
+
+    assert told == {"rate": 80, "day_max": 900, "sending_enabled": False}
+    assert (paused["SendingEnabled"], paused["SendQuota"]["MaxSendRate"]) == (False, 80)
+    assert taken
+    assert refused == [400, 400]
+
+
 def test_a_delayed_message_is_accepted_late_and_holds_up_no_other(
     ses: Any, local: LocalSes
 ) -> None:

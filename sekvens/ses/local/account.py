@@ -27,6 +27,8 @@ class SendingLimits:
         self.rate = rate
         #: recipients in 24 hours; -1: no limit
         self.day_max = day_max
+        #: false: nothing is taken, as when Amazon has paused an account
+        self.sending_enabled = True
         self._monotonic = monotonic
         self._sent = deque(sent)
         self._sent_last_day = sum(recipients for _, recipients in sent)

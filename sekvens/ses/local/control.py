@@ -1,18 +1,19 @@
 """What tests and demos ask a local SES over HTTP: its messages, and faults.
 
-`GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`, `GET` and `PUT /_local/events`. A
-web page elsewhere cannot call these: faults want JSON, which browsers do not send to a foreign host
-unasked.
+`GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`, `GET` and `PUT /_local/events`,
+`PUT /_local/account`. A web page elsewhere cannot call these: faults want JSON, which browsers do
+not send to a foreign host unasked.
 """
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sekvens.ses.local.account import SendingLimits
 from sekvens.ses.local.events import EventFaults
 from sekvens.ses.local.faults import FaultMode, Faults
 from sekvens.ses.local.reading import InboxMessage, read
@@ -22,9 +23,10 @@ from sekvens.ses.local.store import Store
 class Control:
     """The paths under `/_local/`."""
 
-    def __init__(self, *, store: Store, faults: Faults) -> None:
+    def __init__(self, *, store: Store, faults: Faults, limits: SendingLimits) -> None:
         self._store = store
         self._faults = faults
+        self._limits = limits
 
     def routes(self) -> list[Route]:
         """List the paths."""
@@ -35,6 +37,7 @@ class Control:
             Route("/_local/faults", self.clear, methods=["DELETE"]),
             Route("/_local/events", self.told, methods=["GET"]),
             Route("/_local/events", self.tell, methods=["PUT"]),
+            Route("/_local/account", self.allow, methods=["PUT"]),
         ]
 
     async def messages(self, request: Request) -> Response:
@@ -83,12 +86,36 @@ class Control:
             return _unusable(str(error))
         return JSONResponse(asdict(self._store.events.faults))
 
+    async def allow(self, request: Request) -> Response:
+        """Change the account from now on: `{"rate": …, "day_max": …, "sending_enabled": …}`."""
+        if not _is_json(request):
+            return _unusable("send it as application/json")
+        try:
+            asked = msgspec.json.decode(await request.body(), type=_AskedAccount)
+        except msgspec.MsgspecError as error:
+            return _unusable(str(error))
+        limits = self._limits
+        limits.rate = limits.rate if asked.rate is None else asked.rate
+        limits.day_max = limits.day_max if asked.day_max is None else asked.day_max
+        if asked.sending_enabled is not None:
+            limits.sending_enabled = asked.sending_enabled
+        told = {name: getattr(limits, name) for name in _AskedAccount.__struct_fields__}
+        return JSONResponse(told)
+
 
 class _AskedFault(msgspec.Struct, forbid_unknown_fields=True):
     mode: str
     count: int | None = 1
     recipient: str = ""
     milliseconds: int = 0
+
+
+class _AskedAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """What is not named stays."""
+
+    rate: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    day_max: Annotated[int, msgspec.Meta(ge=-1)] | None = None
+    sending_enabled: bool | None = None
 
 
 def _as_json(message: InboxMessage) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class LocalSes:
             check=check,
         )
         sqs = Sqs(queue=queue, events=events, check=check, clock=clock)
-        control = Control(store=self._store, faults=self.faults)
+        control = Control(store=self._store, faults=self.faults, limits=limits)
         inbox = Inbox(store=self._store, faults=self.faults, limits=limits, clock=clock)
         # A page elsewhere that makes its own name point here must not read the inbox.
         hosts = (

@@ -102,7 +102,7 @@ class Wire:
                 "MaxSendRate": float(self._limits.rate),
                 "SentLast24Hours": float(self._limits.sent_last_day(self._clock.now())),
             },
-            "SendingEnabled": True,
+            "SendingEnabled": self._limits.sending_enabled,
             "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
         }
         return _ok(msgspec.json.encode(account))
@@ -136,6 +136,8 @@ class Wire:
         return _ok(msgspec.json.encode({"SuppressedDestinationSummaries": summaries}))
 
     def _accept(self, submission: Submission) -> str:
+        if not self._limits.sending_enabled:
+            raise Refused("SendingPausedException", "Email sending is disabled for your account.")
         marked = self._mark(submission.recipients)
         now, recipients = self._clock.now(), len(submission.recipients)
         counts = not marked.startswith("simulated")  # the simulator is free of the day's quota
