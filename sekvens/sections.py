@@ -124,6 +124,8 @@ class SendingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     #: a new identity's daily limits, by day since `warm_up_from`; after the last, no limit
     warm_up: tuple[AtLeastZero, ...] = ()
     warm_up_from: date | None = None
+    #: this part of what SES takes in 24 hours is kept for order mail: marketing stops before it
+    order_mail_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     #: a worker that does not say how a send went counts as dead after this long (wall time), and
     #: another one tries; with Amazon SES no sooner than an attempt may take (`ATTEMPT_SECONDS_MIN`)
     attempt_seconds: AtLeastOne = 60

@@ -46,6 +46,14 @@ class TakenThen:
 #: What goes wrong with one call; None is a good call.
 Fault = BaseException | TakenThen | None
 
+NO_HINDRANCE = Quota(
+    send_rate_max=1000.0,
+    day_max=-1.0,
+    sent_last_day=0.0,
+    sending_enabled=True,
+    production_access=True,
+)
+
 
 class FakeSes:
     """An SES in memory; threads may share it.
@@ -60,6 +68,8 @@ class FakeSes:
         #: called in the middle of each call, with its message id, before SES has the message
         self.during: Callable[[str], None] | None = None
         self.accepted: list[TakenMessage] = []
+        #: what it tells of the account; an exception: it cannot be asked
+        self.account: Quota | Exception = NO_HINDRANCE
         self._takes = takes.total_seconds()
         self._numbers = itertools.count(1)
         self._calls = 0
@@ -99,14 +109,10 @@ class FakeSes:
         return taken.ses_message_id
 
     def quota(self) -> Quota:
-        """Tell a quota that hinders nobody."""
-        return Quota(
-            send_rate_max=1000.0,
-            day_max=-1.0,
-            sent_last_day=0.0,
-            sending_enabled=True,
-            production_access=True,
-        )
+        """Tell what the account may send: a quota that hinders nobody, unless it is told else."""
+        if isinstance(self.account, Exception):
+            raise self.account
+        return self.account
 
     def close(self) -> None:
         """Have nothing to close."""

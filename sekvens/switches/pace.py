@@ -14,14 +14,16 @@ SPREAD_MIN = timedelta(minutes=1)
 SPREAD_MAX = timedelta(minutes=64)
 
 
-def next_look(enrollment_id: str, *, since: datetime, now: datetime) -> datetime:
+def next_look(
+    enrollment_id: str, *, since: datetime, now: datetime, spread_max: timedelta = SPREAD_MAX
+) -> datetime:
     """Tell when (wall time) a message that has been held since then is looked at again.
 
     Its slots are a doubling stretch apart, so that six hours cost it about a dozen looks.
     """
     held_for = max(now - since, timedelta(0))
     spread = SPREAD_MIN
-    while spread < min(held_for, SPREAD_MAX):
+    while spread < min(held_for, spread_max):
         spread *= 2
     phase = spread * (zlib.crc32(enrollment_id.encode()) / 2**32)
     slots_passed = (held_for - phase) // spread + 1
