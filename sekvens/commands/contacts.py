@@ -107,13 +107,31 @@ def _enrollments(console: "Console", session: "Session", contact_id: str) -> Non
 
 
 def _messages(console: "Console", session: "Session", contact_id: str) -> None:
-    from sekvens.enrollments.queries import messages_of, overlaps_of
+    from rich.markup import escape
 
-    overlaps = overlaps_of(session, contact_id)
-    table = make_table("message", "e-mail", "state", "skipped for", "sent", title="Messages")
-    for row in messages_of(session, contact_id):
+    from sekvens.enrollments import queries
+    from sekvens.messages.tables import MessageState
+
+    overlaps = queries.overlaps_of(session, contact_id)
+    looks = queries.next_looks_of(session, contact_id)
+    table = make_table(
+        "message", "e-mail", "state", "attempts", "skipped for", "why it waits", "sent",
+        title="Messages",
+    )  # fmt: skip
+    for row in queries.messages_of(session, contact_id):
         state = f"{row.state}, overlapped" if row.id in overlaps else row.state
-        table.add_row(row.id, row.template, state, row.skip_reason or "-", minute(row.sent_on))
+        why = ""
+        if row.state == MessageState.DISPATCHING:
+            why = f"in doubt since {minute(row.dispatched_at)}: SES did not answer"
+        elif row.state == MessageState.PENDING:
+            why = f"until {minute(looks.get(row.enrollment_id))}: {printable(row.note or '')}"
+        skipped_for = row.skip_reason or "-"
+        if row.skip_reason and row.note:
+            skipped_for = f"{row.skip_reason}: {escape(printable(row.note))}"
+        table.add_row(
+            row.id, row.template, state, str(row.attempts), skipped_for, escape(why) or "-",
+            minute(row.sent_on),
+        )  # fmt: skip
     console.print(table)
 
 

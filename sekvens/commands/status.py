@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy.orm import Session
 
+#: SES's words may differ from message to message; the rest is for the ledger.
+REASONS_MAX = 20
+
 
 @click.command()
 def status() -> None:
-    """Show what is stopped or paused, since when and by whom, rates, and what waits.
+    """Show what is stopped or paused, rates, and what waits: why, since when, how often tried.
 
     Times are wall time, in UTC.
 
@@ -80,12 +83,34 @@ def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
     parked = len(queries.parked(session))
     since = f", the oldest since {minute(waiting.oldest_doubt_at)}" if waiting.in_doubt else ""
     look = ": starter.py parked" if parked else ""
-    console.print(f"{waiting.held:,} messages wait at the gate")
+    console.print(f"{waiting.held:,} messages wait")
     console.print(f"{waiting.in_doubt:,} messages are in doubt{since}")
+    _reasons(console, session, now)
     console.print(f"{parked:,} enrollments are parked{look}")
     overlapped, newest = queries.overlaps(session)
     last = f", the newest at {minute(newest)}" if overlapped else ""
     console.print(f"{overlapped:,} messages were still leaving when a fact was acknowledged{last}")
+    oldest = backlog.oldest_event_at
+    behind = f", the oldest event since {minute(oldest)}" if oldest else ""
     console.print(
-        f"{backlog.events:,} events and {backlog.enrollments:,} enrollments are unrelayed"
+        f"{backlog.events:,} events and {backlog.enrollments:,} enrollments are unrelayed{behind}"
     )
+
+
+def _reasons(console: "Console", session: "Session", now: "datetime") -> None:
+    """Say what messages wait for, since when, and how often SES was called for one of them."""
+    from rich.markup import escape
+
+    from sekvens.enrollments import queries
+
+    reasons = queries.waiting_by_reason(session, now=now)
+    if not reasons:
+        return
+    table = make_table("why", "purpose", "messages", "since", "most attempts", title="Waiting")
+    for each in reasons[:REASONS_MAX]:
+        why = "in doubt: SES did not answer" if each.in_doubt else each.why or "about to be tried"
+        table.add_row(
+            escape(why), each.purpose, f"{each.messages:,}", minute(each.since),
+            str(each.attempts_max),
+        )  # fmt: skip
+    console.print(table)

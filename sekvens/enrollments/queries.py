@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
@@ -46,6 +46,18 @@ class Waiting:
     held: int  #: SES certainly does not have them
     in_doubt: int  #: SES may have them
     oldest_doubt_at: datetime | None  #: wall time of the oldest one's call
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingFor:
+    """Messages of one purpose that wait for the same."""
+
+    why: str | None  #: in the ledger's words; None: they are about to be tried
+    in_doubt: bool  #: SES may have them
+    purpose: str
+    messages: int
+    since: datetime  #: wall time: since when the oldest waits
+    attempts_max: int  #: how often SES was called for one of them, at the most
 
 
 def find_contact(session: Session, name: str) -> Contact | None:
@@ -158,17 +170,53 @@ def backlog(session: Session, *, now: datetime) -> Backlog:
 def messages_waiting(session: Session, *, now: datetime) -> Waiting:
     """Count the messages that wait at `now` (wall time); those being sent this moment do not."""
     held = select(func.count()).where(Message.state == MessageState.PENDING)
-    doubts = select(func.count(), func.min(Message.dispatched_at)).where(
-        Message.state == MessageState.DISPATCHING,
-        Message.dispatched_at < now - DISPATCHED_FOR_MAX,
-    )
+    doubts = select(func.count(), func.min(Message.dispatched_at)).where(_is_in_doubt(now))
     in_doubt, oldest = session.execute(doubts).one()
     return Waiting(held=session.scalar(held) or 0, in_doubt=in_doubt, oldest_doubt_at=oldest)
+
+
+def waiting_by_reason(session: Session, *, now: datetime) -> list[WaitingFor]:
+    """Tell why messages wait at `now` (wall time), since when, and what it has cost; most first."""
+    in_doubt = Message.state == MessageState.DISPATCHING
+    since = case((in_doubt, Message.dispatched_at), else_=Message.claimed_at)
+    why = case((in_doubt, null()), else_=Message.note)
+    count = func.count()
+    query = (
+        select(why, in_doubt, Message.purpose, count, func.min(since), func.max(Message.attempts))
+        .where(or_(Message.state == MessageState.PENDING, _is_in_doubt(now)))
+        .group_by(why, in_doubt, Message.purpose)
+        .order_by(count.desc(), why, Message.purpose)
+    )
+    return [
+        WaitingFor(
+            why=reason,
+            in_doubt=bool(doubted),
+            purpose=purpose,
+            messages=messages,
+            since=oldest,
+            attempts_max=attempts,
+        )
+        for reason, doubted, purpose, messages, oldest, attempts in session.execute(query)
+    ]
+
+
+def next_looks_of(session: Session, contact_id: str) -> dict[str, datetime]:
+    """Tell, by enrollment, when (shop time) a contact's next e-mails are looked at."""
+    query = select(Enrollment.id, Enrollment.next_send_at).where(
+        Enrollment.contact_id.in_(_ids(session, contact_id)), Enrollment.next_send_at.is_not(None)
+    )
+    return {enrollment_id: at for enrollment_id, at in session.execute(query) if at is not None}
 
 
 def published_flows(session: Session) -> list[str]:
     """List every flow that was ever published, whether people may enter it or not."""
     return list(session.scalars(select(FlowVersion.flow).distinct().order_by(FlowVersion.flow)))
+
+
+def _is_in_doubt(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Message.state == MessageState.DISPATCHING, Message.dispatched_at < now - DISPATCHED_FOR_MAX
+    )
 
 
 def _ids(session: Session, contact_id: str) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def skipped(
         .values(
             state=MessageState.SKIPPED,
             skip_reason=reason,
-            note=note,
+            note=message.note if note is None else note,  # what had held it, if anything
             settled_by=Settlement.TIME if unknown else message.settled_by,
         )
         .returning(Message.id)

@@ -14,8 +14,15 @@ from sekvens.enrollments.position import close, park, stand_at
 from sekvens.enrollments.queries import messages_waiting, parked
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.temporal import SignalOutcome
-from sekvens.errors import LockTimeout, OutcomeUnknown, TemporalRefused, TemporalUnavailable
-from sekvens.flows.outcomes import Deferred, Parked, Sent
+from sekvens.errors import (
+    LockTimeout,
+    OutcomeUnknown,
+    SesPaused,
+    SesThrottled,
+    TemporalRefused,
+    TemporalUnavailable,
+)
+from sekvens.flows.outcomes import Deferred, Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import Overlap
 from sekvens.ses.testing import TakenThen
 from sekvens.switches import turning
@@ -131,6 +138,44 @@ def test_status_counts_what_waits(office: PostOffice) -> None:
     assert "1 enrollments are parked: starter.py parked" in status
     assert "1 messages are in doubt, the oldest since 2026-" in status
     assert "too few to judge (below 1,000)" in status
+
+
+def test_an_outage_shows_how_many_wait_why_since_when_and_what_it_has_cost(
+    office: PostOffice,
+) -> None:
+    for number in range(2):
+        office.enroll(f"e-more-{number}", office.contact_id, step_id="hello")
+    for minutes in (0, 1, 2):
+        office.ses.faults.append(SesPaused("SES said 400: The account is [suspended]."))
+        office.send(now=office.clock.now())
+        office.later(timedelta(minutes=2**minutes))
+    office.ses.faults.append(SesThrottled("SES said 429: Too fast."))
+    office.send(enrollment_id="e-more-0")
+    run("stop", "--flow", "letters")
+    office.send(enrollment_id="e-more-1", now=office.clock.now())
+    status, shown = run("status").output, run("show", office.contact_id).output
+    rows = {
+        line.split("  ")[1]: line.split() for line in status.splitlines() if "2026-03-04" in line
+    }
+
+    assert "3 messages wait\n" in status
+    paused = rows["SES said 400: The account is [suspended]."]
+    assert paused[-5:] == ["marketing", "1", "2026-03-04", "12:00", "3"]
+    assert rows["SES said 429: Too fast."][-5:] == ["marketing", "1", "2026-03-04", "12:07", "1"]
+    assert rows["held at the gate: stopped"][-5:] == ["marketing", "1", "2026-03-04", "12:07", "0"]
+    # its third attempt was at 12:03, and the wait after that is four minutes
+    assert "until 2026-03-04 12:07: SES said 400: The account is [suspended]." in shown
+
+
+def test_a_skipped_message_shows_what_had_held_it(office: PostOffice) -> None:
+    office.ses.faults.append(SesThrottled("SES said 429: Too fast."))
+    office.send(lateness_seconds_max=3600)
+    office.later(timedelta(hours=3))
+    skipped = office.send(lateness_seconds_max=3600, now=office.clock.now())
+
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == SkipReason.STALE
+    assert "stale: SES said 429: Too fast." in run("show", office.contact_id).output
 
 
 def test_an_overlap_is_counted_and_shown_on_its_message(office: PostOffice) -> None:
