@@ -13,7 +13,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.errors import SesPaused
 from sekvens.flows.outcomes import Deferred, SkipReason
-from sekvens.messages import ledger
+from sekvens.messages import ledger, settling
 from sekvens.messages.ledger import Claim
 from sekvens.messages.tables import Message, MessageState
 from tests.unit.ingesting import NOON
@@ -85,6 +85,23 @@ def test_a_claim_that_somebody_else_has_renewed_gives_nothing_back_and_ends_noth
     assert (ended, row.state, row.attempts) == (False, MessageState.DISPATCHING, 2)
     assert (new.in_doubt, row.resent_in_doubt) == (True, True)
     assert office.enrollment().step_id == "hello"
+
+
+def test_what_ses_has_settled_no_frozen_worker_gives_back_or_ends(office: PostOffice) -> None:
+    frozen = claimed(office, opened(office))
+    assert frozen is not None
+    with office.database.write() as session:
+        told = settling.told_by_ses(session, frozen.message.id, ses_message_id="s-1",
+                                    at=NOON, sent_on=NOON, now=NOON)  # fmt: skip
+    with office.database.write() as session:
+        ledger.release(session, frozen, note="past its deadline")
+        ended = ledger.skipped(session, frozen.message, office.order(), SkipReason.EXITED)
+        again = ledger.claim(session, frozen.message, now=NOON)
+
+    row = office.message()
+    assert told is settling.Told.FIRST
+    assert (ended, again) == (False, None)
+    assert (row.state, row.ses_message_id, row.note) == (MessageState.ACCEPTED, "s-1", None)
 
 
 def test_who_decided_to_skip_before_another_claimed_skips_nothing(office: PostOffice) -> None:
