@@ -89,34 +89,36 @@ class Race:
 class Races:
     """One sender, one API, and contacts who race in lanes; each race is a contact of its own."""
 
-    def __init__(self, database: Database, *, seed: int = SEED) -> None:
+    def __init__(self, database: Database, *, lanes: int = LANES, seed: int = SEED) -> None:
         self.office = PostOffice(database)
         self.ses = TimedSes(self.office.ses, seed=seed)
         self.sender = self.office.another_sender()
         self.sender._ses = self.ses
         self.api = Api(database, self.office.clock)
         self.chance = random.Random(seed)  # noqa: S311  the same races each time
-        self._lanes = ThreadPoolExecutor(LANES, "lane")
-        self._senders = ThreadPoolExecutor(LANES, "sender")
+        self._lanes = ThreadPoolExecutor(lanes, "lane")
+        self._senders = ThreadPoolExecutor(lanes, "sender")
         #: how much later than its message any fact starts, and one of each kind on top of it
         self._lead: defaultdict[Fact | None, float] = defaultdict(float)
         self._names = (f"r-{number}" for number in itertools.count())
         # A pause of one lane's flow is nobody else's.
-        self._orders = [self._order_of(f"letters-{lane}") for lane in range(LANES)]
+        self._orders = [self._order_of(f"letters-{lane}") for lane in range(lanes)]
 
     def run(self, facts: Sequence[Fact]) -> list[Race]:
-        """Race once for each fact, in lanes; a stop races one message of every lane."""
+        """Race once for each fact, in lanes; a stop races a message of every lane."""
         alone = [fact for fact in facts if fact is not Fact.STOP]
         dealt = list(zip(alone, self._sign_up(len(alone)), self._aparts(len(alone)), strict=True))
 
         def race_in(lane: int) -> list[Race]:
-            mine = dealt[lane::LANES]
+            mine = dealt[lane :: len(self._orders)]
             return [self._race(fact, [order], apart)[0] for fact, order, apart in mine]
 
-        running = [self._lanes.submit(race_in, lane) for lane in range(LANES)]
-        races = [race for each in running for race in each.result()]
+        races = [
+            race for some in self._lanes.map(race_in, range(len(self._orders))) for race in some
+        ]
         for _ in range(len(facts) - len(alone)):
-            races += self._race(Fact.STOP, self._sign_up(LANES), *self._aparts(LANES))
+            orders = self._sign_up(len(self._orders))
+            races += self._race(Fact.STOP, orders, *self._aparts(len(orders)))
         return self._own_up(races)
 
     def lost_of(self, facts: Sequence[Fact], *, rounds: int = 10) -> int:

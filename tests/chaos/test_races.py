@@ -17,6 +17,7 @@ from sekvens.events.ingest import Ingested
 from sekvens.events.writer import GroupCommitWriter
 from tests.chaos import verdicts
 from tests.chaos.races import LANES, Fact, Race, Races
+from tests.chaos.racing import p99
 from tests.chaos.scale import LONG, SEED, pick
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(pick(short=300, long=3600))]
@@ -72,6 +73,21 @@ def test_what_a_fact_forbids_ses_accepts_before_the_reply_or_never(
         assert SHARE_MIN <= left / len(some) <= 1 - SHARE_MIN
 
 
+def test_a_reply_waits_about_as_long_as_ses_takes(database: Database) -> None:
+    # One contact at a time: in lanes, what is measured is this machine's two cores.
+    races = Races(database, lanes=1)
+    facts = [fact for fact in Fact for _ in range(pick(short=3, long=100))]
+    races.chance.shuffle(facts)
+    found = figures(races.run(facts))
+    races.close()
+    name = database.engine.dialect.name
+    verdicts.record("races", f"one at a time ({name})", seed=SEED, **found)
+
+    assert found["lost"] == 0
+    if LONG:
+        assert found["reply_p99_when_met"] <= 4 * (found["ses_p99"] + 50)
+
+
 def test_without_the_barrier_the_judge_finds_messages_after_the_reply(
     broken: Races, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,9 +139,3 @@ def figures(races: list[Race]) -> dict[str, Any]:
         "reply_p99": p99([race.acknowledged_in for race in races]),
         "reply_p99_when_met": p99([race.acknowledged_in for race in races if race.met]),
     }
-
-
-def p99(seconds: list[float]) -> float:
-    """Tell what 99 of a hundred stay below, in milliseconds; 0 for none."""
-    ordered = sorted(seconds)
-    return ordered[-1 - len(ordered) // 100] * 1000 if ordered else 0.0

@@ -104,9 +104,9 @@ class Stack:
         mails = self.mails(user_id)
         return [f"{mail['tags']['flow']}/{mail['tags']['step']}" for mail in mails]
 
-    def break_ses(self, mode: str, count: int | None = None) -> None:
+    def break_ses(self, mode: str, count: int | None = None, **more: str | int) -> None:
         """Arm a fault of the local SES; without a count until it is mended."""
-        body = json.dumps({"mode": mode, "count": count}).encode()
+        body = json.dumps({"mode": mode, "count": count, **more}).encode()
         http_post(self._faults_url, body, {"Content-Type": "application/json"})
 
     def mend_ses(self) -> None:
