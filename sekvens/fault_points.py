@@ -1,9 +1,9 @@
 """Named points at which a process can be made to die, to freeze or to hang, for tests that do so.
 
 Off unless `SEKVENS_FAULT_POINTS` is set; a service that has it says so in its log. It names points
-and what happens there, separated by commas: `after_claim=kill`, and if it is to happen to one
-contact only, `after_claim=kill@<contact_id>`. The names are for whoever proves our promise
-(docs/how-to/prove-it.md), and stay.
+and what happens there, separated by commas: `after_claim=kill`, and if it is to happen to some
+contacts only, `after_claim=hang:30@<contact_id>+<contact_id>`. The names are for whoever proves our
+promise (docs/how-to/prove-it.md), and stay.
 """
 
 import logging
@@ -46,7 +46,7 @@ class Fault:
 
     kind: str  #: `kill`, `stop` (frozen until SIGCONT) or `hang`
     seconds: float = 0.0  #: how long it hangs
-    about: str = ""  #: only when this contact's message is there; empty: whenever
+    about: frozenset[str] = frozenset()  #: only when these contacts' messages are there; empty: any
 
 
 _faults: dict[FaultPoint, Fault] = {}
@@ -74,10 +74,10 @@ def reached(point: FaultPoint, about: str | None = None) -> None:
     if about is not None:
         _whose.set(about)
     fault = _faults.get(point)
-    if fault is None or fault.about not in ("", _whose.get()):
+    if fault is None or (fault.about and _whose.get() not in fault.about):
         return
     # Straight to the descriptor: a buffered line would die with the process.
-    os.write(2, f"fault point {point}: {fault.kind}\n".encode())
+    os.write(2, f"fault point {point}: {fault.kind} {_whose.get()}\n".encode())
     if fault.kind == HANG:
         time.sleep(fault.seconds)
     else:
@@ -121,8 +121,9 @@ def _fault(item: str) -> tuple[FaultPoint, Fault]:
     what, _, about = what.partition("@")
     kind, _, seconds = what.partition(":")
     if name in list(FaultPoint) and kind in (KILL, STOP, HANG) and _NUMBER.fullmatch(seconds):
-        return FaultPoint(name), Fault(kind=kind, seconds=float(seconds or 0), about=about)
+        whose = frozenset(filter(None, about.split("+")))
+        return FaultPoint(name), Fault(kind=kind, seconds=float(seconds or 0), about=whose)
     raise SettingsError(
         f"{VARIABLE} has {item!r}: write <point>=kill, =stop or =hang:SECONDS, with "
-        f"@<contact_id> if you like; the points are {', '.join(FaultPoint)}"
+        f"@<contact_id>+<contact_id> if you like; the points are {', '.join(FaultPoint)}"
     )

@@ -41,6 +41,7 @@ def test_a_process_is_killed_where_it_was_told_to_be() -> None:
 def test_a_fault_meets_the_contact_that_it_was_meant_for_at_points_that_do_not_know_whose() -> None:
     assert outcome_of("after_claim=kill@c-1") == (-9, "claims\n")
     assert outcome_of("after_claim=kill@c-2") == (0, "claims\nlives\n")
+    assert outcome_of("after_claim=kill@c-2+c-1") == (-9, "claims\n")
 
 
 def test_a_hang_takes_its_time_and_goes_on() -> None:
