@@ -210,6 +210,34 @@ def test_an_old_signature_is_refused_as_the_fence_against_frozen_senders(tmp_pat
         assert len(local.messages()) == 1
 
 
+def test_a_signature_that_grew_old_while_half_of_its_request_was_written_is_refused_too(
+    tmp_path: Path,
+) -> None:
+    clock = FrozenClock(SystemClock().now())
+
+    def freeze(request: Any, **_: Any) -> None:
+        middle = len(request.body) // 2
+        halves = [request.body[middle:], request.body[:middle]]
+
+        class Frozen:
+            def read(self, _size: int = -1) -> bytes:
+                if len(halves) == 1:
+                    time.sleep(0.2)  # the first half has arrived
+                    clock.move(timedelta(minutes=6))
+                return halves.pop() if halves else b""
+
+        request.body = Frozen()
+
+    with running_local_ses(tmp_path, clock=clock) as local:
+        ses = boto(local)
+        ses.meta.events.register("before-send.sesv2.SendEmail", freeze)
+
+        with pytest.raises(ClientError, match="Signature expired"):
+            send(ses)
+
+        assert local.messages() == []
+
+
 def test_an_operation_it_does_not_have_says_so(ses: Any) -> None:
     with pytest.raises(ClientError, match="does not have POST /v2/email/list-identities"):
         ses.list_email_identities()

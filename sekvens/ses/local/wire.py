@@ -71,8 +71,11 @@ class Wire:
 
     async def send_email(self, request: Request) -> Response:
         """Take a message, or refuse it."""
+        asked = await _json(request)
+        # A signature covers the body: its age counts when the last byte is here, however long a
+        # sender that was frozen in the middle has taken.
         self._check_signature(request)
-        submission = read_submission(await _json(request), identities=self._identities)
+        submission = read_submission(asked, identities=self._identities)
         armed = self._faults.take(submission.recipients)
         fault = armed.mode if armed else None
         if armed and fault is FaultMode.DELAY:
