@@ -1,6 +1,5 @@
-"""The only code that Temporal replays."""
+"""The only code that Temporal replays.
 
-from workflows.audiences import AudienceScanWorkflow, RetentionWorkflow
-from workflows.enrollment import EnrollmentWorkflow
-
-WORKFLOWS = [EnrollmentWorkflow, AudienceScanWorkflow, RetentionWorkflow]
+Nothing is imported here: the sandbox imports this package anew for each run of each enrollment, and
+whatever stood here would be imported with it.
+"""

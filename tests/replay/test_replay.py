@@ -16,7 +16,7 @@ from sekvens.flows.commands import SleepUntil
 from sekvens.plugin import sekvens_plugin
 from sekvens.simulator.scenario import read_scenario
 from tests.replay.recording import STORIES, history_of, recorded
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 histories = pytest.mark.parametrize("name", recorded())
 

@@ -10,7 +10,7 @@ from sekvens.audiences import names
 from sekvens.plugin import sekvens_plugin
 from tests.replay.recording_scheduled import HISTORIES, RUNS, history_of
 from tests.replay.test_replay import REPLAY_SECONDS_MAX
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 
 async def replay(name: str) -> None:

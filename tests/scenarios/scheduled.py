@@ -21,7 +21,7 @@ from sekvens.audiences.wire import (
     ScanBatchResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
 SCAN: dict[str | None, ScanBatchResult] = {

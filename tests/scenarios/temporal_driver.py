@@ -36,7 +36,7 @@ from sekvens.flows.state import JournalEntry
 from sekvens.flows.steps import Deed
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 from sekvens.simulator.world import OPERATOR_WORDS, World
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 
 @dataclass(frozen=True, kw_only=True)
