@@ -23,6 +23,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.audiences import AudienceActivities
+from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from sekvens.audiences.retention import Retention
@@ -47,7 +48,7 @@ from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
 from sekvens.webhooks.caller import WebhookCaller
-from workflows.registered import WORKFLOWS
+from workflows import WORKFLOWS
 
 logger = logging.getLogger("sekvens.worker")
 
@@ -147,7 +148,7 @@ def build_workers(
         Worker(
             client,
             task_queue=names.SES_QUEUE,
-            activities=[MessageActivities(sender).send_message],
+            activities=[MessageActivities(sender, Bugs(database, clock)).send_message],
             activity_executor=sends,
             max_concurrent_activities=settings.ses.concurrency,
             max_task_queue_activities_per_second=send_rate_max,

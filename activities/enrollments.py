@@ -1,9 +1,12 @@
 """The quick activities of an enrollment: questions, facts behind signals, and the end."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import assert_never
 
 from temporalio import activity
 
+from activities.bugs import Bugs, Step
 from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
@@ -12,7 +15,7 @@ from sekvens.enrollments import names
 from sekvens.enrollments.dates import next_date
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.position import close, stand_at
-from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.wire import (
     AnswerInput,
     AnswerResult,
@@ -21,9 +24,10 @@ from sekvens.enrollments.wire import (
     FinishInput,
     RecordInput,
 )
-from sekvens.events.ingest import record_fact
+from sekvens.events.ingest import record_fact, reject
 from sekvens.flows.codec import from_json
 from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch
+from sekvens.flows.outcomes import Parked
 from sekvens.messages import ledger
 from sekvens.segments import sql
 from sekvens.send_time.local_time import next_local_time
@@ -38,29 +42,58 @@ class EnrollmentActivities:
         self._clock = clock
         self._shop = shop
         self._deeds = deeds
+        self._bugs = Bugs(database, clock)
 
     @activity.defn(name=names.ANSWER_ACTIVITY)
     def answer_question(self, order: AnswerInput) -> AnswerResult:
         """Answer what depends on facts or time zones, and record where the answer leads."""
+        step = Step(
+            enrollment_id=order.enrollment_id, contact_id=order.contact_id, step_id=order.step_id
+        )
+        answered = self._bugs.parking(step, lambda: self._answer(order))
+        return AnswerResult(parked=answered) if isinstance(answered, Parked) else answered
+
+    def _answer(self, order: AnswerInput) -> AnswerResult:
         question: Question = from_json(Question, order.question)  # type: ignore[arg-type]
+        instant: datetime | None
         match question:
             case NextLocalTime():
-                return self._local_time(order, question)
+                instant = self._local_time(order, question)
             case NextDate():
-                return self._date(order, question)
+                instant = self._date(order, question)
             case WhichBranch():
                 return self._branch(order, question)
             case _:
                 assert_never(question)
+        self._stand(order)
+        return AnswerResult(instant=instant)
 
     @activity.defn(name=names.CARRY_OUT_ACTIVITY)
     def carry_out(self, order: CarryOutInput) -> CarryOutResult:
         """Carry out a step that sends nothing."""
-        return CarryOutResult(outcome=self._deeds.carry_out(order))
+        step = Step(
+            enrollment_id=order.enrollment_id,
+            contact_id=order.contact_id,
+            flow=order.flow,
+            step_id=order.step["id"],
+        )
+        return CarryOutResult(
+            outcome=self._bugs.parking(step, lambda: self._deeds.carry_out(order))
+        )
 
     @activity.defn(name=names.RECORD_ACTIVITY)
     def record_signal(self, order: RecordInput) -> None:
-        """Record the fact behind a direct signal, once; the relay tells the other enrollments."""
+        """Record the fact behind a direct signal, once; the relay tells the other enrollments.
+
+        One that a bug keeps from being stored is among the rejected, like any bad event.
+        """
+        step = Step(contact_id=order.contact_id)
+        bug = self._bugs.noting(step, lambda: self._record(order))
+        if bug is not None:
+            with self._database.write() as session:
+                reject(session, reason=bug, event=asdict(order), now=self._clock.now())
+
+    def _record(self, order: RecordInput) -> None:
         with self._database.write() as session:
             record_fact(
                 session,
@@ -79,15 +112,18 @@ class EnrollmentActivities:
             close(session, order.enrollment_id, reason=order.reason, now=order.now)
             ledger.close_enrollment(session, order.enrollment_id)
 
-    def _local_time(self, order: AnswerInput, question: NextLocalTime) -> AnswerResult:
+    def _local_time(self, order: AnswerInput, question: NextLocalTime) -> datetime:
+        if order.skip:
+            return question.not_before
         with self._database.read() as session:
             zone = zone_of(session, order.contact_id, self._shop)
-        instant = next_local_time(question.not_before, question.local_time, zone)
-        return AnswerResult(instant=instant)
+        return next_local_time(question.not_before, question.local_time, zone)
 
-    def _date(self, order: AnswerInput, question: NextDate) -> AnswerResult:
+    def _date(self, order: AnswerInput, question: NextDate) -> datetime | None:
+        if order.skip:
+            return None  # a letter about a day is not sent on any day
         with self._database.read() as session:
-            instant = next_date(
+            return next_date(
                 session,
                 question,
                 enrollment_id=order.enrollment_id,
@@ -95,15 +131,23 @@ class EnrollmentActivities:
                 now=order.now,
                 shop=self._shop,
             )
-        return AnswerResult(instant=instant)
+
+    def _stand(self, order: AnswerInput) -> None:
+        """Record that an enrollment that was parked at its question is under way again."""
+        with self._database.read() as session:
+            enrollment = session.get_one(Enrollment, order.enrollment_id)
+        if enrollment.state == EnrollmentState.PARKED:
+            with self._database.write() as session:
+                stand_at(session, order.enrollment_id, enrollment.step_id, now=order.now)
 
     def _branch(self, order: AnswerInput, question: WhichBranch) -> AnswerResult:
         with self._database.write() as session:
             contact_id = canonical_id(session, order.contact_id)
             entry_key = session.get_one(Enrollment, order.enrollment_id).entry_key
+            asked = () if order.skip else question.conditions
             holding = (
                 index
-                for index, condition in enumerate(question.conditions)
+                for index, condition in enumerate(asked)
                 if sql.holds(
                     session,
                     condition,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.bugs import Bugs, Step
 from sekvens.enrollments import names
 from sekvens.enrollments.wire import SendInput, SendResult
 from sekvens.fault_points import FaultPoint, reached
@@ -14,8 +15,9 @@ from sekvens.messages.send import Sender
 class MessageActivities:
     """Sends messages, in threads: the sender and boto3 are synchronous."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, bugs: Bugs) -> None:
         self._sender = sender
+        self._bugs = bugs
 
     @activity.defn(name=names.SEND_ACTIVITY)
     def send_message(self, order: SendInput) -> SendResult:
@@ -27,6 +29,12 @@ class MessageActivities:
         info = activity.info()
         waited = max(info.started_time - info.scheduled_time, timedelta(0))
         order = replace(order, now=order.now + waited * order.shop_speed)
-        outcome = self._sender.send(order)
+        step = Step(
+            enrollment_id=order.enrollment_id,
+            contact_id=order.contact_id,
+            flow=order.flow,
+            step_id=order.step_id,
+        )
+        outcome = self._bugs.parking(step, lambda: self._sender.send(order))
         reached(FaultPoint.LEDGER_BEFORE_COMPLETION, order.contact_id)
         return SendResult(outcome=outcome)

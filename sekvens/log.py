@@ -5,6 +5,8 @@ contact or message. docs/how-to/run-in-production.md lists the actions.
 """
 
 import logging
+import traceback
+from pathlib import Path
 
 #: What every record has; the rest came by `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -24,3 +26,25 @@ class SentenceFormatter(logging.Formatter):
         ordered = {"action": extra.pop("action"), **extra}
         tail = " ".join(f"{key}={value}" for key, value in ordered.items())
         return f"{super().formatMessage(record)}  {tail}"
+
+
+def where(error: BaseException) -> str:
+    """Tell the kind of an error and the way there, but not its text: that may quote an event."""
+    inner: list[BaseException | None] = [error.__cause__ or error.__context__]
+    if isinstance(error, BaseExceptionGroup):
+        inner += error.exceptions
+    place = f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+    return place + "".join(f"from {where(one)}" for one in inner if one is not None)
+
+
+def place_of(error: BaseException) -> str:
+    """Tell the line of ours at which an error arose: `sekvens/messages/compose.py:79`."""
+    root = Path(__file__).parents[1]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename]
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(root / "sekvens")]
+    if not (ours or frames):
+        return "an unknown place"
+    last = (ours or frames)[-1]
+    path = Path(last.filename)
+    named = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+    return f"{named}:{last.lineno}"

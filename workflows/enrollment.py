@@ -147,6 +147,9 @@ class EnrollmentWorkflow:
     async def _ask(self, command: Ask) -> None:
         order = orders.answer_order(self._pinned, command, now=self._now())
         result = await self._do(names.ANSWER_ACTIVITY, order, AnswerResult, summary=command.step_id)
+        if result.parked is not None:
+            self._state = interpreter.settle(self._graph, self._state, result.parked, self._now())
+            return
         self._state = interpreter.answer(
             self._graph, self._state, result.branch, result.instant, now=self._now()
         )

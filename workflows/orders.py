@@ -153,6 +153,8 @@ def answer_order(pinned: EnrollmentInput, command: Ask, *, now: datetime) -> Ans
         contact_id=pinned.contact_id,
         question=to_json(command.question),
         now=now,
+        step_id=command.step_id,
+        skip=command.skip,
     )
 
 

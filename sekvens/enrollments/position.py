@@ -72,6 +72,12 @@ def park(
     )
 
 
+def standing(session: Session, enrollment_id: str) -> tuple[str, str | None]:
+    """Tell an enrollment's flow, and the step at which an activity last saw it."""
+    row = session.get(Enrollment, enrollment_id)
+    return ("", None) if row is None else (row.flow, row.step_id)
+
+
 def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -> None:
     """Record how an enrollment ended; the first end stands. `now` is shop time."""
     session.execute(

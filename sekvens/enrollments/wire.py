@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from sekvens.flows.codec import JsonObject
-from sekvens.flows.outcomes import Outcome
+from sekvens.flows.outcomes import Outcome, Parked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +123,8 @@ class AnswerInput:
     contact_id: str
     question: JsonObject  #: a `Question`, by `sekvens.flows.codec.to_json`
     now: datetime  #: shop time
+    step_id: str = ""  #: whose question it is
+    skip: bool = False  #: a person decided to go on without the answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,7 @@ class AnswerResult:
 
     branch: int | None = None
     instant: datetime | None = None
+    parked: Parked | None = None  #: there is no answer until a person has looked
 
 
 @dataclass(frozen=True, kw_only=True)

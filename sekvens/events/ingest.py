@@ -139,6 +139,12 @@ def record_fact(
     return True
 
 
+def reject(session: Session, *, reason: str, event: Mapping[str, Any], now: datetime) -> None:
+    """Keep an event that cannot be used, whoever found that out. `now` is wall time."""
+    raw = msgspec.json.encode(event).decode()
+    _reject(session, [Refused(reason=reason, raw=raw, received_at=now)])
+
+
 def _known(session: Session, message_ids: Iterable[str]) -> dict[str, str | None]:
     rows = look_up(session, _BY_MESSAGE_ID, set(message_ids))
     return {row.message_id: row.contact_id for row in rows}

@@ -8,7 +8,6 @@ relays may run; they share the work through the database.
 import asyncio
 import logging
 import random
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -25,6 +24,7 @@ from sekvens.events.deliveries import Parcel, Receipt, Terms
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
+from sekvens.log import where
 
 logger = logging.getLogger(__name__)
 
@@ -265,16 +265,7 @@ def _complain(error: Exception) -> None:
             extra={"action": "database_unavailable"},
         )
     else:
-        logger.error("the relay met a bug: %s", _where(error), extra={"action": "relay_failed"})
-
-
-def _where(error: BaseException) -> str:
-    """Tell the kind of an error and its place, but not its text: that may quote an event."""
-    inner: list[BaseException | None] = [error.__cause__ or error.__context__]
-    if isinstance(error, BaseExceptionGroup):
-        inner += error.exceptions
-    place = f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
-    return place + "".join(f"from {_where(one)}" for one in inner if one is not None)
+        logger.error("the relay met a bug: %s", where(error), extra={"action": "relay_failed"})
 
 
 def _about(parcel: Parcel, action: str) -> dict[str, str]:

@@ -73,6 +73,7 @@ class Ask:
 
     step_id: str
     question: Question
+    skip: bool = False  #: a person decided to go on without the answer
 
 
 @dataclass(frozen=True, kw_only=True)

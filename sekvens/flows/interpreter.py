@@ -59,7 +59,8 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
         step = graph.steps[state.step]
         match step:
             case Split():
-                return state, Ask(step_id=step.id, question=_which_branch(graph, step))
+                question = _which_branch(graph, step)
+                return state, Ask(step_id=step.id, question=question, skip=state.skip)
             case ExitFlow():
                 state = state.leave(step.reason, now)
             case Send() | Wait() | WaitFor() | Listen():
@@ -216,7 +217,7 @@ def _wait(
     if state.due_at is None:
         if isinstance(step, Wait) and step.until is not None:
             question = _when(state.entered_at + step.duration, step.until)
-            return state, Ask(step_id=step.id, question=question)
+            return state, Ask(step_id=step.id, question=question, skip=state.skip)
         length = step.duration if isinstance(step, Wait) else step.timeout
         state = _wait_until(state, step.id, state.entered_at + length, now)
     if state.due_at is not None and now < state.due_at:

@@ -13,8 +13,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from sekvens.clock import Clock
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
@@ -173,8 +171,9 @@ class Sender:
                     return _overtaken(order)
             except LockTimeout as error:
                 return self._hold_back(order, claim, error)
-            except SQLAlchemyError:
-                self._release(claim, note="the database went away")
+            except Exception as error:
+                # A database that went away, or a bug: SES was not called, so nothing is in doubt.
+                self._release(claim, note=f"{type(error).__name__} before the call")
                 raise
             return self._call(order, claim, verdict, mail=mail, deadline=deadline)
 

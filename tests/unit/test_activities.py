@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 
+from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from sekvens.contacts.tables import Consent
@@ -186,7 +187,7 @@ def test_the_first_end_stands(acting: EnrollmentActivities, office: PostOffice) 
 
 
 def test_what_became_of_a_message_is_a_result_and_no_exception(office: PostOffice) -> None:
-    acting = MessageActivities(office.sender)
+    acting = MessageActivities(office.sender, Bugs(office.database, office.clock))
     sent = ActivityEnvironment().run(acting.send_message, office.order())
     parked = ActivityEnvironment().run(acting.send_message, office.order("your-cart"))
 
@@ -214,7 +215,9 @@ def test_an_order_that_waited_for_a_dead_worker_is_late(office: PostOffice) -> N
     waiting.info = replace(waiting.info, started_time=began + timedelta(hours=13))
     order = replace(office.order(), due_at=NOON, lateness_seconds_max=12 * 3600.0)
 
-    result = waiting.run(MessageActivities(office.sender).send_message, order)
+    result = waiting.run(
+        MessageActivities(office.sender, Bugs(office.database, office.clock)).send_message, order
+    )
 
     assert result.outcome == Skipped(reason=SkipReason.STALE, resume_at=ANY)
     assert office.ses.accepted == []
