@@ -48,7 +48,7 @@ from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
 from sekvens.webhooks.caller import WebhookCaller
-from workflows import WORKFLOWS
+from workflows.registered import WORKFLOWS
 
 logger = logging.getLogger("sekvens.worker")
 
