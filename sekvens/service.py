@@ -51,7 +51,7 @@ def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
     `SEKVENS_HEALTH_PORT` opens `GET /health` on that port of 127.0.0.1: 200 when ready, 503 before.
     """
     try:
-        _log_to_stderr()
+        log_to_stderr()
         _calm_the_sdk()
         fault_points.switch_on(os.environ)
         asyncio.run(_run(Service(name), serve))
@@ -126,7 +126,12 @@ class _Threads(ThreadPoolExecutor):
         return future
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Write this process's log as all of ours look; `SEKVENS_LOG_LEVEL` says how much of it.
+
+    Raises:
+        SettingsError: there is no such level.
+    """
     level = os.environ.get("SEKVENS_LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         known = ", ".join(logging.getLevelNamesMapping())

@@ -21,9 +21,11 @@ def api() -> None:
     from sekvens.clock import SystemClock
     from sekvens.db.session import Database
     from sekvens.messages.links import check_secret
+    from sekvens.service import log_to_stderr
     from sekvens.settings import load_settings
     from sekvens.web.app import create_app
 
+    log_to_stderr()
     settings = load_settings()
     check_secret(settings.api)
     _check_free(settings.api.host, settings.api.port)
