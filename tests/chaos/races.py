@@ -27,7 +27,7 @@ from sekvens.flows.outcomes import Outcome
 from sekvens.messages.tables import Message, Overlap
 from sekvens.switches import turning
 from sekvens.switches.tables import EVERYTHING, SwitchState
-from tests.chaos.racing import Api, Call, TimedSes
+from tests.chaos.racing import Api, Call, Lead, TimedSes
 from tests.chaos.scale import SEED
 from tests.unit.ingesting import NOON, identify, track
 from tests.unit.sending import PostOffice, letters, store_letters
@@ -36,7 +36,7 @@ from tests.unit.sending import PostOffice, letters, store_letters
 LANES: Final = 4
 #: How far apart fact and message may start, in seconds: every order of the two comes up.
 APART_MAX: Final = 0.06
-#: Who won gives the other this much more of a start: on a busy machine both still win their share.
+#: Who won gives the other this much more of a start, in seconds.
 FAIR: Final = 0.006
 #: Contacts who sign up in one transaction.
 SIGN_UPS_MAX: Final = 250
@@ -99,7 +99,7 @@ class Races:
         self._lanes = ThreadPoolExecutor(lanes, "lane")
         self._senders = ThreadPoolExecutor(lanes, "sender")
         #: how much later than its message any fact starts, and one of each kind on top of it
-        self._lead: defaultdict[Fact | None, float] = defaultdict(float)
+        self._lead: defaultdict[Fact | None, Lead] = defaultdict(lambda: Lead(step=FAIR))
         self._names = (f"r-{number}" for number in itertools.count())
         # A pause of one lane's flow is nobody else's.
         self._orders = [self._order_of(f"letters-{lane}") for lane in range(lanes)]
@@ -153,7 +153,8 @@ class Races:
 
     def _race(self, fact: Fact, orders: Sequence[SendInput], *apart: float) -> list[Race]:
         """Race one fact against one message or several."""
-        later = [self._lead[None] + self._lead[fact] + each for each in apart]
+        lead = self._lead[None].seconds + self._lead[fact].seconds
+        later = [lead + each for each in apart]
         begins_at = time.monotonic() + max(0.0, *later)
         sending = [
             self._senders.submit(self._send, order, at=begins_at - by)
@@ -176,8 +177,9 @@ class Races:
             )
             for order, outcome in zip(orders, outcomes, strict=True)
         ]
-        for race, kind in itertools.product(races, (None, fact)):
-            self._lead[kind] += (FAIR if race.call is None else -FAIR) / len(races)
+        left = sum(race.call is not None for race in races)
+        for kind in (None, fact):
+            self._lead[kind].learn(left=2 * left > len(races))
         return races
 
     def _send(self, order: SendInput, *, at: float) -> Outcome:
