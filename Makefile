@@ -14,6 +14,10 @@ INBOX_PORT ?= 8025
 TEMPORAL_PORT ?= 7233
 UI_PORT ?= 8233
 
+# Load and soak: enrollments, and minutes.
+ENROLLMENTS ?= 20000
+MINUTES ?= 30
+
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BENCHES := compose ingress relay enrollments audiences
 export CHROMIUM
@@ -22,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest -q
 PARALLEL := -n 3 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-smoke format lint types imports fast-tests all-tests flows clean
+.PHONY: help demo test check bench bench-smoke prove chaos load soak format lint types imports fast-tests all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,6 +48,18 @@ bench: $(VENV)/dev.stamp ## Measure, and print the ratios (SHORT=1: a quick look
 
 bench-smoke: $(VENV)/dev.stamp
 	@$(MAKE) --silent bench SHORT=1
+
+prove: $(VENV)/dev.stamp ## Show that what is promised is kept, in 10 minutes; a bundle says how.
+	@$(BIN)/python -m tests.prove
+
+chaos: $(VENV)/dev.stamp ## The same at length: kills, freezes, races, floods, outages (SEED=… repeats).
+	@CHAOS=long $(BIN)/python -m tests.prove
+
+load: $(VENV)/dev.stamp ## Enroll 20,000 as fast as they come (ENROLLMENTS=…), and time purchases.
+	@$(BIN)/python -m bench.load --enrollments $(ENROLLMENTS)
+
+soak: $(VENV)/dev.stamp ## Half an hour under load with faults on (MINUTES=…).
+	@$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 format: $(VENV)/dev.stamp
 	@echo "Format …"; $(BIN)/ruff format --check --quiet --exclude '*.md' . || \
