@@ -180,7 +180,24 @@ _LOCK = (
         "                held.enter_context(locks)\n",
         "                assert locks\n",
         "tests/unit/test_send_race.py::"
-        "test_ses_takes_nothing_after_a_purchase_has_been_acknowledged[sqlite]",
+        "test_a_purchase_in_the_middle_of_the_call_is_answered_after_the_call[sqlite]",
+    ),
+    _sabotage(
+        "no-advisory-lock",
+        "on PostgreSQL a lock is had by whoever asks",
+        "sekvens/db/locks.py",
+        "        connection.execute(text(statement), keys)\n",
+        "        connection.execute(text('SELECT 1'), {})\n",
+        "tests/unit/test_locks.py::test_threads_exclude_one_another[postgresql]",
+    ),
+    _sabotage(
+        "no-turn-to-enroll",
+        "on PostgreSQL nobody waits for their turn to enter a flow",
+        "sekvens/enrollments/enroll.py",
+        "    take_turn(session, Turn.ENROLL, contact_id)\n",
+        "",
+        "tests/unit/test_enroll.py::test_two_who_enroll_a_contact_at_once_make_one_enrollment"
+        "[postgresql]",
     ),
     _sabotage(
         "gate-before-the-lock",
@@ -292,6 +309,14 @@ _EVENTS = (
         TEST_RELAY + "test_ordinary_events_keep_the_pace_and_an_exit_event_does_not_wait[sqlite]",
     ),
     _sabotage(
+        "exits-keep-the-pace",
+        "an exit event waits its turn like any other",
+        "sekvens/events/deliveries.py",
+        "    pace = URGENT_PACE if urgent else PACE\n",
+        "    pace = PACE\n",
+        TEST_RELAY + "test_ordinary_events_keep_the_pace_and_an_exit_event_does_not_wait[sqlite]",
+    ),
+    _sabotage(
         "struck-off-too-early",
         "the relay strikes a delivery off before Temporal has it",
         "sekvens/events/relay.py",
@@ -336,6 +361,25 @@ _GATE = (
         "return await self._pages.answer(request, link, self._look)",
         "return await self._pages.answer(request, link, self._record)",
         "tests/unit/test_unsubscribe.py::test_looking_at_the_link_asks_and_changes_nothing[sqlite]",
+    ),
+    _sabotage(
+        "raw-ratio",
+        "the breaker goes by the bare ratio, so that one complaint of few trips it",
+        "sekvens/reputation/rates.py",
+        "        return lower_bound(self.seen, self.of)\n",
+        "        return self.seen / self.of\n",
+        "tests/unit/test_reputation.py::"
+        "test_one_complaint_never_trips_nor_warns_however_few_the_messages",
+    ),
+    _sabotage(
+        "poison-is-not-parked",
+        "an e-mail that cannot be made is tried for ever, and no operator is asked",
+        SEND,
+        "            return self._park(order, error)\n",
+        "            raise error\n",
+        "tests/unit/test_send_parking.py::"
+        "test_a_message_that_cannot_be_made_parks_with_a_reason_for_the_operator[sqlite]",
+        error="TemplateError",
     ),
     _sabotage(
         "24-hours-are-a-day",
