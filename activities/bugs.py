@@ -10,17 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, TemporalError
+from temporalio.exceptions import ApplicationError
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.enrollments.position import park, standing
-from sekvens.errors import LockTimeout, NotSent, OutcomeUnknown, SettingsError
 from sekvens.flows.outcomes import Parked
 from sekvens.log import place_of, where
+from sekvens.outages import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +28,6 @@ T = TypeVar("T")
 ATTEMPTS_MAX: Final = 3
 #: The reason in a word: `starter.py parked --code bug`.
 BUG: Final = "bug"
-
-#: What mends itself, or is mended for everybody at once by whoever runs the services.
-_OUTAGES: Final = (
-    DBAPIError, PoolTimeout, OSError, MemoryError, SettingsError, NotSent, OutcomeUnknown,
-    LockTimeout, TemporalError,
-)  # fmt: skip
-#: Of a database's complaints, those that are about one value and not about the database.
-_ABOUT_VALUES: Final = (DataError, IntegrityError, NotSupportedError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +98,3 @@ class Bugs:
             f"{kind}. The worker's log has the way there (action=bug_met); "
             "mend it and retry, or skip the step"
         )
-
-
-def is_outage(error: Exception) -> bool:
-    """Tell whether a fault is the world's and not ours: then trying again is all there is to do."""
-    return isinstance(error, _OUTAGES) and not isinstance(error, _ABOUT_VALUES)

@@ -27,9 +27,10 @@ from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flo
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.events.deliveries import first_look, next_look
-from sekvens.events.tables import ContactEvent, OutboxEntry
+from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
+from sekvens.log import place_of, where
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,39 @@ def expand(
     expansion.report()
     whose = tuple(entry.contact_id for entry, _ in entries)
     return Pass(taken=whose[:done], left=whose[done:])
+
+
+def head(session: Session) -> int | None:
+    """Tell the event at the head of the outbox, without reading what it says."""
+    first = select(OutboxEntry.event_id).order_by(OutboxEntry.event_id).limit(1)
+    return session.scalar(first)
+
+
+def set_aside(
+    session: Session, event_id: int | None, error: Exception, *, now: datetime
+) -> tuple[str, ...]:
+    """Take an event away from those behind it in the outbox, for a bug keeps it there.
+
+    The event stays a fact, which every gate reads; that it reached no flow is among the rejected.
+    Names its contact, as `Pass` does. `now` is wall time.
+    """
+    if not try_turn(session, Turn.EXPAND):
+        return ()
+    entry = session.get(OutboxEntry, event_id) if event_id is not None else None
+    if entry is None:
+        return ()  # another relay has been quicker
+    logger.error(
+        "event %d of contact %s met a bug in the relay and was set aside: %s",
+        entry.event_id,
+        entry.contact_id,
+        where(error),
+        extra={"action": "event_set_aside", "contact_id": entry.contact_id},
+    )
+    reason = f"the relay met a bug: {type(error).__name__} at {place_of(error)}"
+    raw = f'{{"event_id": {entry.event_id}}}'
+    session.add(RejectedEvent(reason=reason, raw=raw, received_at=now))
+    session.delete(entry)
+    return (entry.contact_id,)
 
 
 @dataclass(frozen=True)

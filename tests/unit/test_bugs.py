@@ -18,14 +18,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import ActivityEnvironment
 
-from activities.bugs import ATTEMPTS_MAX, Bugs, is_outage
+from activities.bugs import ATTEMPTS_MAX, Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from sekvens.db.session import Database
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.enrollments.testing import FakeTemporal
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, CarryOutInput, RecordInput
 from sekvens.errors import LockTimeout, SesPaused, SettingsError, UnknownFlow
+from sekvens.events.relay import Relay
 from sekvens.events.tables import RejectedEvent
 from sekvens.flows import interpreter
 from sekvens.flows.asking import trait_is
@@ -45,11 +47,13 @@ from sekvens.flows.codec import to_json
 from sekvens.flows.commands import Ask, NextDate, Question, WhichBranch
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.outcomes import Outcome, Parked, Sent
+from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.steps import SetTrait
 from sekvens.messages.tables import MessageState
+from sekvens.outages import is_outage
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
-from tests.unit.ingesting import NOON
+from tests.unit.ingesting import NOON, track
 from tests.unit.sending import ADDRESS, NIGHT, PostOffice
 
 
@@ -313,3 +317,28 @@ def test_a_parked_question_is_asked_again_by_a_retry_and_gone_past_by_a_skip() -
     assert after("retry") == command
     assert after("skip") == replace(command, skip=True)
     assert after("exit").reason == "cancelled"
+
+
+async def test_an_event_that_a_bug_befalls_in_the_relay_is_set_aside_and_keeps_nobody_waiting(
+    office: PostOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    for user in ("before", "odd", "after"):
+        office.shop.post(track("Email Subscribed", user, ID=user))
+    with office.database.write() as session:
+        spoiled = "UPDATE events SET properties = '{\"maja.alm@kund' WHERE message_id = 'odd'"
+        session.execute(text(spoiled))
+    temporal = FakeTemporal()
+    relay = Relay(office.database, temporal, clock=office.clock, shop_time=ShopTime())
+    with caplog.at_level(logging.INFO):
+        while relay.expand_once():
+            pass
+    while await relay.deliver_once():
+        pass
+
+    started = {one.start.input.contact_id for one in temporal.all_executions}
+    assert started == {office.shop.contact_id(user) for user in ("before", "after")}
+    with office.database.read() as session:
+        kept = session.scalars(select(RejectedEvent)).one()
+    assert kept.reason.startswith("the relay met a bug: JSONDecodeError at ")
+    assert "event_set_aside" in {vars(record).get("action") for record in caplog.records}
+    assert "maja" not in caplog.text + kept.reason + kept.raw
