@@ -220,7 +220,7 @@ async def seconds_to_close(
                 Enrollment.flow == "welcome", Identity.value.in_([each.user for each in purchases])
             )
         )
-        ids = dict(flows.tuples().all())
+        ids = dict(flows.all())
     took = []
     deadline = time.monotonic() + patience
     for each in purchases:
@@ -305,6 +305,12 @@ def _first_mails(stack: Stack) -> list[str]:
     """List to whom SES took the welcome's first e-mail, once for each time that it did."""
     first = "SELECT json_extract(recipients, '$[0]') FROM accepted"
     return [address for (address,) in _ask_ses(stack, f"{first} WHERE flow = '{FIRST_MAIL}'")]
+
+
+def first_mails_with_time(stack: Stack) -> list[tuple[str, str]]:
+    """List to whom SES took the welcome's first e-mail, and when."""
+    what = "SELECT json_extract(recipients, '$[0]'), accepted_at FROM accepted"
+    return _ask_ses(stack, f"{what} WHERE flow = '{FIRST_MAIL}'")
 
 
 def _ask_ses(stack: Stack, query: str) -> list[tuple]:  # type: ignore[type-arg]  # whatever it asks for
