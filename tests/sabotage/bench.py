@@ -19,8 +19,8 @@ from tests.sabotage.sabotages import Change, Sabotage
 ROOT = Path(__file__).parents[2]
 #: What is no part of the tree, or costs time to copy and is never asked for.
 LEFT_OUT = (".venv", ".git", "var", ".hypothesis", ".*_cache", ".ci", "histories")
-#: Compiled modules come along, so that only what was changed is compiled again.
-SECONDS_MAX = 120
+#: Ends a run that hangs; pytest has ended the test that does long before, unless it cannot.
+SECONDS_MAX = 400
 #: What tells of the process that runs the tests, and must not reach those in the copy.
 OURS = re.compile(r"PYTEST_|SEKVENS_|CHAOS|SEED")
 #: How pytest begins to tell of an assertion, or of an error that was expected and did not come.
@@ -56,7 +56,10 @@ class Outcome:
 
 
 def copied(folder: Path) -> Path:
-    """Copy the tree, as it is now, to a new folder."""
+    """Copy the tree, as it is now, to a new folder.
+
+    Compiled modules come along, so that only what is changed is compiled again.
+    """
     return Path(
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
     )

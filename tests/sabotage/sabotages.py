@@ -179,8 +179,8 @@ _LOCK = (
         SEND,
         "                held.enter_context(locks)\n",
         "                assert locks\n",
-        "tests/unit/test_send_race.py::"
-        "test_a_purchase_in_the_middle_of_the_call_is_answered_after_the_call[sqlite]",
+        TEST_SEND + "test_a_lock_that_cannot_be_had_holds_the_message_back[sqlite]",
+        TEST_SEND + "test_the_contacts_lock_is_held_while_ses_is_called[sqlite]",
     ),
     _sabotage(
         "no-advisory-lock",

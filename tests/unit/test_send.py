@@ -12,6 +12,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.errors import (
     DispatchTooLate,
+    LockTimeout,
     NotSent,
     OutcomeUnknown,
     SekvensError,
@@ -49,6 +50,21 @@ def test_the_row_is_claimed_and_committed_before_ses_is_called(office: PostOffic
     ((tagged, row),) = seen
     assert (row.id, row.state, row.attempts) == (tagged, MessageState.DISPATCHING, 1)
     assert row.dispatched_at == NOON
+
+
+def test_the_contacts_lock_is_held_while_ses_is_called(office: PostOffice) -> None:
+    def is_free(_: str = "") -> bool:
+        try:
+            with office.database.locks.hold(office.contact_id, timeout=timedelta(milliseconds=50)):
+                return True
+        except LockTimeout:
+            return False
+
+    free: list[bool] = []
+    office.ses.during = lambda message_id: free.append(is_free(message_id))
+    office.send()
+
+    assert (free, is_free()) == ([False], True)
 
 
 def test_a_message_that_ses_took_is_accepted_and_the_enrollment_goes_on(office: PostOffice) -> None:
