@@ -21,12 +21,12 @@ class AudienceActivities:
         self._scanner = scanner
         self._retention = retention
 
-    @activity.defn(name=names.SCAN_ACTIVITY)
+    @activity.defn(name=names.SCAN_ACTIVITY, no_thread_cancel_exception=True)
     def scan_audience_batch(self, order: ScanBatchInput) -> ScanBatchResult:
         """Scan on for some seconds."""
         return self._scanner.batch(order.flow, _so_far(order), _say)
 
-    @activity.defn(name=names.ERASE_ACTIVITY)
+    @activity.defn(name=names.ERASE_ACTIVITY, no_thread_cancel_exception=True)
     def erase_inactive_batch(self, order: EraseBatchInput) -> EraseBatchResult:
         """Erase on for some seconds."""
         return self._retention.batch(order.cursor, activity.heartbeat)

@@ -44,7 +44,7 @@ class EnrollmentActivities:
         self._deeds = deeds
         self._bugs = Bugs(database, clock)
 
-    @activity.defn(name=names.ANSWER_ACTIVITY)
+    @activity.defn(name=names.ANSWER_ACTIVITY, no_thread_cancel_exception=True)
     def answer_question(self, order: AnswerInput) -> AnswerResult:
         """Answer what depends on facts or time zones, and record where the answer leads."""
         step = Step(
@@ -68,7 +68,7 @@ class EnrollmentActivities:
         self._stand(order)
         return AnswerResult(instant=instant)
 
-    @activity.defn(name=names.CARRY_OUT_ACTIVITY)
+    @activity.defn(name=names.CARRY_OUT_ACTIVITY, no_thread_cancel_exception=True)
     def carry_out(self, order: CarryOutInput) -> CarryOutResult:
         """Carry out a step that sends nothing."""
         step = Step(
@@ -81,7 +81,7 @@ class EnrollmentActivities:
             outcome=self._bugs.parking(step, lambda: self._deeds.carry_out(order))
         )
 
-    @activity.defn(name=names.RECORD_ACTIVITY)
+    @activity.defn(name=names.RECORD_ACTIVITY, no_thread_cancel_exception=True)
     def record_signal(self, order: RecordInput) -> None:
         """Record the fact behind a direct signal, once; the relay tells the other enrollments.
 
@@ -105,7 +105,7 @@ class EnrollmentActivities:
                 now=self._clock.now(),
             )
 
-    @activity.defn(name=names.FINISH_ACTIVITY)
+    @activity.defn(name=names.FINISH_ACTIVITY, no_thread_cancel_exception=True)
     def finish_enrollment(self, order: FinishInput) -> None:
         """Close the enrollment, and leave no message of it without an end."""
         with self._database.write() as session:

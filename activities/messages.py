@@ -19,7 +19,7 @@ class MessageActivities:
         self._sender = sender
         self._bugs = bugs
 
-    @activity.defn(name=names.SEND_ACTIVITY)
+    @activity.defn(name=names.SEND_ACTIVITY, no_thread_cancel_exception=True)
     def send_message(self, order: SendInput) -> SendResult:
         """Send the message of one step; what became of it is the result, never an exception.
 

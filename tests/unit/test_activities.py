@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 
+from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
@@ -194,6 +195,31 @@ def test_what_became_of_a_message_is_a_result_and_no_exception(office: PostOffic
     assert isinstance(sent.outcome, Sent)
     assert isinstance(parked.outcome, Parked)
     assert office.enrollment().state == EnrollmentState.PARKED
+
+
+def test_an_attempt_that_temporal_has_given_up_still_writes_down_what_ses_said(
+    office: PostOffice,
+) -> None:
+    late = ActivityEnvironment()
+    office.ses.during = lambda _: late.cancel()
+    acting = MessageActivities(office.sender, Bugs(office.database, office.clock))
+    result = late.run(acting.send_message, office.order())
+
+    assert isinstance(result.outcome, Sent)
+    assert office.message().state == MessageState.ACCEPTED
+
+
+def test_no_activity_is_broken_off_by_an_exception_in_its_thread() -> None:
+    ours = (MessageActivities, EnrollmentActivities, AudienceActivities)
+    defined = [
+        getattr(each, "__temporal_activity_definition", None)
+        for owner in ours
+        for each in vars(owner).values()
+    ]
+    activities = [each for each in defined if each is not None]
+
+    assert len(activities) == 7
+    assert [each.name for each in activities if not each.no_thread_cancel_exception] == []
 
 
 def test_results_hold_no_address_name_or_order(office: PostOffice) -> None:
