@@ -16,7 +16,7 @@ from tests.e2e.stack import PATIENCE, Stack
 
 WORKERS = ("worker", "worker-2")
 #: So often it kills somebody who is not even ready.
-HASTE = 0.15
+HASTE = 0.3
 #: How long it waits for a victim to be ready before it takes it as it is.
 READY_SECONDS = 20.0
 
@@ -75,7 +75,8 @@ class Nemesis:
 
     def _strike(self, victim: str) -> None:
         if victim == "worker":
-            victim = self._random.choice(WORKERS)
+            at_work = [each for each in WORKERS if is_ready(self._stack, each)]
+            victim = self._random.choice(at_work or WORKERS)
         if self._random.random() >= HASTE:
             self._wait_for(victim)
         time.sleep(self._random.uniform(*self._pause))

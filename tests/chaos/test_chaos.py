@@ -108,7 +108,7 @@ def survive(stack: Stack, plan: Round, **events: Any) -> tuple[Findings, Nemesis
         stack, plan.name, seed=plan.seed, fault_share=FAULT_SHARE, faults_max=pick(short=1, long=3)
     )
     nemesis = Nemesis(stack, victims(plan.kills, seed=plan.seed), seed=plan.seed)
-    with crowd.coming(every=pick(short=0.3, long=0.2)), nemesis.at_work():
+    with crowd.coming(every=0.3), nemesis.at_work():
         pass
     try:
         eventually(crowd.has_settled, "all messages have their end", seconds=300)
