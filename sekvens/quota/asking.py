@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.errors import NotSent
-from sekvens.quota.room import Day, left_for_marketing
+from sekvens.quota.room import Day, left_for_marketing, queue_rate
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.ses.client import Quota
 
@@ -71,8 +71,8 @@ class QuotaDesk:
         self._say_back()
         return True
 
-    def send_rate_max(self) -> float:
-        """Tell the rate that SES gave last, in messages a second; ask if it never did.
+    def queue_rate(self) -> float:
+        """Tell how many messages a second the queue may let through; ask SES if nobody ever did.
 
         Raises:
             NotSent: SES has never answered, and does not now.
@@ -82,7 +82,7 @@ class QuotaDesk:
             known = session.get(SesQuota, THE_ACCOUNT)
         if known is None or known.send_rate_max is None:
             raise NotSent("SES has never told what the account may send")
-        return known.send_rate_max
+        return queue_rate(known.send_rate_max)
 
     def _record(self, session: Session, quota: Quota, *, asked_at: datetime) -> None:
         """Write down what SES said, unless somebody has asked since: we may have been frozen."""

@@ -41,7 +41,7 @@ async def _keep(desk: QuotaDesk, limit: QueueLimit) -> None:
             # What has been missed (Temporal was away) is made up for at the next look.
             if await asyncio.to_thread(desk.ask) or not limited:
                 limited = False
-                await limit.keep(await asyncio.to_thread(desk.send_rate_max))
+                await limit.keep(await asyncio.to_thread(desk.queue_rate))
                 limited = True
         except (NotSent, SQLAlchemyError, RPCError, RuntimeError):
             pass  # it is said elsewhere that SES, the database or Temporal is away

@@ -86,4 +86,4 @@ class QueueLimit:
             timeout=RPC_TIMEOUT,
         )
         extra = {"action": "queue_limited"}
-        logger.info("the queue lets %g messages a second through", rate, extra=extra)
+        logger.info("the queue lets %g messages a second through", round(rate, 3), extra=extra)

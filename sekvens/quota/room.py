@@ -1,4 +1,4 @@
-"""How much of the day's quota marketing may use; what is left of it is kept for order mail.
+"""How much of SES's rate the queue lets through, and how much of the day marketing may use.
 
 Pure. SES counts recipients over the 24 hours that have just passed, whoever sent them.
 """
@@ -12,6 +12,12 @@ TRUSTED_FOR = timedelta(minutes=10)
 #: SES lets a second's worth through at once, and its count may be this much behind.
 BEHIND = timedelta(seconds=10)
 
+#: Part of SES's rate that the queue lets through. Messages come in bunches, probes and the shop's
+#: other systems come beside them, and what SES refuses waits for ten seconds, order mail too.
+OF_RATE = 0.95
+#: Amazon's lowest; a queue that lets nothing through would not even hear why.
+RATE_MIN = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
@@ -21,6 +27,11 @@ class Day:
     sent: float  #: in the 24 hours before `told_at`
     send_rate_max: float  #: messages a second
     told_at: datetime  #: wall time
+
+
+def queue_rate(send_rate_max: float) -> float:
+    """Tell how many messages a second may leave the queue, of those that SES takes."""
+    return max(send_rate_max, RATE_MIN) * OF_RATE
 
 
 def kept_for_order_mail(day_max: float, share: float) -> int:

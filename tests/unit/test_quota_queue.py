@@ -64,11 +64,11 @@ async def test_the_queue_follows_the_rate_while_the_worker_runs(
     monkeypatch.setattr(keeping, "LOOK_SECONDS", 0.05)
     ses = FakeSes()
     async with keeping_to_quota(desk_of(sqlite_database, ses), QueueLimit(client)):
-        await until(client, 1000.0)
-        ses.account = replace(NO_HINDRANCE, send_rate_max=14.3)
+        await until(client, 950.0)
+        ses.account = replace(NO_HINDRANCE, send_rate_max=14.0)
         with sqlite_database.write() as session:
             session.get_one(SesQuota, THE_ACCOUNT).asked_at -= ASK_INTERVAL
-        await until(client, 14.3)
+        await until(client, 13.3)
 
 
 async def test_a_limit_that_somebody_else_has_set_is_put_right(client: Client) -> None:
