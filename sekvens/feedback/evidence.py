@@ -11,22 +11,28 @@ our own messages, tags and all):
   more, for its signature was too old, and the assumed delay of events has passed besides. What
   counts is SES's own time, so a stream that is late as a whole proves nothing;
 * the queue has been read to its end after that grace, so that nothing old lies in it any more.
+
+The stream is silent when SES has taken something of ours after that grace, and its event is still
+not known when `silence_seconds` are over. While SES takes nothing there is nothing to tell: that is
+an outage, and no silence.
 """
 
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.feedback.probe import Prober
 from sekvens.feedback.reading import SEND
-from sekvens.feedback.tables import Feedback, FeedbackQueue
+from sekvens.feedback.tables import Feedback, FeedbackQueue, Probe
 from sekvens.messages.tables import Message
 from sekvens.sections import FeedbackSettings
 
+#: Probes that are not told of are looked for no less often than this (wall time).
+WAIT_MAX = timedelta(minutes=10)
 #: An event comes within seconds: so long after the dispatch (wall time) is the first look for it.
 FIRST_LOOK = timedelta(seconds=30)
 
@@ -35,8 +41,8 @@ class Judgement(Enum):
     """What is known of a message in doubt, once its grace is over."""
 
     NOT_SENT = "not sent"  #: the stream is alive, and has no event of it
-    UNDECIDED = "undecided"  #: the stream is being tested
-    SILENT = "silent"  #: the stream has been silent for too long to prove anything
+    UNDECIDED = "undecided"  #: the stream is being tested, or SES takes nothing
+    SILENT = "silent"  #: SES takes messages, and the stream does not tell of them
 
 
 class Evidence:
@@ -57,8 +63,7 @@ class Evidence:
         self._grace = grace
         self._silence = timedelta(seconds=feedback.silence_seconds)
         self._prober = prober
-        #: how long to wait for a probe's event before the next look (wall time)
-        self.look_interval = timedelta(seconds=feedback.probe_seconds)
+        self._look_interval = timedelta(seconds=feedback.probe_seconds)
 
     def event_of(self, message_id: str) -> Feedback | None:
         """Find SES's word that it took a message."""
@@ -70,6 +75,10 @@ class Evidence:
         """Tell how long to wait for the event of a message that has been in doubt for so long."""
         return min(self._grace - age, max(FIRST_LOOK, age))
 
+    def next_look_at_probes(self, age: timedelta) -> timedelta:
+        """Tell how long to wait for probes to be told of: ever longer, if they are not."""
+        return max(self._look_interval, min(age - self._grace, WAIT_MAX))
+
     def weigh(self, message: Message) -> Judgement:
         """Judge a message that has been in doubt for its grace, and test the stream if need be."""
         since = message.dispatched_at or message.claimed_at
@@ -77,10 +86,18 @@ class Evidence:
         with self._database.read() as session:
             if self._is_alive(session, message.id, since=since, over=over):
                 return Judgement.NOT_SENT
+            tells_since = self._first_taken(session, since=over)
         self._prober.probe()
-        if self._clock.now() >= over + self._silence:
+        if tells_since is not None and self._clock.now() >= tells_since + self._silence:
             return Judgement.SILENT
         return Judgement.UNDECIDED
+
+    def _first_taken(self, session: Session, *, since: datetime) -> datetime | None:
+        """Tell since when there is something of ours that SES has taken and could have told of."""
+        message = select(func.min(Message.accepted_at)).where(Message.accepted_at >= since)
+        probe = select(func.min(Probe.sent_at)).where(Probe.sent_at >= since)
+        known = [at for at in (session.scalar(message), session.scalar(probe)) if at is not None]
+        return min(known, default=None)
 
     def _is_alive(
         self, session: Session, message_id: str, *, since: datetime, over: datetime

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.clock import Clock
 from sekvens.db.base import new_id
 from sekvens.db.session import Database
-from sekvens.errors import NotSent, SekvensError
+from sekvens.errors import SekvensError
 from sekvens.feedback.tables import Feedback, Probe
 from sekvens.sections import FeedbackSettings
 from sekvens.ses.taking import Ses
@@ -65,12 +65,11 @@ class Prober:
         except SekvensError as error:
             extra = {"action": "probe_failed", "reason": type(error).__name__}
             logger.warning("a probe of SES's events could not be sent: %s", error, extra=extra)
-            if isinstance(error, NotSent):
-                self._land(probe_id)
+            self._forget(probe_id)
         return True
 
-    def _land(self, probe_id: str) -> None:
-        """Record that a probe is not on its way: no event of it can come."""
+    def _forget(self, probe_id: str) -> None:
+        """Record that nobody knows of this probe that it left: its event is not waited for."""
         with self._database.write() as session:
             session.execute(update(Probe).where(Probe.id == probe_id).values(sent_at=None))
 

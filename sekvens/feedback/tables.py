@@ -46,5 +46,5 @@ class Probe(Base):
     slot: Mapped[int] = mapped_column(
         BigInteger, unique=True
     )  #: at most one for each stretch of time
-    #: wall time; None: it did not leave
+    #: wall time; None: SES did not say that it took it
     sent_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -6,6 +6,7 @@ together. Then:
 
 * its Send event has come: it has arrived;
 * the stream of events is proven alive and has none of it: it was not sent, and is sent again;
+* SES itself takes nothing: what it did not answer waits until it does;
 * the stream is silent: marketing is given up as `outcome_unknown`; a transactional message is held,
   with an alarm, and sent again when `resend_seconds` are over.
 
@@ -34,10 +35,14 @@ from sekvens.feedback.evidence import Evidence, Judgement
 from sekvens.feedback.tables import Feedback
 from sekvens.flows.steps import Purpose
 from sekvens.messages import settling
+from sekvens.messages.gate import is_late
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import WAIT_MAX
 from sekvens.messages.tables import Message, Settlement
 from sekvens.sections import SendingSettings
+
+#: Marketing that is never late is waited for no longer than this (wall time).
+USE_MAX = timedelta(days=3)
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +109,9 @@ class Doubt:
         match self._evidence.weigh(message):
             case Judgement.NOT_SENT:
                 return self._again(order, message, Settlement.LIVE_STREAM)
-            case Judgement.UNDECIDED:
-                return Wait(wait=self._evidence.look_interval)
-            case Judgement.SILENT:
+            case Judgement.UNDECIDED if not _is_over(order, age, resend=self._resend):
+                return Wait(wait=self._evidence.next_look_at_probes(age))
+            case Judgement.UNDECIDED | Judgement.SILENT:
                 return self._by_time(order, message, age)
 
     def is_over(self, claim: Claim) -> bool:
@@ -138,6 +143,16 @@ class Doubt:
         }
         _warn("message_resent", order, message, said[why])
         return SendAgain(is_not_sent=why is Settlement.LIVE_STREAM)
+
+
+def _is_over(order: SendInput, age: timedelta, *, resend: timedelta) -> bool:
+    """Tell whether a message is out of time, though nothing can be known while SES takes nothing.
+
+    Order mail is owed at least once. Marketing waits for as long as it is of use.
+    """
+    if order.purpose == Purpose.TRANSACTIONAL:
+        return age >= resend
+    return is_late(order) if order.lateness_seconds_max is not None else age >= USE_MAX
 
 
 def _warn(action: str, order: SendInput, message: Message, said: str) -> None:

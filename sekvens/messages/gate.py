@@ -163,6 +163,12 @@ def _later(order: SendInput, held: Held | None) -> Later | None:
     return None if held is None else Later(reason=held.by, until=after(order, held.wait))
 
 
+def is_late(order: SendInput) -> bool:
+    """Tell whether a message would leave later than its step allows."""
+    latest = _latest(order)
+    return latest is not None and order.now > latest
+
+
 def is_allowed(address: str, sending: SendingSettings) -> bool:
     """Tell whether an address, or its domain (`@shop.se`), is on the allow-list."""
     address = address.casefold()
@@ -260,9 +266,7 @@ def _hold(
 
 def _stale(order: SendInput) -> Refused | None:
     """Refuse what leaves later than its step allows."""
-    latest = _latest(order)
-    late = latest is not None and order.now > latest
-    return Refused(reason=SkipReason.STALE) if late else None
+    return Refused(reason=SkipReason.STALE) if is_late(order) else None
 
 
 def _latest(order: SendInput) -> datetime | None:

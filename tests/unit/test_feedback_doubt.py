@@ -70,6 +70,8 @@ def test_the_matrix_of_decisions(
         office.later(others_event)
         office.sends_another()
         office.poller.poll_once()
+    if others_event != LIVE:
+        office.at(STEPS[purpose], GRACE)  # a probe leaves, of which nobody tells
     outcome = office.at(STEPS[purpose], GRACE + SILENCE)
 
     row = office.message(STEPS[purpose])
@@ -110,6 +112,7 @@ def test_an_event_that_comes_after_the_message_was_given_up_corrects_the_ledger(
     office: HearingOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     message = office.dies(taken=True)
+    office.at("hello", GRACE)
     given_up = office.at("hello", GRACE + SILENCE)
     office.tells(message.id, at=NOON)
 
@@ -125,6 +128,7 @@ def test_order_mail_in_a_silent_stream_is_held_with_an_alarm_and_sent_again_flag
     office: HearingOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     office.dies("receipt", taken=True)
+    office.at("receipt", GRACE)
     held = office.at("receipt", GRACE + SILENCE)
     alarms = [getattr(each, "action", "") for each in caplog.records]
     still = office.at("receipt", RESEND - SECOND)
@@ -167,6 +171,53 @@ def test_a_probe_that_is_lost_is_followed_by_another_and_the_rate_is_bounded(
 
     assert len(office.probes()) == 7  # one in nine minutes, while none is answered
     assert sum("probe" in taken.tags for taken in office.ses.accepted) == 7
+
+
+@pytest.mark.parametrize("purpose", STEPS)
+def test_while_ses_takes_nothing_its_silence_proves_nothing(
+    office: HearingOffice, purpose: str
+) -> None:
+    step_id = STEPS[purpose]
+    office.ses.faults.extend([OutcomeUnknown()] * 40)
+    office.send(step_id)
+    for minutes in range(30, 110, 5):
+        outcome = office.at(step_id, timedelta(minutes=minutes))
+        assert isinstance(outcome, InDoubt), minutes
+    office.ses.faults.clear()
+    office.at(step_id, timedelta(minutes=110))
+    office.tells(office.probes()[-1].id)
+    office.poller.poll_once()
+    again, row = office.at(step_id, timedelta(minutes=115)), office.message(step_id)
+
+    assert isinstance(again, Sent)
+    assert (row.settled_by, row.attempts, office.calls_for(row)) == ("live_stream", 2, 1)
+
+
+def test_who_looks_for_the_first_time_after_hours_gives_nothing_up_unheard(
+    office: HearingOffice,
+) -> None:
+    office.dies(taken=False)
+
+    assert isinstance(office.at("hello", GRACE + SILENCE + timedelta(hours=3)), InDoubt)
+    office.tells(office.probes()[-1].id)
+    office.poller.poll_once()
+    assert isinstance(office.send(), Sent)
+
+
+def test_marketing_in_doubt_waits_for_ses_no_longer_than_it_is_of_use(
+    office: HearingOffice,
+) -> None:
+    office.dies(taken=False)
+    office.ses.faults.extend([OutcomeUnknown()] * 10)
+    limit = {"lateness_seconds_max": 7200.0}
+    office.later(timedelta(hours=1))
+    waits = office.send(now=office.clock.now(), **limit)
+    office.later(timedelta(hours=2))
+    over = office.send(now=office.clock.now(), **limit)
+
+    assert isinstance(waits, InDoubt)
+    assert isinstance(over, Skipped)
+    assert over.reason == SkipReason.OUTCOME_UNKNOWN
 
 
 def test_probes_that_are_answered_leave_at_a_bounded_rate(office: HearingOffice) -> None:
