@@ -16,18 +16,15 @@ from typing import Final
 
 from sqlalchemy import select
 
-from sekvens.contacts.erase import erase
 from sekvens.contacts.tables import Identity
 from sekvens.db.session import Database
 from sekvens.enrollments.publish import pinned_flow, publish
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
-from sekvens.events.barrier import wait_for_senders
 from sekvens.flows.outcomes import Outcome
 from sekvens.messages.tables import Message, Overlap
-from sekvens.switches import turning
 from sekvens.switches.tables import EVERYTHING, SwitchState
-from tests.chaos.racing import Api, Call, Lead, TimedSes
+from tests.chaos.racing import Api, Call, Lead, TimedSes, erase_person, turn, turn_back
 from tests.chaos.scale import SEED
 from tests.unit.ingesting import NOON, identify, track
 from tests.unit.sending import PostOffice, letters, store_letters
@@ -52,6 +49,10 @@ class Fact(StrEnum):
     ERASURE = "erasure"
     PAUSE = "pause"  #: of one flow
     STOP = "stop"  #: of everything
+
+
+#: What the API acknowledges; the rest is known when a call or a command returns.
+BY_API: Final = (Fact.PURCHASE, Fact.UNSUBSCRIBE, Fact.LINK, Fact.SUPPRESSION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +129,7 @@ class Races:
 
     def happen(self, fact: Fact, order: SendInput) -> float:
         """Let a fact happen as it does in production; tell the instant at which we say so."""
-        user = order.enrollment_id
+        user, database, clock = order.enrollment_id, self.office.database, self.office.clock
         match fact:
             case Fact.PURCHASE:
                 return self.api.track(user, "Order Completed", order_id=f"o-{user}")
@@ -139,11 +140,12 @@ class Races:
             case Fact.SUPPRESSION:
                 return self.api.track(user, "Contact Suppressed")
             case Fact.ERASURE:
-                return self._erase(order.contact_id)
+                erase_person(database, order.contact_id, clock=clock, now_shop=clock.now())
             case Fact.PAUSE:
-                return self._turn(order.flow, SwitchState.PAUSED)
+                turn(database, order.flow, SwitchState.PAUSED, now=clock.now())
             case Fact.STOP:
-                return self._turn(EVERYTHING, SwitchState.STOPPED)
+                turn(database, EVERYTHING, SwitchState.STOPPED, now=clock.now())
+        return time.monotonic()
 
     def close(self) -> None:
         """Stop what runs."""
@@ -165,7 +167,8 @@ class Races:
         answered_at = self.happen(fact, orders[0])
         outcomes = [each.result() for each in sending]
         if fact in (Fact.PAUSE, Fact.STOP):
-            self._turn_back(EVERYTHING if fact is Fact.STOP else orders[0].flow)
+            name = EVERYTHING if fact is Fact.STOP else orders[0].flow
+            turn_back(self.office.database, name, now=self.office.clock.now())
         races = [
             Race(
                 fact=fact,
@@ -185,26 +188,6 @@ class Races:
     def _send(self, order: SendInput, *, at: float) -> Outcome:
         _wait_until(at)
         return self.sender.send(order)
-
-    def _erase(self, contact_id: str) -> float:
-        """Erase as retention and the command do."""
-        database, clock = self.office.database, self.office.clock
-        with database.write() as session:
-            ids = erase(session, contact_id, now=clock.now(), now_shop=clock.now())
-        wait_for_senders(database, ids, clock=clock)
-        return time.monotonic()
-
-    def _turn(self, name: str, state: SwitchState) -> float:
-        """Stop or pause as the commands do."""
-        database, now = self.office.database, self.office.clock.now()
-        with database.write() as session:
-            turning.turn(session, name, state, by="maja", note=None, now=now)
-        turning.let_senders_pass(database, name)
-        return time.monotonic()
-
-    def _turn_back(self, name: str) -> None:
-        with self.office.database.write() as session:
-            turning.end(session, name, by="maja", now=self.office.clock.now())
 
     def _order_of(self, flow: str) -> SendInput:
         """Publish a lane's flow, and make an order for its first letter."""

@@ -1,4 +1,4 @@
-"""What races need around them: a SES with a latency, and the HTTP app, both of which note instants.
+"""What races need around them: facts, a SES with a latency, the HTTP app, and what came of it.
 
 Instants are those of `time.monotonic()`, noted where a thing happens and not by who asked for it.
 """
@@ -11,16 +11,21 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sekvens.clock import Clock
+from sekvens.contacts.erase import erase
 from sekvens.db.session import Database
+from sekvens.events.barrier import wait_for_senders
 from sekvens.messages.links import unsubscribe_url
 from sekvens.ses.client import Quota
 from sekvens.ses.testing import FakeSes
+from sekvens.switches import turning
+from sekvens.switches.tables import SwitchState
 from sekvens.web.app import create_app
 from tests.unit.ingesting import track
 from tests.unit.serving import WRITE_KEY, settings
@@ -123,6 +128,26 @@ class Api:
         return asyncio.run_coroutine_threadsafe(asked, self._loop).result(PATIENCE)
 
 
+def erase_person(database: Database, contact_id: str, *, clock: Clock, now_shop: datetime) -> None:
+    """Erase as retention and the command do."""
+    with database.write() as session:
+        ids = erase(session, contact_id, now=clock.now(), now_shop=now_shop)
+    wait_for_senders(database, ids, clock=clock)
+
+
+def turn(database: Database, name: str, state: SwitchState, *, now: datetime) -> None:
+    """Stop or pause as the commands do."""
+    with database.write() as session:
+        turning.turn(session, name, state, by="maja", note=None, now=now)
+    turning.let_senders_pass(database, name)
+
+
+def turn_back(database: Database, name: str, *, now: datetime) -> None:
+    """Let messages go again."""
+    with database.write() as session:
+        turning.end(session, name, by="maja", now=now)
+
+
 class Lead:
     """How much later than its message a fact starts: who won gives the other more of a start.
 
@@ -141,6 +166,29 @@ class Lead:
         self._last = left
         step = self._step * 2 ** min(self._streak // 4, 6)
         self.seconds += -step if left else step
+
+
+def replies(
+    met: Sequence[float], others: Sequence[float], calls: Sequence[float]
+) -> dict[str, Any]:
+    """Tell how long replies took whose contact had a message in SES's hands, and how long others.
+
+    All in seconds here and in milliseconds there. `excess` is what the promise allows 50 of, on a
+    machine that has nothing else to do: what all replies took beyond SES's own time.
+    """
+    return {
+        "ses_p99": p99(calls),
+        "reply_p99": p99([*met, *others]),
+        "reply_p99_when_met": p99(met),
+        "reply_p99_else": p99(others),
+        "excess": p99([*met, *others]) - p99(calls),
+    }
+
+
+def is_patient(found: Mapping[str, Any]) -> bool:
+    """Tell whether replies wait for SES and for nothing else, on a busy machine too."""
+    slack = 50 + found["reply_p99_else"]
+    return bool(found["reply_p99_when_met"] <= 4 * (found["ses_p99"] + slack))
 
 
 def p99(seconds: Sequence[float]) -> float:
