@@ -15,7 +15,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
-from sekvens.contacts.suppression import key_of_address
+from sekvens.contacts.suppression import key_of_address, who_has
 from sekvens.contacts.tables import (
     ConsentChange,
     Contact,
@@ -68,7 +68,8 @@ def erase(
         now_shop: Shop time.
 
     Returns:
-        All contacts that were the person's, the canonical one first; none if there is no such one.
+        All contacts that were the person's, the canonical one first, and behind them others who
+        have the same address; none if there is no such contact.
     """
     canonical = canonical_id(session, contact_id)
     if session.get(Contact, canonical) is None:
@@ -87,7 +88,9 @@ def erase(
     session.flush()
     contacts = session.scalars(select(Contact).where(Contact.id.in_(ids))).all()
     names = session.scalars(select(Identity).where(Identity.contact_id.in_(ids))).all()
-    _forget_suppressions(session, [each.email for each in contacts])
+    emails = [each.email for each in contacts if each.email is not None]
+    others = set().union(*who_has(session, emails).values()) - set(ids)
+    _forget_suppressions(session, emails)
     _forget_rejected(session, contacts, names)
     _forget_reviews(session, ids, contacts)
     _forget_events(session, ids, names, but=fact)
@@ -101,12 +104,12 @@ def erase(
         canonical,
         extra={"action": "contact_erased", "contact_id": canonical},
     )
-    return ids
+    return (*ids, *sorted(others))
 
 
-def _forget_suppressions(session: Session, emails: Iterable[str | None]) -> None:
+def _forget_suppressions(session: Session, emails: Iterable[str]) -> None:
     """Keep the hash, and hash the id of the event that it came by."""
-    keys = [key_of_address(email) for email in emails if email is not None]
+    keys = [key_of_address(email) for email in emails]
     for row in session.scalars(select(Suppression).where(Suppression.address_hash.in_(keys))):
         row.source = plain(row.source)
 

@@ -4,13 +4,15 @@ The first reason stays: an address that bounced and is then blocked by hand has 
 `inactive` gives way: it is about marketing only, and ends when its contact subscribes again.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact, Suppression, SuppressionReason, address_hash
+from sekvens.events.facts import chunks
 from sekvens.messages.addresses import usable
 
 
@@ -84,6 +86,24 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
         if row.at < at_by_key[row.address_hash]:
             session.delete(row)
     session.flush()
+
+
+def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]:
+    """Tell which contacts have each of some addresses: a suppression is about all of them.
+
+    An address is found as the contact gave it, as SES takes it, and in small letters.
+    """
+    spelt = {address: _spellings(address) for address in addresses}
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for some in chunks({one for each in spelt.values() for one in each}):
+        for contact in session.scalars(select(Contact).where(Contact.email.in_(some))):
+            found[contact.email or ""].add(contact.id)
+    return {address: set().union(*(found[one] for one in each)) for address, each in spelt.items()}
+
+
+def _spellings(address: str) -> set[str]:
+    given = {address.strip(), usable(address) or address}
+    return given | {each.lower() for each in given}
 
 
 def key_of_address(address: str) -> str:

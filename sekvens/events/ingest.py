@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
+from sekvens.contacts.suppression import who_has
 from sekvens.contacts.tables import Contact
 from sekvens.events.derived import following
 from sekvens.events.facts import Fact, chunks, from_row, look_up
@@ -22,7 +23,7 @@ from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
 from sekvens.events.pages import wanted_pages
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
-from sekvens.events.schema import PAGE
+from sekvens.events.schema import CONTACT_SUPPRESSED, PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
 from sekvens.offers.redemption import redeem
@@ -38,7 +39,8 @@ _INSERT_OUTBOX: Final = insert(OutboxEntry)
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one batch."""
 
-    #: whose facts changed, or had been changed by the same events before; those merged away too
+    #: whom the events concern, also if they had been stored before: whose facts they are, those
+    #: merged away, and whoever has an address that they suppress
     contact_ids: tuple[str, ...] = ()
     accepted: int = 0
     rejected: int = 0
@@ -88,8 +90,15 @@ def ingest_all(
     merged = set(resolved.merged.values())
     _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now, shop=shop)
     contact_ids = known | resolved.by_message
+    concerned = {
+        event.message_id: {contact_id}
+        for event in posted
+        if (contact_id := contact_ids[event.message_id]) is not None
+    }
+    for message_id, others in _with_that_address(session, posted, contact_ids).items():
+        concerned.setdefault(message_id, set()).update(others)
     counted: set[str] = set()
-    return [_ingested(batch, fresh, contact_ids, resolved.merged, counted) for batch in batches]
+    return [_ingested(batch, fresh, concerned, resolved.merged, counted) for batch in batches]
 
 
 def record_fact(
@@ -267,15 +276,32 @@ def _settle(
         session.connection().execute(_INSERT_OUTBOX, owed)
 
 
+def _with_that_address(
+    session: Session, events: Sequence[IncomingEvent], contact_ids: Mapping[str, str | None]
+) -> dict[str, set[str]]:
+    """Tell whom else events concern because they suppress an address: all who have it."""
+    asked: dict[str, str] = {}
+    for event in events:
+        if event.name != CONTACT_SUPPRESSED:
+            continue
+        given, contact_id = event.properties.get("email"), contact_ids[event.message_id]
+        if isinstance(given, str) and given.strip():
+            asked[event.message_id] = given
+        elif contact_id is not None:
+            asked[event.message_id] = session.get_one(Contact, contact_id).email or ""
+    found = who_has(session, set(asked.values())) if asked else {}
+    return {message_id: found[address] for message_id, address in asked.items()}
+
+
 def _ingested(
     batch: Sequence[Incoming],
     fresh: Mapping[str, IncomingEvent],
-    contact_ids: Mapping[str, str | None],
+    concerned: Mapping[str, set[str]],
     merged: Mapping[str, str],
     counted: set[str],
 ) -> Ingested:
     accepted = rejected = duplicates = 0
-    whose: set[str] = set()
+    changed: set[str] = set()
     for item in batch:
         if isinstance(item, Refused):
             rejected += 1
@@ -285,13 +311,11 @@ def _ingested(
             accepted += 1
         else:
             duplicates += 1
-        contact_id = contact_ids[item.message_id]
-        if contact_id is not None:
-            whose.add(contact_id)
+        changed |= concerned.get(item.message_id, set())
     # A sender may still hold the lock of a contact who has just been merged away.
-    whose |= {loser for loser, winner in merged.items() if winner in whose}
+    changed |= {loser for loser, winner in merged.items() if winner in changed}
     return Ingested(
-        contact_ids=tuple(sorted(whose)),
+        contact_ids=tuple(sorted(changed)),
         accepted=accepted,
         rejected=rejected,
         duplicates=duplicates,

@@ -142,3 +142,24 @@ def test_a_second_merge_during_the_call_hides_no_sender_either(races: Races) -> 
 
     assert office.shop.contact_id("young") in {office.contact_id, *ids}
     assert still_waiting == [True]
+
+
+@pytest.mark.parametrize("fact", [Fact.SUPPRESSION, Fact.ERASURE])
+@pytest.mark.parametrize("spelt", ["maja.alm@kund.example", "Maja.Alm@Kund.Example"])
+def test_who_has_a_suppressed_address_too_is_waited_for(
+    races: Races, fact: Fact, spelt: str
+) -> None:
+    office, answers = races.office, []
+    same = office.order(enrollment_id="other", contact_id=office.subscriber("other", spelt))
+    forbids = threading.Thread(target=lambda: answers.append(races.happen(fact, same)))
+
+    def suppress_meanwhile(_: str) -> None:
+        forbids.start()
+        forbids.join(0.3)
+
+    office.ses.during = suppress_meanwhile
+    outcome = races.sender.send(office.order())
+    forbids.join()
+
+    assert isinstance(outcome, Sent)
+    assert office.ses.accepted[0].at < answers[0]
