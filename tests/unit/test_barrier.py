@@ -6,14 +6,18 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
+from sekvens.audiences.retention import Retention
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.barrier import in_dispatch, wait_for_senders
+from sekvens.flows.shop_time import ShopTime
 from sekvens.messages import ledger
 from sekvens.messages.tables import Message, MessageState, Overlap
+from starter import main
 from tests.unit.ingesting import NOON, Shop, alias, identify
 
 CLOCK = FrozenClock(NOON)
@@ -109,6 +113,29 @@ def test_a_sender_that_takes_too_long_is_an_overlap_and_recorded(
     assert not passed
     assert [getattr(record, "action", "") for record in caplog.records] == ["send_overlapped"]
     assert overlapped(shop) == {"m-1": NOON}
+
+
+@pytest.mark.parametrize("who", ["the command", "retention"])
+def test_whoever_erases_waits_for_an_email_on_its_way(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    contact_id = shop.contact_id()
+    url = shop.database.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("SEKVENS_DATABASE__URL", url)
+    monkeypatch.setattr(Retention, "_due", lambda *_, **__: [contact_id])
+    retention = Retention(
+        database=shop.database, clock=CLOCK, shop_time=ShopTime(), erase_after=timedelta(days=1)
+    )
+    dispatch(shop, contact_id)
+    sender = held_for(shop, contact_id, 1.0)
+    if who == "retention":
+        assert retention._erase(contact_id, NOON) == 1
+    else:
+        assert CliRunner().invoke(main, ["contacts", "erase", contact_id, "--yes"]).exit_code == 0
+
+    # The last thing that the sender does is to let go of the lock.
+    sender.join(0.2)
+    assert not sender.is_alive()
 
 
 def test_an_overlap_is_recorded_on_what_is_leaving_and_the_first_one_stands(shop: Shop) -> None:
