@@ -59,6 +59,8 @@ class Proof:
 
 def main(arguments: Sequence[str]) -> int:
     """Prove it, and say in a few lines how it went."""
+    # As Ctrl-C does: whoever ends the proof ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     now = datetime.now(UTC)
     folder = Path(arguments[0]) if arguments else ROOT / "var" / "proof" / f"{now:%Y%m%dT%H%M%SZ}"
     proof_of = prove(PARTS, folder=folder, now=now)

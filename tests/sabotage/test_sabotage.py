@@ -4,7 +4,8 @@ What is green without a protection does not guard it. Everything happens in copi
 """
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ DONE = [each for each in SABOTAGES if each.name in QUICK or LONG or os.environ.g
 def in_a_copy(test: Callable[..., None]) -> Callable[..., None]:
     """Mark a test that runs others in a copy of the tree: no part of `make check`."""
     return pytest.mark.e2e(pytest.mark.timeout(2 * bench.SECONDS_MAX)(test))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """Copy the tree, and leave nothing of it behind: there are many copies."""
+    copy = bench.copied(tmp_path / "tree")
+    yield copy
+    shutil.rmtree(copy)
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)
@@ -43,9 +52,9 @@ def test_the_tree_itself_is_never_touched() -> None:
 
 
 @in_a_copy
-def test_the_targets_are_green_as_long_as_nothing_is_removed(tmp_path: Path) -> None:
+def test_the_targets_are_green_as_long_as_nothing_is_removed(tree: Path) -> None:
     tests = sorted({test for sabotage in DONE for test in sabotage.tests})
-    outcome = bench.run(bench.copied(tmp_path / "tree"), tests)
+    outcome = bench.run(tree, tests)
 
     record("sabotage", "nothing removed", verdict="green", tests=len(outcome.passed))
     assert outcome.is_green(tests), outcome.said
@@ -53,8 +62,7 @@ def test_the_targets_are_green_as_long_as_nothing_is_removed(tmp_path: Path) -> 
 
 @in_a_copy
 @pytest.mark.parametrize("sabotage", DONE, ids=lambda sabotage: sabotage.name)
-def test_its_test_turns_red(tmp_path: Path, sabotage: Sabotage) -> None:
-    tree = bench.copied(tmp_path / "tree")
+def test_its_test_turns_red(tree: Path, sabotage: Sabotage) -> None:
     bench.damage(tree, sabotage.changes)
     outcome = bench.run(tree, sabotage.tests)
 
@@ -66,10 +74,9 @@ def test_its_test_turns_red(tmp_path: Path, sabotage: Sabotage) -> None:
 
 
 @in_a_copy
-def test_a_text_that_was_replaced_badly_counts_for_nothing(tmp_path: Path) -> None:
+def test_a_text_that_was_replaced_badly_counts_for_nothing(tree: Path) -> None:
     """An ImportError makes any test red, and shows nothing."""
     local_time = next(each for each in SABOTAGES if each.name == "24-hours-are-a-day")
-    tree = bench.copied(tmp_path / "tree")
     broken = Change(
         file="sekvens/send_time/local_time.py",
         old="DAYS_MAX = 15\n",

@@ -1,6 +1,10 @@
 """A proof is green only if every part ran and was; its bundle says so in plain words."""
 
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,6 +46,14 @@ def part(folder: Path, name: str, text: str) -> Part:
     file = folder / f"test_{name}.py"
     file.write_text(text, encoding="utf-8")
     return Part(name=name, says=f"says {name}", pytest=("-p", "tests.chaos.verdicts", str(file)))
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait until something is so, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_proof_is_green_when_every_part_is(tmp_path: Path) -> None:
@@ -91,6 +103,23 @@ def test_a_part_that_hangs_is_ended_and_red(
 
     assert "RED" in proven.parts[0].said()
     assert "it took too long and was ended" in proven.parts[0].said()
+
+
+def test_who_ends_a_proof_ends_its_tests(tmp_path: Path) -> None:
+    told = tmp_path / "process"
+    text = f"import os, pathlib, time\n\ndef test_hangs():\n    pathlib.Path({str(told)!r})"
+    hangs = part(tmp_path, "hangs", f"{text}.write_text(str(os.getpid()))\n    time.sleep(600)\n")
+    program = (
+        "from tests import prove; from tests.proof import Part; "
+        f"prove.PARTS = (Part(name='hangs', says='', pytest={hangs.pytest!r}),); "
+        f"prove.main([{str(tmp_path / 'bundle')!r}])"
+    )
+    proving = subprocess.Popen([sys.executable, "-c", program], cwd=prove.ROOT)
+    until(lambda: told.exists() and told.read_text())
+    proving.terminate()
+
+    assert proving.wait(60) == 128 + signal.SIGTERM
+    until(lambda: not Path(f"/proc/{told.read_text()}/cmdline").exists())
 
 
 def test_a_part_that_did_not_run_makes_the_page_red() -> None:
