@@ -14,7 +14,8 @@ our own messages, tags and all):
 
 The stream is silent when SES has taken something of ours after that grace, and its event is still
 not known when `silence_seconds` are over. While SES takes nothing there is nothing to tell: that is
-an outage, and no silence.
+an outage, and no silence. Nor is it one while nobody reads, so this process must have been there
+for as long.
 """
 
 from datetime import datetime, timedelta
@@ -64,6 +65,8 @@ class Evidence:
         self._silence = timedelta(seconds=feedback.silence_seconds)
         self._prober = prober
         self._look_interval = timedelta(seconds=feedback.probe_seconds)
+        #: before that all workers may have been dead, and what SES told lies in the queue
+        self._reads_since = clock.now()
 
     def event_of(self, message_id: str) -> Feedback | None:
         """Find SES's word that it took a message."""
@@ -88,9 +91,10 @@ class Evidence:
                 return Judgement.NOT_SENT
             tells_since = self._first_taken(session, since=over)
         self._prober.probe()
-        if tells_since is not None and self._clock.now() >= tells_since + self._silence:
-            return Judgement.SILENT
-        return Judgement.UNDECIDED
+        if tells_since is None:
+            return Judgement.UNDECIDED
+        is_over = self._clock.now() >= max(tells_since, self._reads_since) + self._silence
+        return Judgement.SILENT if is_over else Judgement.UNDECIDED
 
     def _first_taken(self, session: Session, *, since: datetime) -> datetime | None:
         """Tell since when there is something of ours that SES has taken and could have told of."""

@@ -204,6 +204,22 @@ def test_who_looks_for_the_first_time_after_hours_gives_nothing_up_unheard(
     assert isinstance(office.send(), Sent)
 
 
+def test_a_stream_that_nobody_read_was_not_silent(office: HearingOffice) -> None:
+    message = office.dies(taken=False)
+    office.at("hello", GRACE)
+    (probe,) = office.probes()
+    office.puts(probe.id)  # and then every worker is dead for hours
+    office.later(timedelta(hours=3))
+    office.sender = office.another_sender()
+    first = office.send()
+    office.poller.poll_once()
+    office.poller.poll_once()
+
+    assert isinstance(first, InDoubt)
+    assert isinstance(office.send(), Sent)
+    assert (office.message().settled_by, office.calls_for(message)) == ("live_stream", 1)
+
+
 def test_marketing_in_doubt_waits_for_ses_no_longer_than_it_is_of_use(
     office: HearingOffice,
 ) -> None:
