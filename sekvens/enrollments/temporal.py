@@ -1,7 +1,7 @@
-"""What the relay says to Temporal, behind a protocol of two calls.
+"""What the relay says to Temporal, behind a protocol of two calls and a question.
 
-Both may be repeated: a start that was accepted before counts as started, and an enrollment drops
-the events that it has seen.
+Both calls may be repeated: a start that was accepted before counts as started, and an enrollment
+drops the events that it has seen.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import (
     Priority,
@@ -94,6 +97,10 @@ class TemporalStarter(Protocol):
         """
         ...
 
+    async def backlog(self) -> int:
+        """Tell about how many workflow tasks wait for a worker; none if Temporal cannot say."""
+        ...
+
 
 class ClientStarter:
     """The protocol on a real Temporal client, which must convert with pydantic's converter."""
@@ -142,6 +149,21 @@ class ClientStarter:
                 return SignalOutcome.MISSING
             raise _failure("signal", workflow_id, error) from error
         return SignalOutcome.TAKEN
+
+    async def backlog(self) -> int:
+        """Ask how long the queue of enrollments is: https://docs.temporal.io/task-queue-statistics."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._client.namespace,
+            task_queue=TaskQueue(name=names.FLOWS_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            report_stats=True,
+        )
+        service = self._client.workflow_service
+        try:
+            described = await service.describe_task_queue(request, timeout=RPC_TIMEOUT)
+        except (RPCError, RuntimeError):
+            return 0
+        return described.stats.approximate_backlog_count
 
     async def tell(self, workflow_id: str, word: str) -> SignalOutcome:
         """Signal a person's word: `retry`, `skip` or `exit`.

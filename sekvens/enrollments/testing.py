@@ -53,6 +53,7 @@ class FakeTemporal:
     def __init__(self) -> None:
         self.faults: deque[Fault | None] = deque()
         self.is_down = False
+        self.tasks_waiting = 0  #: what `backlog` says
         self.executions: dict[str, list[FakeExecution]] = defaultdict(list)
 
     @property
@@ -97,6 +98,10 @@ class FakeTemporal:
             running.signals.append(signal)
         _answer(fault)
         return SignalOutcome.MISSING if running is None else SignalOutcome.TAKEN
+
+    async def backlog(self) -> int:
+        """Tell how many workflow tasks wait."""
+        return self.tasks_waiting
 
     def _open(self, workflow_id: str) -> FakeExecution | None:
         runs = self.executions[workflow_id]

@@ -8,6 +8,7 @@ dropped by the enrollment's high-water mark. The lease only saves that work.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import TypedDict
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
@@ -113,20 +114,23 @@ def first_look(flow: Flow, *, ends_some: bool, now: datetime) -> datetime:
     return now + AFTER_AN_EXIT if ends_some else now
 
 
-def is_owing(session: Session, *, now: datetime, exits_only: bool = False) -> bool:
+class Lane(Enum):
+    """What of all that is owed is served."""
+
+    ALL = "all"
+    NO_MARKETING_STARTS = "no_marketing_starts"  #: nor any other that has no head start
+    EXITS = "exits"  #: those owed an exit event, and who has waited as long as its head start
+
+
+def is_owing(session: Session, *, now: datetime, lane: Lane = Lane.ALL) -> bool:
     """Tell whether any enrollment is owed something now, without writing."""
-    due = _due(now - HEAD_START if exits_only else now, now)
+    due = _due(lane, now)
     return session.scalar(select(Enrollment.id).where(due).limit(1)) is not None
 
 
-def lease(
-    session: Session, *, now: datetime, terms: Terms, exits_only: bool = False
-) -> list[Parcel]:
-    """Lease the enrollments that are owed something, the most pressing first, with what it is.
-
-    `exits_only`: those that are owed an exit event, or have waited as long as its head start.
-    """
-    due = _due(now - HEAD_START if exits_only else now, now)
+def lease(session: Session, *, now: datetime, terms: Terms, lane: Lane = Lane.ALL) -> list[Parcel]:
+    """Lease the enrollments that are owed something, the most pressing first, with what it is."""
+    due = _due(lane, now)
     pinned = (FlowVersion.flow == Enrollment.flow) & (
         FlowVersion.version == Enrollment.flow_version
     )
@@ -184,9 +188,14 @@ def _advance(enrollment: Enrollment, receipt: Receipt, now: datetime) -> _Struck
     return {"owner": enrollment.id, "after": before, "through": enrollment.delivered_seq}
 
 
-def _due(since: datetime, now: datetime) -> ColumnElement[bool]:
+def _due(lane: Lane, now: datetime) -> ColumnElement[bool]:
     is_free = or_(Enrollment.leased_until.is_(None), Enrollment.leased_until <= now)
-    return and_(Enrollment.due_at <= since, is_free)
+    since = now - HEAD_START if lane is Lane.EXITS else now
+    due = and_(Enrollment.due_at <= since, is_free)
+    if lane is Lane.NO_MARKETING_STARTS:
+        is_pressing = Enrollment.due_at <= now - ORDER_MAIL_HEAD_START
+        return and_(due, or_(Enrollment.delivered_seq >= 0, is_pressing))
+    return due
 
 
 def _owed_to(enrollment_ids: Collection[str]) -> Select[Delivery]:

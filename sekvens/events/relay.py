@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,7 +21,8 @@ from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalSt
 from sekvens.errors import NotDelivered, TemporalUnavailable
 from sekvens.events import deliveries, expansion
 from sekvens.events.agenda import Agenda
-from sekvens.events.deliveries import Parcel, Receipt, Terms
+from sekvens.events.deliveries import Lane, Parcel, Receipt, Terms
+from sekvens.events.pressure import Pressure
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
@@ -72,6 +74,7 @@ class Relay:
         self._nudge = asyncio.Event()
         self._agenda = Agenda()
         self._batch = expansion.BATCH
+        self._pressure = Pressure(client, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop` is set; what is in flight then is finished first."""
@@ -79,7 +82,8 @@ class Relay:
             tasks.create_task(self._repeat(self._expand_and_nudge, stop))
             for _ in range(DELIVERERS):
                 tasks.create_task(self._repeat(self.deliver_once, stop, nudge=self._nudge))
-            tasks.create_task(self._repeat(self._deliver_exits, stop, nudge=self._nudge))
+            exits = partial(self.deliver_once, exits_only=True)
+            tasks.create_task(self._repeat(exits, stop, nudge=self._nudge))
             await stop.wait()
             self._nudge.set()
 
@@ -139,7 +143,9 @@ class Relay:
         Raises:
             TemporalUnavailable: none of them did, for Temporal does not answer. All is kept.
         """
-        parcels = await asyncio.to_thread(self._lease, exits_only=exits_only)
+        chosen = Lane.EXITS if exits_only else await self._pressure.choose_lane()
+        parcels = await asyncio.to_thread(self._lease, chosen)
+        self._pressure.note(chosen, len(parcels))
         if not parcels:
             return 0
         unavailable: list[TemporalUnavailable] = []
@@ -159,16 +165,13 @@ class Relay:
             raise unavailable[0]
         return delivered
 
-    async def _deliver_exits(self) -> int:
-        return await self.deliver_once(exits_only=True)
-
-    def _lease(self, *, exits_only: bool = False) -> list[Parcel]:
+    def _lease(self, lane: Lane = Lane.ALL) -> list[Parcel]:
         now = self._clock.now()
         with self._database.read() as session:
-            if not deliveries.is_owing(session, now=now, exits_only=exits_only):
+            if not deliveries.is_owing(session, now=now, lane=lane):
                 return []
         with self._database.write() as session:
-            return deliveries.lease(session, now=now, terms=self._terms, exits_only=exits_only)
+            return deliveries.lease(session, now=now, terms=self._terms, lane=lane)
 
     async def _hand_over(
         self, parcel: Parcel, unavailable: list[TemporalUnavailable], lane: asyncio.Semaphore

@@ -27,6 +27,12 @@ RECEIPT = flow(
 )
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pass take what it reads, however busy the machine is."""
+    monkeypatch.setattr(expansion, "DURATION_MAX", timedelta(minutes=1))
+
+
 @pytest.fixture
 def world(database: Database, clock: FrozenClock) -> World:
     world = World(database, clock, cart_flow(), RECEIPT)
@@ -47,7 +53,7 @@ def waiting(world: World) -> list[str]:
 async def test_a_purchase_overtakes_a_long_outbox(world: World):
     world.happens("c-maja", "Product Added", cart_id="k")
     await world.relay_all()
-    for contact_id in many(world, agenda.SHORT):
+    for contact_id in many(world, agenda.CONTACTS_MAX):
         world.happens(contact_id, "Product Viewed", times=3)
     world.happens("c-maja", "Order Completed", order_id="o-1")
     relay = world.relay()
@@ -64,7 +70,7 @@ async def test_a_purchase_overtakes_nothing_of_the_same_person(world: World):
     world.contact("c-old", merged_into="c-maja")
     world.happens("c-maja", "Product Added", cart_id="k")
     await world.relay_all()
-    for contact_id in many(world, agenda.SHORT):
+    for contact_id in many(world, agenda.CONTACTS_MAX):
         world.happens(contact_id, "Product Viewed", times=3)
     added = world.happens("c-maja", "Product Added", cart_id="k", times=5)
     looked = world.happens("c-old", "Cart Viewed", times=5)
@@ -178,6 +184,39 @@ async def test_an_exit_does_not_wait_for_the_batch_that_is_in_flight(world: Worl
     assert await relay.deliver_once(exits_only=True) == 1
     assert len(world.temporal.signals) == 1
     assert await relay.deliver_once(exits_only=True) == 0
+
+
+async def test_while_the_workers_are_behind_marketing_is_not_begun_and_all_else_goes_on(
+    world: World,
+):
+    world.happens("c-maja", "Product Added", cart_id="k")
+    world.happens(world.contact("c-early"), "Product Added", cart_id="k")
+    await world.relay_all()
+    for contact_id in many(world, 70):
+        world.happens(contact_id, "Product Added", cart_id="k")
+    world.expand_all()
+    relay = world.relay()
+    world.temporal.tasks_waiting = 101
+    first = await relay.deliver_once()
+    world.happens("c-maja", "Order Completed", order_id="o-1")
+    world.happens("c-early", "Cart Viewed")
+    world.expand_all()
+
+    assert [first, await relay.deliver_once()] == [64, 3]
+    assert len(world.temporal.signals) == 2
+    assert len(world.temporal.executions["receipt/c-maja/o-1"]) == 1
+    assert await relay.deliver_once() == 0
+    world.temporal.tasks_waiting = 100
+    world.clock.move(timedelta(seconds=1))
+    assert await relay.deliver_once() == 64
+
+
+async def test_a_relay_with_little_to_do_asks_nobody_how_busy_the_workers_are(world: World):
+    world.temporal.tasks_waiting = 10**6
+    world.happens("c-maja", "Product Added", cart_id="k")
+    await world.relay_all()
+
+    assert len(world.temporal.all_executions) == 1
 
 
 def test_of_a_flood_that_enrolls_nobody_the_first_is_asked_about(
