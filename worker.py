@@ -26,6 +26,7 @@ from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
+from activities.outages import Outages
 from sekvens.audiences.retention import Retention
 from sekvens.audiences.scan import Scanner
 from sekvens.audiences.schedules import keep_schedules
@@ -127,6 +128,7 @@ def build_workers(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
     audiences = build_audiences(settings, database)
+    interceptors = [Outages()]
     return [
         Worker(
             client,
@@ -144,6 +146,7 @@ def build_workers(
             max_concurrent_activities=QUICK_THREADS,
             max_cached_workflows=CACHED_ENROLLMENTS_MAX,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
+            interceptors=interceptors,
         ),
         Worker(
             client,
@@ -153,6 +156,7 @@ def build_workers(
             max_concurrent_activities=settings.ses.concurrency,
             max_task_queue_activities_per_second=send_rate_max,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
+            interceptors=interceptors,
         ),
     ]
 
