@@ -54,6 +54,10 @@ from workflows.registered import WORKFLOWS
 logger = logging.getLogger("sekvens.worker")
 
 QUICK_THREADS = 20
+#: They share one processor (Python has one lock), so more at once are no more a second, but each
+#: takes longer: a hundred of them take longer than the ten seconds after which Temporal gives a
+#: task up and hands it out again, and then nothing is ever finished (measured, docs/benchmarks.md).
+WORKFLOW_TASKS_MAX = 10
 #: 74 KiB each (measured): about 150 MB of sleeping enrollments; the rest are replayed when woken.
 CACHED_ENROLLMENTS_MAX = 2000
 #: A send takes its lock's wait and SES's time-outs at the most.
@@ -144,6 +148,7 @@ def build_workers(
             ],
             activity_executor=quick,
             max_concurrent_activities=QUICK_THREADS,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS_MAX,
             max_cached_workflows=CACHED_ENROLLMENTS_MAX,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
             interceptors=interceptors,
