@@ -153,9 +153,12 @@ class Sender:
     ) -> Outcome:
         reached(FaultPoint.BEFORE_CLAIM, order.contact_id)
         with self._database.write() as session:
+            session.connection()  # SQLite's one writer has been waited for: the claim is at once
+            # Before the claim's own instant: the grace, too, counts from that, and a worker may be
+            # frozen right after the commit.
+            deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
             claim = ledger.claim(session, message, now=self._clock.now())
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
-        deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
         if claim is None:
             return _overtaken(order)
         with ExitStack() as held:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from sekvens import fault_points
 from sekvens.db.session import Database
 from sekvens.errors import OutcomeUnknown, SesThrottled
 from sekvens.flows.outcomes import Deferred, InDoubt, Outcome, Sent, Skipped, SkipReason
@@ -155,6 +156,19 @@ def test_a_frozen_worker_that_wakes_up_does_not_give_back_the_claim_of_another(
     assert (row.state, row.attempts) == (MessageState.DISPATCHING, 2)
     assert isinstance(meanwhile, InDoubt)
     assert (office.message("receipt").state, office.ses.calls) == (MessageState.ACCEPTED, 2)
+
+
+def test_a_sender_that_is_frozen_right_after_its_claim_sends_nothing(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sekvens.messages.send.DISPATCH_DEADLINE", timedelta(seconds=0.2))
+    fault_points.switch_on({fault_points.VARIABLE: "after_claim=hang:0.5"})
+    outcome = office.send()
+    fault_points.switch_on({})
+
+    assert isinstance(outcome, Deferred)
+    assert (outcome.reason, office.ses.accepted) == ("dispatch_too_late", [])
+    assert office.message().state == MessageState.PENDING
 
 
 def unlocked(*_: str, timeout: timedelta, **__: object) -> AbstractContextManager[None]:
