@@ -1,7 +1,10 @@
 """`migrate`: the database's schema."""
 
+import os
+
 import click
 
+from sekvens import fault_points
 from sekvens.commands.resources import open_database
 
 
@@ -13,6 +16,7 @@ def migrate() -> None:
     """
     from sekvens.db.migrate import upgrade
 
+    fault_points.switch_on(os.environ)
     with open_database() as database:
         upgrade(database)
         url = database.engine.url.render_as_string(hide_password=True)

@@ -1,0 +1,418 @@
+"""The crash matrix: processes die and freeze at every named point, and each message has its end.
+
+The invariant: nothing here decides what became of a message. `play` only does the harm and waits
+until the ledger has an end for everybody; `judging` compares that with SES's own log.
+
+The scale. DESIGN's inequality holds for these figures as for those of production, in seconds:
+
+    grace > dispatch deadline + age of a signature + difference of clocks + delay of events
+     1800 >         5         +        900         +         300          +       540
+       14 >         5         +          3         +           1          +         4
+
+The deadline is the product's own and not scaled; clocks are one machine's, but a signature counts
+whole seconds. An event's delay is four times for how long a dead reader hides it, as settings ask.
+"""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.exc import OperationalError
+
+from sekvens.fault_points import VARIABLE, FaultPoint
+from sekvens.feedback.tables import Feedback
+from sekvens.flows.steps import Purpose
+from sekvens.messages.tables import Message
+from tests.chaos import verdicts
+from tests.chaos.judging import TERMINAL, Verdict, contacts_of, judged, ses_log
+from tests.chaos.scale import LONG, SEED, pick
+from tests.e2e.stack import (
+    Stack,
+    address_of,
+    eventually,
+    identify,
+    order,
+    running_stack,
+    sign_up,
+    track,
+)
+
+GRACE_SECONDS: Final = 14
+SCALED: Final = {
+    "SENDING__ATTEMPT_SECONDS": "5",
+    "FEEDBACK__WAIT_SECONDS": "1",
+    "FEEDBACK__VISIBILITY_SECONDS": "1",
+    "FEEDBACK__EVENT_DELAY_SECONDS": "4",
+    "FEEDBACK__PROBE_SECONDS": "1",
+    # Not scaled while the stream lives: a busy machine must not make it look silent.
+    "SENDING__RESEND_SECONDS": "1200",
+    "FEEDBACK__SILENCE_SECONDS": "1000",
+}
+SILENCE_SECONDS: Final = 10
+#: Of a worker that is to find the stream silent.
+IMPATIENT: Final = {
+    "SEKVENS_SENDING__RESEND_SECONDS": "30",
+    "SEKVENS_FEEDBACK__SILENCE_SECONDS": str(SILENCE_SECONDS),
+}
+SIGNATURE_SECONDS: Final = 3
+#: Days pass as they do: no second e-mail of a flow comes while the test runs.
+DAY_SECONDS: Final = 86_400.0
+#: How long a message stands at its point, for the kill or the freeze to meet it there.
+STANDS_SECONDS: Final = 120
+FROZEN_SECONDS: Final = 30  #: … longer than the grace
+ENDED_SECONDS: Final = 300.0
+
+ROUNDS: Final = pick(short=1, long=10)
+CONTACTS: Final = pick(short=1, long=3)  #: of each cell, in each round
+
+#: SES has taken the message and says nothing: a fault of the local SES, not of ours.
+BEFORE_REPLY: Final = "accepted_before_reply"
+RELAY_POINTS: Final = (FaultPoint.RELAY_COMMITTED, FaultPoint.RELAY_SIGNALLED)
+#: Points that a message's own thread passes.
+SENDER_POINTS: Final = (
+    FaultPoint.BEFORE_CLAIM,
+    FaultPoint.AFTER_CLAIM,
+    FaultPoint.REQUEST_HALF_WRITTEN,
+    FaultPoint.REPLY_BEFORE_LEDGER,
+    FaultPoint.LEDGER_BEFORE_COMPLETION,
+)
+#: Frozen before the request is signed, and after.
+FROZEN_POINTS: Final = (FaultPoint.AFTER_CLAIM, FaultPoint.REQUEST_HALF_WRITTEN)
+#: SES certainly has it not; SES has it, and nobody knows.
+SILENT_POINTS: Final = pick(
+    short=(FaultPoint.AFTER_CLAIM, BEFORE_REPLY),
+    long=(*SENDER_POINTS, BEFORE_REPLY),
+)
+
+DUE: Final = {
+    Purpose.MARKETING: ("welcome", "hello"),
+    Purpose.TRANSACTIONAL: ("order-updates", "order-confirmation"),
+}
+
+
+class Fate(StrEnum):
+    """What happens to the process."""
+
+    KILLED = "killed"  #: kill -9
+    FROZEN = "frozen"  #: SIGSTOP past the grace, then SIGCONT
+    ALONE = "killed and not replaced"  #: until the grace and the silence are over
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell: where, what happens there, to which kind of mail, under which stream of events."""
+
+    point: str
+    purpose: Purpose
+    fate: Fate = Fate.KILLED
+    stream_is_alive: bool = True
+
+    def __str__(self) -> str:
+        stream = "living" if self.stream_is_alive else "silent"
+        return f"{self.fate} at {self.point}, {self.purpose}, {stream} stream"
+
+
+def _cells(points: Iterable[str], **more: Any) -> list[Cell]:
+    return [Cell(point=str(point), purpose=purpose, **more) for point in points for purpose in DUE]
+
+
+RELAY_CELLS: Final = _cells(RELAY_POINTS)
+FEEDBACK_CELLS: Final = _cells([FaultPoint.FEEDBACK_RECEIVED])
+SENDER_CELLS: Final = _cells(SENDER_POINTS)
+REPLY_CELLS: Final = _cells([BEFORE_REPLY])
+FROZEN_CELLS: Final = _cells(FROZEN_POINTS, fate=Fate.FROZEN)
+ALONE_CELLS: Final = _cells([FaultPoint.AFTER_CLAIM], fate=Fate.ALONE) if LONG else []
+SILENT_CELLS: Final = _cells(SILENT_POINTS, stream_is_alive=False)
+CELLS: Final = [
+    *RELAY_CELLS, *FEEDBACK_CELLS, *SENDER_CELLS, *REPLY_CELLS, *FROZEN_CELLS, *ALONE_CELLS,
+    *SILENT_CELLS,
+]  # fmt: skip
+
+
+class Matrix:
+    """Every cell on one database's stack."""
+
+    def __init__(self, stack: Stack, database: str) -> None:
+        self.database = database
+        self._stack = stack
+        self._random = random.Random(SEED)  # noqa: S311  orders of events are no secret
+        #: whom each cell has met, by the shop's ids
+        self._met: dict[Cell, list[str]] = defaultdict(list)
+        self._contact_ids: dict[str, str] = {}
+
+    def verdict(self, cell: Cell) -> Verdict:
+        """Judge a cell, and write down what was found."""
+        found = judged(
+            self._stack,
+            *self._met[cell],
+            due=[DUE[cell.purpose]],
+            stream_is_alive=cell.stream_is_alive,
+        )
+        verdicts.record("matrix", f"{cell}, {self.database}", seed=SEED, **found.facts())
+        return found
+
+    def play(self) -> None:
+        """Do all the harm, round after round, and wait until everybody has an end."""
+        self._warm_up()
+        for number in range(ROUNDS):
+            self._kill_relays(self._cast(RELAY_CELLS))
+            feedback, sender = self._cast(FEEDBACK_CELLS), self._cast(SENDER_CELLS)
+            self._leave_unread(feedback)
+            if number % 2:  # by their own hand, one after the other; the next reader dies too
+                self._kill_one_by_one(sender)
+                sender = {}
+            self._kill_all_at_once(feedback, sender, self._cast(REPLY_CELLS))
+            self._freeze(self._cast(FROZEN_CELLS))
+            if ALONE_CELLS and number == 0:
+                self._leave_alone(self._cast(ALONE_CELLS))
+        self._stack.tell_events(lost=1.0)
+        for _ in range(ROUNDS):
+            silent = self._cast(SILENT_CELLS)
+            senders = {cell: who for cell, who in silent.items() if cell.point != BEFORE_REPLY}
+            replies = {cell: who for cell, who in silent.items() if cell.point == BEFORE_REPLY}
+            self._kill_all_at_once({}, senders, replies)
+            self._stack.start("worker", **IMPATIENT)
+            self._wait_for_ends(silent)
+
+    # The harm.
+
+    def _kill_relays(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Let the relay kill itself; its leases pass while the other cells are played."""
+        self._stack.kill("relay")
+        for cell, user_ids in cast.items():
+            # The relay's points lie in its one thread: the first of them stops all.
+            self._stack.start_only("relay", **self._arm("kill", {cell: user_ids[:1]}))
+            self._post({cell: user_ids})
+            self._stack.wait_for_its_end("relay")
+        self._stack.start("relay")
+
+    def _leave_unread(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Let SES's answers be lost, and its events lie in the queue, for nobody reads them."""
+        self._stack.kill("worker")
+        self._stack.start_only("worker", SEKVENS_FEEDBACK__QUEUE_URL="")
+        self._hold_answers("reset_after_accept", cast)
+        self._post(cast)
+        self._wait_for_ses(cast)
+        self._stack.kill("worker")
+
+    def _kill_one_by_one(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Let a worker kill itself at one contact's point; the others are wherever they are."""
+        for cell, user_ids in cast.items():
+            self._stack.start_only("worker", **self._arm("kill", {cell: user_ids[:1]}))
+            self._post({cell: user_ids})
+            self._stack.wait_for_its_end("worker")
+
+    def _kill_all_at_once(
+        self,
+        feedback: Mapping[Cell, list[str]],
+        sender: Mapping[Cell, list[str]],
+        replies: Mapping[Cell, list[str]],
+    ) -> None:
+        """Let every message come to its point and stand there, then kill the worker, once."""
+        if "worker" in self._stack.processes.process_ids():
+            self._stack.kill("worker")
+        hang = f"hang:{STANDS_SECONDS}"
+        armed = self._arm(hang, sender)[VARIABLE]
+        reader = f"{FaultPoint.FEEDBACK_RECEIVED}={hang}"
+        faults = ",".join(filter(None, [armed, reader if feedback else ""]))
+        seen = len(self._stack.log("worker"))
+        self._stack.start_only("worker", **{VARIABLE: faults})
+        self._post(sender)
+        self._wait_until_there("worker", sender)
+        if feedback:
+            line = f"fault point {FaultPoint.FEEDBACK_RECEIVED}"
+            eventually(lambda: line in self._stack.log("worker")[seen:], "events are received")
+        # Last, for the worker waits no longer than five seconds for SES.
+        self._hold_answers("hang_after_accept", replies)
+        self._post(replies)
+        self._wait_for_ses(replies)
+        self._stack.kill("worker")
+
+    def _freeze(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Freeze one worker in mid-send, let another settle everything, and thaw the first.
+
+        Whose request was half written holds the contact's lock. SQLite's goes with the process
+        only, so its message waits for the thaw. PostgreSQL's goes with the connection: we break it,
+        the message is sent again, and only the age of the signature keeps the first one out.
+        """
+        self._stack.start_only("worker-2", **self._arm(f"hang:{FROZEN_SECONDS}", cast))
+        self._post(cast)
+        self._wait_until_there("worker-2", cast)
+        thaws_at = time.monotonic() + FROZEN_SECONDS
+        process_id = self._stack.processes.process_ids()["worker-2"]
+        self._freeze_process(process_id)
+        self._stack.start_only("worker")  # who waits until all are ready waits for the frozen one
+        locked = {c: who for c, who in cast.items() if c.point == FaultPoint.REQUEST_HALF_WRITTEN}
+        if self.database == "postgresql":
+            self._stack.kill("postgresql")
+            self._stack.start_only("postgresql")
+            eventually(self._is_back, "PostgreSQL is back")
+            self._wait_for_ends(self._met)
+        else:
+            self._wait_for_ends({c: who for c, who in self._met.items() if c not in locked})
+            eventually(lambda: self._is_locked(locked), "the frozen worker's locks are missed")
+        os.kill(process_id, signal.SIGCONT)
+        # Told to stop, it finishes what it was at: whatever it would send it has sent then.
+        time.sleep(max(0.0, thaws_at - time.monotonic()))
+        assert self._stack.terminate("worker-2") == 0
+        self._stack.stop("worker-2")
+        self._wait_for_ends(self._met)
+
+    def _freeze_process(self, process_id: int) -> None:
+        """Freeze a worker, but not while it writes: SQLite's one writer would keep all waiting."""
+        while True:
+            os.kill(process_id, signal.SIGSTOP)
+            if not self._stack.database.is_sqlite or _can_write(self._stack):
+                return
+            os.kill(process_id, signal.SIGCONT)
+            time.sleep(self._random.random())
+
+    def _leave_alone(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Kill the only worker, and start none until grace and silence are over."""
+        self._kill_all_at_once({}, cast, {})
+        time.sleep(GRACE_SECONDS + SILENCE_SECONDS + 1)
+        self._stack.start("worker", **IMPATIENT)
+        self._wait_for_ends(cast)
+
+    # What the harm is made of.
+
+    def _warm_up(self) -> None:
+        """Send one message and read its event: a new installation's stream counts as silent."""
+        self._stack.post(*sign_up("warm-up"))
+
+        def is_heard() -> bool:
+            with self._stack.database.read() as session:
+                return session.query(Feedback).first() is not None
+
+        eventually(is_heard, "the first event is read")
+
+    def _cast(self, cells: Sequence[Cell]) -> dict[Cell, list[str]]:
+        """Make contacts for cells, known to the shop and enrolled in nothing; in random order."""
+        cast: dict[Cell, list[str]] = {}
+        for cell in self._random.sample(cells, len(cells)):
+            count = len(self._met[cell])
+            name = f"{CELLS.index(cell)}-{cell.purpose}"
+            cast[cell] = [f"{name}-{count + number}" for number in range(CONTACTS)]
+            self._met[cell] += cast[cell]
+        user_ids = [user_id for each in cast.values() for user_id in each]
+        self._stack.post(*[identify(user_id) for user_id in user_ids])
+        addresses = contacts_of(self._stack, user_ids)
+        by_address = {address: contact_id for contact_id, address in addresses.items()}
+        for user_id in user_ids:
+            self._contact_ids[user_id] = by_address[address_of(user_id)]
+        return cast
+
+    def _arm(self, fault: str, cast: Mapping[Cell, list[str]]) -> dict[str, str]:
+        whose: dict[str, list[str]] = defaultdict(list)
+        for cell, user_ids in cast.items():
+            whose[cell.point] += [self._contact_ids[user_id] for user_id in user_ids]
+        faults = [f"{point}={fault}@{'+'.join(ids)}" for point, ids in whose.items()]
+        return {VARIABLE: ",".join(faults)}
+
+    def _post(self, cast: Mapping[Cell, list[str]]) -> None:
+        """Post what makes their message due."""
+        events = [
+            track(user_id, "Email Subscribed")
+            if cell.purpose is Purpose.MARKETING
+            else order(user_id, f"order-{user_id}")
+            for cell, user_ids in cast.items()
+            for user_id in user_ids
+        ]
+        if events:
+            self._stack.post(*events)
+
+    def _hold_answers(self, mode: str, cast: Mapping[Cell, list[str]]) -> None:
+        for user_ids in cast.values():
+            for user_id in user_ids:
+                self._stack.break_ses(mode, count=1, recipient=address_of(user_id))
+
+    def _wait_until_there(self, service: str, cast: Mapping[Cell, list[str]]) -> None:
+        lines = {
+            f"fault point {cell.point}: hang {self._contact_ids[user_id]}\n"
+            for cell, user_ids in cast.items()
+            for user_id in user_ids
+        }
+
+        def are_there() -> bool:
+            log = self._stack.log(service)
+            return all(line in log for line in lines)
+
+        eventually(are_there, "all messages stand at their points")
+
+    def _wait_for_ses(self, cast: Mapping[Cell, list[str]]) -> None:
+        wanted = {address_of(user_id) for user_ids in cast.values() for user_id in user_ids}
+
+        def has_all() -> bool:
+            taken = {recipient for each in ses_log(self._stack) for recipient in each.recipients}
+            return wanted <= taken
+
+        eventually(has_all, "SES has taken their messages")
+
+    def _wait_for_ends(self, cast: Mapping[Cell, list[str]]) -> None:
+        wanted = {
+            (self._contact_ids[user_id], *DUE[cell.purpose])
+            for cell, user_ids in cast.items()
+            for user_id in user_ids
+        }
+
+        def have_ends() -> bool:
+            rows = self._stack.ledger()
+            ended = {(row.contact_id, row.flow, row.step_id) for row in rows
+                     if row.state in TERMINAL}  # fmt: skip
+            return wanted <= ended
+
+        eventually(have_ends, "every message has an end in the ledger", seconds=ENDED_SECONDS)
+
+    def _is_back(self) -> bool:
+        try:
+            self._stack.ledger()
+        except OperationalError:
+            return False
+        return True
+
+    def _is_locked(self, cast: Mapping[Cell, list[str]]) -> bool:
+        """Tell whether another worker has wanted to send their messages, and had to wait."""
+        rows = {row.contact_id: row for row in self._stack.ledger()}
+        mine = [rows[self._contact_ids[user_id]] for each in cast.values() for user_id in each]
+        return all(_was_wanted(row) for row in mine)
+
+
+def _was_wanted(row: Message) -> bool:
+    # On a machine too busy to freeze it in time, its message has an end already.
+    return row.state in TERMINAL or (row.attempts > 1 and "was not free" in (row.note or ""))
+
+
+def _can_write(stack: Stack) -> bool:
+    file = stack.site.data / "sekvens.db"
+    with closing(sqlite3.connect(file, timeout=2, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
+
+
+@contextmanager
+def played_matrix(folder: Path, *, postgresql: bool) -> Iterator[Matrix]:
+    """Play the matrix on one database; its services run while the block judges."""
+    with running_stack(
+        folder,
+        day_seconds=DAY_SECONDS,
+        grace_seconds=GRACE_SECONDS,
+        postgresql=postgresql,
+        settings=SCALED,
+        ses_options=("--signature-age", str(SIGNATURE_SECONDS)),
+    ) as stack:
+        matrix = Matrix(stack, "postgresql" if postgresql else "sqlite")
+        matrix.play()
+        yield matrix
