@@ -192,7 +192,7 @@ async def test_while_the_workers_are_behind_marketing_is_not_begun_and_all_else_
     world.happens("c-maja", "Product Added", cart_id="k")
     world.happens(world.contact("c-early"), "Product Added", cart_id="k")
     await world.relay_all()
-    for contact_id in many(world, 70):
+    for contact_id in many(world, 140):
         world.happens(contact_id, "Product Added", cart_id="k")
     world.expand_all()
     relay = world.relay()
