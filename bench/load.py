@@ -72,11 +72,11 @@ def main() -> int:
     given = _arguments()
     print(machine())
     with scratch() as folder, loading.running_load_stack(folder) as stack:
-        lost = asyncio.run(_load(stack, given.enrollments, given.purchases))
+        lost = _load(stack, given.enrollments, given.purchases)
     return 1 if lost.count else 0
 
 
-async def _load(stack: Stack, enrollments: int, purchases: int) -> Lost:
+def _load(stack: Stack, enrollments: int, purchases: int) -> Lost:
     users = [f"load-{number}" for number in range(enrollments)]
     say(f"{enrollments:,} sign-ups, as fast as the API takes them")
     before = loading.cpu_seconds(stack)
@@ -96,13 +96,13 @@ async def _load(stack: Stack, enrollments: int, purchases: int) -> Lost:
     print(f"  CPU ms each       {_listed({n: 1000 * s / enrollments for n, s in spent.items()})}")
     for mark, memory in sorted(watch.memory.items()):
         print(f"  peak MiB at {mark:6,}: {_memory(memory)}")
-    seconds, came = await _purchases(stack, users, purchases, capacity / 2)
-    lost = await loading.judge(stack, [*users, *came])
+    seconds, came = _purchases(stack, users, purchases, capacity / 2)
+    lost = asyncio.run(loading.judge(stack, [*users, *came]))
     _verdict(lost, enrollments + len(came), seconds)
     return lost
 
 
-async def _purchases(
+def _purchases(
     stack: Stack, users: Sequence[str], purchases: int, per_second: float
 ) -> tuple[list[float], list[str]]:
     """Let contacts order while others sign up at a rate; tell how long their exits took."""
@@ -129,7 +129,7 @@ async def _purchases(
         per_second=per_second,
         between=between,
     )
-    seconds = await loading.seconds_to_close(stack, bought)
+    seconds = asyncio.run(loading.seconds_to_close(stack, bought))
     loading.await_mails(stack, len(users) + count, tell=lambda _: None)
     print(f"\nExit: from the API's 200 to the workflow's close, {len(seconds)} purchases")
     shares = (
