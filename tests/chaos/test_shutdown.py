@@ -70,10 +70,7 @@ def test_told_to_stop_under_load_services_leave_nothing_in_doubt_and_send_nothin
         stops = [stop(stack, service) for turn in range(TIMES) for service in told_in(turn)]
         for service in WORKERS:
             eventually(lambda name=service: is_ready(stack, name), f"the {service} is back")
-    try:
-        eventually(crowd.has_settled, "all messages have their end", seconds=150)
-    except AssertionError as error:  # the judge says what is missing
-        print(error)  # noqa: T201  pytest shows it
+    crowd.settle()  # whether it has or not, the judge says what is missing
     findings = crowd.judge()
     verdicts.record(
         "chaos",
