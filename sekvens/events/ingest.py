@@ -15,7 +15,6 @@ import msgspec
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.suppression import who_has
 from sekvens.contacts.tables import Contact
 from sekvens.events.derived import following
 from sekvens.events.facts import Fact, chunks, from_row, look_up
@@ -23,7 +22,8 @@ from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
 from sekvens.events.pages import wanted_pages
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
-from sekvens.events.schema import CONTACT_SUPPRESSED, PAGE
+from sekvens.events.permissions import with_that_address
+from sekvens.events.schema import PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
 from sekvens.offers.redemption import redeem
@@ -90,13 +90,10 @@ def ingest_all(
     merged = set(resolved.merged.values())
     _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now, shop=shop)
     contact_ids = known | resolved.by_message
-    concerned = {
-        event.message_id: {contact_id}
-        for event in posted
-        if (contact_id := contact_ids[event.message_id]) is not None
-    }
-    for message_id, others in _with_that_address(session, posted, contact_ids).items():
-        concerned.setdefault(message_id, set()).update(others)
+    concerned = with_that_address(session, posted, contact_ids)
+    for message_id, contact_id in contact_ids.items():
+        if contact_id is not None:
+            concerned.setdefault(message_id, set()).add(contact_id)
     counted: set[str] = set()
     return [_ingested(batch, fresh, concerned, resolved.merged, counted) for batch in batches]
 
@@ -274,23 +271,6 @@ def _settle(
     ]
     if owed:
         session.connection().execute(_INSERT_OUTBOX, owed)
-
-
-def _with_that_address(
-    session: Session, events: Sequence[IncomingEvent], contact_ids: Mapping[str, str | None]
-) -> dict[str, set[str]]:
-    """Tell whom else events concern because they suppress an address: all who have it."""
-    asked: dict[str, str] = {}
-    for event in events:
-        if event.name != CONTACT_SUPPRESSED:
-            continue
-        given, contact_id = event.properties.get("email"), contact_ids[event.message_id]
-        if isinstance(given, str) and given.strip():
-            asked[event.message_id] = given
-        elif contact_id is not None:
-            asked[event.message_id] = session.get_one(Contact, contact_id).email or ""
-    found = who_has(session, set(asked.values())) if asked else {}
-    return {message_id: found[address] for message_id, address in asked.items()}
 
 
 def _ingested(

@@ -16,9 +16,11 @@ from sekvens.contacts.suppression import (
     pay_owed,
     suppress,
     suppress_contact,
+    who_has,
 )
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact, SuppressionReason
 from sekvens.events.facts import Fact, chunks
+from sekvens.events.parse import IncomingEvent
 from sekvens.events.schema import CONSENT_EVENTS, CONTACT_SUPPRESSED, EMAIL_SUBSCRIBED
 
 
@@ -34,6 +36,23 @@ def fold_permissions(
     _lift(session, said, contacts)
     for contact in contacts.values():
         pay_owed(session, contact)
+
+
+def with_that_address(
+    session: Session, events: Sequence[IncomingEvent], contact_ids: Mapping[str, str | None]
+) -> dict[str, set[str]]:
+    """Tell whom else events concern because they suppress an address: all who have it."""
+    asked: dict[str, str] = {}
+    for event in events:
+        if event.name != CONTACT_SUPPRESSED:
+            continue
+        given, contact_id = event.properties.get("email"), contact_ids[event.message_id]
+        if isinstance(given, str) and given.strip():
+            asked[event.message_id] = given
+        elif contact_id is not None:
+            asked[event.message_id] = session.get_one(Contact, contact_id).email or ""
+    found = who_has(session, set(asked.values())) if asked else {}
+    return {message_id: found[address] for message_id, address in asked.items()}
 
 
 def _fold_consents(session: Session, facts: Sequence[Fact]) -> None:
