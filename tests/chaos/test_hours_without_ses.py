@@ -192,6 +192,8 @@ def test_what_ses_refuses_for_hours_leaves_afterwards_order_mail_first(
     order_mail = leave_after(held, outage, Purpose.TRANSACTIONAL)
     marketing = leave_after(held, outage, Purpose.MARKETING)
     skipped = [row for row in held if row.state == MessageState.SKIPPED]
+    assert order_mail
+    assert marketing
     assert max(order_mail) <= ORDER_MAIL_WAIT_MAX
     assert max(marketing) <= WAIT_MAX
     assert {row.skip_reason for row in skipped} == {SkipReason.EXITED}
