@@ -2,7 +2,8 @@
 
 Two task queues: workflows and quick activities on `flows`; sends on `ses`, where SES's own rate is
 the queue's limit for the whole fleet. On SIGTERM it finishes the activities that are running and
-hands everything else back. Beside them a thread reads SES's events, if there is a queue of them.
+hands everything else back. Beside them a task follows what SES lets the account send, and a thread
+reads SES's events, if there is a queue of them.
 """
 
 import asyncio
@@ -45,6 +46,9 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
 from sekvens.plugin import connect
+from sekvens.quota.asking import QuotaDesk
+from sekvens.quota.keeping import keeping_to_quota
+from sekvens.quota.queue_limit import QueueLimit
 from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
@@ -79,7 +83,8 @@ async def serve(service: Service) -> None:
     )
     ses = SesClient(settings.ses)
     await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
-    quota = await until_ready("SES", lambda: asyncio.to_thread(ses.quota))
+    desk = build_desk(settings, database, ses)
+    queue_rate = await until_ready("SES", lambda: asyncio.to_thread(desk.queue_rate))
     client = await until_ready("Temporal", connect)
     await until_ready("Temporal's search attributes", lambda: register_search_attributes(client))
     flows = await until_ready("the database", lambda: asyncio.to_thread(live_audiences, database))
@@ -96,11 +101,12 @@ async def serve(service: Service) -> None:
             ses,
             quick=quick,
             sends=sends,
-            send_rate_max=quota.send_rate_max,
+            queue_rate=queue_rate,
         )
         service.ready(f"the worker is at work on {names.FLOWS_QUEUE} and {names.SES_QUEUE}")
         watching = asyncio.create_task(watch("Temporal", lambda: _greet(client)))
-        await _work(workers, service)
+        async with keeping_to_quota(desk, QueueLimit(client)):
+            await _work(workers, service)
         watching.cancel()
     database.close()
 
@@ -113,7 +119,7 @@ def build_workers(
     *,
     quick: ThreadPoolExecutor,
     sends: ThreadPoolExecutor,
-    send_rate_max: float,
+    queue_rate: float,
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
@@ -159,11 +165,17 @@ def build_workers(
             activities=[MessageActivities(sender, Bugs(database, clock)).send_message],
             activity_executor=sends,
             max_concurrent_activities=settings.ses.concurrency,
-            max_task_queue_activities_per_second=send_rate_max,
+            max_task_queue_activities_per_second=queue_rate,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
             interceptors=interceptors,
         ),
     ]
+
+
+def build_desk(settings: Settings, database: Database, ses: SesClient) -> QuotaDesk:
+    """Build what asks SES for its limits, in turn with the other workers."""
+    share = settings.sending.order_mail_share
+    return QuotaDesk(database=database, account=ses, clock=SystemClock(), share=share)
 
 
 def build_evidence(settings: Settings, database: Database, ses: SesClient) -> Evidence | None:

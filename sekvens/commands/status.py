@@ -1,4 +1,4 @@
-"""`status`: what is held and by whom, how our mail fares, and what waits for a person."""
+"""`status`: what is held and by whom, what SES allows, how our mail fares, and what waits."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ REASONS_MAX = 20
 
 @click.command()
 def status() -> None:
-    """Show what is stopped or paused, rates, and what waits: why, since when, how often tried.
+    """Show what is stopped or paused, SES's quota, rates, and what waits: why and since when.
 
     Times are wall time, in UTC.
 
@@ -31,6 +31,7 @@ def status() -> None:
     console, now = make_console(), SystemClock().now()
     with open_database() as database, database.read() as session:
         _switches(console, session)
+        _quota(console, session)
         _rates(console, session, now)
         _waiting(console, session, now)
 
@@ -49,6 +50,31 @@ def _switches(console: "Console", session: "Session") -> None:
         since, by, why = minute(switch.since), printable(switch.by), printable(switch.note or "-")
         table.add_row(in_words(switch.name), switch.state, since, escape(by), escape(why))
     console.print(table)
+
+
+def _quota(console: "Console", session: "Session") -> None:
+    from sekvens.quota.room import kept_for_order_mail
+    from sekvens.quota.tables import THE_ACCOUNT, SesQuota
+    from sekvens.settings import load_settings
+
+    quota = session.get(SesQuota, THE_ACCOUNT)
+    if quota is None or quota.told_at is None or quota.day_max is None:
+        console.print("SES has not been asked what the account may send: a worker does it.")
+        return
+    of_day = "without a limit on the day"
+    if quota.day_max >= 0:
+        kept = kept_for_order_mail(quota.day_max, load_settings().sending.order_mail_share)
+        of_day = f"of {quota.day_max:,.0f} a day, {kept:,} of them kept for order mail"
+    console.print(
+        f"SES takes {quota.send_rate_max:g} messages a second; {quota.sent_last_day:,.0f} in the "
+        f"last 24 hours, {of_day} (asked {minute(quota.told_at)})"
+    )
+    if quota.asked_at > quota.told_at:
+        console.print(f"SES has not answered since: last asked {minute(quota.asked_at)}")
+    if quota.paused_since is not None:
+        console.print(f"SES takes nothing from this account since {minute(quota.paused_since)}")
+    if quota.full_since is not None:
+        console.print(f"Marketing waits for room in the day since {minute(quota.full_since)}")
 
 
 def _rates(console: "Console", session: "Session", now: "datetime") -> None:

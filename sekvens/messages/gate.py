@@ -31,7 +31,7 @@ from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages import calm
 from sekvens.messages.addresses import usable
 from sekvens.messages.calm import HoldReason
-from sekvens.messages.holds import Held, held_by_switch, held_by_warm_up
+from sekvens.messages.holds import Held, held_by_quota, held_by_switch, held_by_warm_up
 from sekvens.messages.situation import rules_of, situation_of
 from sekvens.sections import SendingSettings
 from sekvens.segments import sql
@@ -114,6 +114,7 @@ class Gate:
             _later(order, held_by_switch(session, order, now=now))
             or self._disturbs(session, order, contact, contact_ids, now=now)
             or _later(order, held_by_warm_up(session, order, self._sending, now=now))
+            or _later(order, held_by_quota(session, order, self._sending, now=now))
             or Allowed(recipient=recipient)
         )
 

@@ -1,4 +1,4 @@
-"""What holds the messages of many contacts at once: switches, the breaker, the warm-up plan.
+"""What holds the messages of many contacts at once: switches, the breaker, SES's own limits.
 
 Held is not refused: a message waits, listening, and is looked at again. All times are wall time.
 """
@@ -13,10 +13,17 @@ from sqlalchemy.orm import Session
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message
+from sekvens.quota.room import TRUSTED_FOR, Day, has_surely_room, left_for_marketing
+from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.sections import SendingSettings
 from sekvens.switches.pace import next_look
 from sekvens.switches.tables import BREAKER, SwitchState
 from sekvens.switches.turning import holding
+
+#: A paused account is mended by a person, who wants to see mail leave: looks are closer together …
+PAUSED_SPREAD_MAX = timedelta(minutes=8)
+#: … and those at order mail twice as close, so that it goes on first.
+PAUSED_SPREAD_MAX_OF_ORDER_MAIL = timedelta(minutes=4)
 
 
 class HeldBy(StrEnum):
@@ -26,6 +33,8 @@ class HeldBy(StrEnum):
     PAUSED = "paused"  #: a person has paused the flow's marketing, or all
     BREAKER = "breaker"  #: too much marketing has bounced or was complained of
     WARM_UP = "warm_up"  #: today's share of the warm-up plan is used up
+    DAILY_QUOTA = "daily_quota"  #: marketing's share of what SES takes in 24 hours is used up
+    SES_PAUSED = "ses_paused"  #: SES takes nothing from this account until a person mends it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,3 +72,40 @@ def held_by_warm_up(
     if day >= 0 and (used or 0) < plan[day]:
         return None
     return Held(by=HeldBy.WARM_UP, wait=today + timedelta(days=1) - now)
+
+
+def held_by_quota(
+    session: Session, order: SendInput, sending: SendingSettings, *, now: datetime
+) -> Held | None:
+    """Hold what SES would not take now, or what would take the place of order mail."""
+    quota = session.get(SesQuota, THE_ACCOUNT)
+    if quota is None or quota.told_at is None or now - quota.told_at > TRUSTED_FOR:
+        return None
+    whose, is_order_mail = order.enrollment_id, order.purpose == Purpose.TRANSACTIONAL
+    if quota.paused_since is not None:
+        since = quota.paused_since
+        spread_max = PAUSED_SPREAD_MAX_OF_ORDER_MAIL if is_order_mail else PAUSED_SPREAD_MAX
+        look_at = next_look(whose, since=since, now=now, spread_max=spread_max)
+        return Held(by=HeldBy.SES_PAUSED, wait=look_at - now)
+    if is_order_mail or _has_room(session, quota, sending, now=now):
+        return None
+    look_at = next_look(whose, since=quota.full_since or quota.told_at, now=now)
+    return Held(by=HeldBy.DAILY_QUOTA, wait=look_at - now)
+
+
+def _has_room(
+    session: Session, quota: SesQuota, sending: SendingSettings, *, now: datetime
+) -> bool:
+    """Tell whether one more marketing e-mail fits into the day, beside what order mail may need.
+
+    What has left since SES was asked is counted in the ledger, and only where it may matter.
+    """
+    told_at, day_max, sent = quota.told_at, quota.day_max, quota.sent_last_day
+    if told_at is None or day_max is None or sent is None:
+        return True
+    share, rate = sending.order_mail_share, quota.send_rate_max or 0
+    day = Day(day_max=day_max, sent=sent, send_rate_max=rate, told_at=told_at)
+    if has_surely_room(day, share=share, now=now):
+        return True
+    since = select(func.count()).select_from(Message).where(Message.accepted_at >= told_at)
+    return (session.scalar(since) or 0) < left_for_marketing(day, share=share)
