@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(1200)]
 #: Nobody's second e-mail is due before the test is over.
 DAY_SECONDS = 7200.0
 #: As the settings demand: longer than the dispatch deadline (5 s), the age of a signature and the
-#: delay of events together. Events are late by two seconds, and with a dead reader for one.
-SIGNATURE_SECONDS, EVENT_DELAY_SECONDS = 3, 5
-GRACE_SECONDS = 14
+#: delay of events together. Events are late by four seconds, and with a dead reader for one.
+SIGNATURE_SECONDS, EVENT_DELAY_SECONDS = 3, 6
+GRACE_SECONDS = 15
 SETTINGS = {
     "SENDING__ATTEMPT_SECONDS": "6",
     "SENDING__RESEND_SECONDS": "200",
@@ -42,7 +42,7 @@ SETTINGS = {
 }
 #: Of all calls of SES.
 FAULT_SHARE = 0.15
-LATE_AND_TWICE = {"doubled": 0.2, "delayed": 0.2, "delay_seconds": 2, "shuffled": True}
+LATE_AND_TWICE = {"doubled": 0.2, "delayed": 0.4, "delay_seconds": 4, "shuffled": True}
 
 #: How often whom, on PostgreSQL; the local SES lives on: it is the judge.
 SHORT = {"worker": 7, "relay": 2, "api": 2, "temporal": 1, "postgresql": 1}
