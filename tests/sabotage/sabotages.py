@@ -64,6 +64,15 @@ _CALLING_SES = (
         TEST_CLIENT + "test_a_call_past_its_deadline_writes_nothing",
     ),
     _sabotage(
+        "deadline-after-the-claim",
+        "the deadline counts from after the claim, where a worker may have been frozen",
+        SEND,
+        "        if claim is None:\n            return _overtaken(order)\n        with ExitStack()",
+        "        deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()\n"
+        "        if claim is None:\n            return _overtaken(order)\n        with ExitStack()",
+        TEST_DOUBT + "test_a_sender_that_is_frozen_right_after_its_claim_sends_nothing[sqlite]",
+    ),
+    _sabotage(
         "no-before-send-hook",
         "the hook that refuses a late request after signing is not registered",
         CLIENT,
