@@ -86,6 +86,7 @@ class Findings:
     in_doubt: int  #: messages whose answer was lost, however that was settled
     enrolled_twice: int
     unacknowledged: int  #: events that were answered with 200 and are not in the database
+    unanswered: int  #: posts that were committed, and not answered: they were posted again
     not_ended: int  #: welcomes that an acknowledged order has not ended
 
     @property
@@ -100,6 +101,7 @@ class Findings:
             "in_doubt": self.in_doubt,
             "enrolled_twice": self.enrolled_twice,
             "unacknowledged": self.unacknowledged,
+            "unanswered": self.unanswered,
             "not_ended": self.not_ended,
         }
 
@@ -122,14 +124,13 @@ class Crowd:
         self, stack: Stack, name: str, *, seed: int, fault_share: float = 0.0, faults_max: int = 3
     ) -> None:
         self.people: list[Person] = []
-        self.refused = 0  #: posts that found nobody listening
-        self.unanswered = 0  #: posts that were committed, and not answered with 200
         self._stack = stack
         self._name = name
         self._random = random.Random(seed)  # noqa: S311  no secret: it can be repeated
         self._fault_share = fault_share
         self._faults_max = faults_max
         self._acknowledged: list[str] = []
+        self._unanswered = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -185,6 +186,7 @@ class Crowd:
             in_doubt=self._in_doubt(),
             enrolled_twice=self._enrolled_twice(),
             unacknowledged=self._unacknowledged(),
+            unanswered=self._unanswered,
             not_ended=self._not_ended(),
         )
 
@@ -252,8 +254,7 @@ class Crowd:
                 refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
                 taken = not refused and self._is_taken(events[0]["messageId"])
                 with self._lock:
-                    self.refused += refused
-                    self.unanswered += taken
+                    self._unanswered += taken
             else:
                 return
 
