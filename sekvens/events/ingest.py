@@ -116,10 +116,8 @@ def record_fact(
         contact_id: Whose it is; a contact merged away leads to the one that stands.
         name: The event's name in our spelling.
         message_id: What makes it happen once.
-        order_id: Put into the properties.
-        properties: The rest of them.
-        occurred_at: Shop time.
-        now: Wall time.
+        order_id: Put into its properties, beside `properties`.
+        occurred_at: Shop time; `now` is wall time.
 
     Returns:
         False if it had been recorded already, or there is no such contact.
