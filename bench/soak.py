@@ -120,8 +120,9 @@ def _soak(stack: Stack, given: argparse.Namespace) -> int:
     samples.take()
     findings = crowd.judge()
     stuck = asyncio.run(_stuck(stack))
+    code = _verdict(findings, nemesis, stuck, len(crowd.people))
     _show(samples, loading.rows(stack.database))
-    return _verdict(findings, nemesis, stuck, len(crowd.people))
+    return code
 
 
 @contextmanager

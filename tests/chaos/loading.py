@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import psutil
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, table
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from sekvens.contacts.tables import Identity
@@ -265,12 +265,11 @@ def open_files(stack: Stack) -> dict[str, int]:
 
 def rows(database: Database) -> dict[str, int]:
     """Count the rows of each table that has any."""
-    from sekvens.db.tables import metadata
-
+    names = inspect(database.engine).get_table_names()
     with database.read() as session:
         counts = {
-            table.name: session.scalar(select(func.count()).select_from(table)) or 0
-            for table in metadata.sorted_tables
+            name: session.scalar(select(func.count()).select_from(table(name))) or 0
+            for name in names
         }
     return {name: count for name, count in counts.items() if count}
 
