@@ -57,9 +57,7 @@ def ingest(
     shop_time: ShopTime,
     shop: Shop | None = None,
 ) -> Ingested:
-    """Store and fold a batch. `now` is wall time; the events' own times are too.
-
-    `shop` names what a referral is rewarded with.
+    """Store and fold a batch; `shop` says what a referral is rewarded with, `now` is wall time.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process stored one of these events, or the same new
@@ -116,8 +114,10 @@ def record_fact(
         contact_id: Whose it is; a contact merged away leads to the one that stands.
         name: The event's name in our spelling.
         message_id: What makes it happen once.
-        order_id: Put into its properties, beside `properties`.
-        occurred_at: Shop time; `now` is wall time.
+        order_id: Put into the properties.
+        properties: The rest of them.
+        occurred_at: Shop time.
+        now: Wall time.
 
     Returns:
         False if it had been recorded already, or there is no such contact.
