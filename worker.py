@@ -62,7 +62,7 @@ QUICK_THREADS = 20
 #: takes longer: a hundred of them take longer than the ten seconds after which Temporal gives a
 #: task up and hands it out again, and then nothing is ever finished (measured, docs/benchmarks.md).
 WORKFLOW_TASKS_MAX = 10
-#: About 250 KiB each (bench.load): 500 MB of sleeping enrollments; the rest are replayed when woken.
+#: About 250 KiB each (bench.load): 500 MB of those asleep; the rest are replayed when woken.
 CACHED_ENROLLMENTS_MAX = 2000
 #: A send takes its lock's wait and SES's time-outs at the most.
 SHUTDOWN_GRACE = timedelta(seconds=25)
