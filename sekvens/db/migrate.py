@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from sekvens.db.session import Database
+from sekvens.db.session import WRITES, Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,7 +38,8 @@ def revise(database: Database, number: str, message: str) -> None:
 
 
 def _run(database: Database, step: Any) -> None:
-    with database.engine.connect() as connection:
+    # As a writer, on SQLite: all revisions are one transaction, on either database.
+    with database.engine.execution_options(**{WRITES: True}).connect() as connection:
         _take_turn(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
@@ -48,5 +49,6 @@ def _run(database: Database, step: Any) -> None:
 
 
 def _take_turn(connection: Connection) -> None:
+    connection.begin()  # on SQLite it waits for who else migrates
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_KEY})"))

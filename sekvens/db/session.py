@@ -14,7 +14,8 @@ from sekvens.db.locks import ContactLocks, FileLocks, PostgresLocks
 #: A writer waits this long for another on SQLite before it gives up.
 SQLITE_BUSY_MILLISECONDS = 20_000
 
-_WRITES = "sekvens_writes"
+#: An engine's option: on SQLite its transactions take their turn as writers when they begin.
+WRITES = "sekvens_writes"
 
 
 class Database:
@@ -40,7 +41,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a session in a writing transaction; it commits when the block ends well."""
-        writer = self.engine.execution_options(**{_WRITES: True})
+        writer = self.engine.execution_options(**{WRITES: True})
         with Session(writer, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -81,7 +82,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
