@@ -26,6 +26,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from sqlalchemy.exc import OperationalError
 
 from sekvens.fault_points import VARIABLE, FaultPoint
@@ -271,6 +272,7 @@ class Matrix:
         """Freeze a worker, but not while it writes: SQLite's one writer would keep all waiting."""
         while True:
             os.kill(process_id, signal.SIGSTOP)
+            eventually(lambda: _stands_still(process_id), "every thread has stopped")
             if not self._stack.database.is_sqlite or _can_write(self._stack):
                 return
             os.kill(process_id, signal.SIGCONT)
@@ -389,6 +391,13 @@ class Matrix:
 def _was_wanted(row: Message) -> bool:
     # On a machine too busy to freeze it in time, its message has an end already.
     return row.state in TERMINAL or (row.attempts > 1 and "was not free" in (row.note or ""))
+
+
+def _stands_still(process_id: int) -> bool:
+    """Tell whether a frozen process is frozen: a thread ends its system call first, with locks."""
+    threads = psutil.Process(process_id).threads()
+    states = [Path(f"/proc/{process_id}/task/{each.id}/stat").read_text() for each in threads]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
 
 
 def _can_write(stack: Stack) -> bool:
