@@ -252,15 +252,13 @@ class Matrix:
         process_id = self._stack.processes.process_ids()["worker-2"]
         self._freeze_process(process_id)
         self._stack.start_only("worker")  # who waits until all are ready waits for the frozen one
-        locked = {c: who for c, who in cast.items() if c.point == FaultPoint.REQUEST_HALF_WRITTEN}
         if self.database == "postgresql":
             self._stack.kill("postgresql")
             self._stack.start_only("postgresql")
             eventually(self._is_back, "PostgreSQL is back")
             self._wait_for_ends(self._met)
         else:
-            self._wait_for_ends({c: who for c, who in self._met.items() if c not in locked})
-            eventually(lambda: self._is_locked(locked), "the frozen worker's locks are missed")
+            eventually(lambda: self._are_settled_or_locked(cast), "frozen ones are settled")
         os.kill(process_id, signal.SIGCONT)
         # Told to stop, it finishes what it was at: whatever it would send it has sent then.
         time.sleep(max(0.0, thaws_at - time.monotonic()))
@@ -381,16 +379,16 @@ class Matrix:
             return False
         return True
 
-    def _is_locked(self, cast: Mapping[Cell, list[str]]) -> bool:
-        """Tell whether another worker has wanted to send their messages, and had to wait."""
+    def _are_settled_or_locked(self, cast: Mapping[Cell, list[str]]) -> bool:
+        """Tell whether others have done for these messages what they could."""
         rows = {row.contact_id: row for row in self._stack.ledger()}
         mine = [rows[self._contact_ids[user_id]] for each in cast.values() for user_id in each]
-        return all(_was_wanted(row) for row in mine)
+        return all(row.state in TERMINAL or _was_wanted(row) for row in mine)
 
 
 def _was_wanted(row: Message) -> bool:
-    # On a machine too busy to freeze it in time, its message has an end already.
-    return row.state in TERMINAL or (row.attempts > 1 and "was not free" in (row.note or ""))
+    """Tell whether another worker has wanted to send a message, and found its lock taken."""
+    return row.attempts > 1 and "was not free" in (row.note or "")
 
 
 def _stands_still(process_id: int) -> bool:
