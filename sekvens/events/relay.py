@@ -8,12 +8,9 @@ relays may run; they share the work through the database.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
@@ -23,10 +20,10 @@ from sekvens.events import deliveries, expansion
 from sekvens.events.agenda import Agenda
 from sekvens.events.deliveries import Lane, Parcel, Receipt, Terms
 from sekvens.events.pressure import Pressure
+from sekvens.events.rounds import repeat
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
-from sekvens.log import where
 from sekvens.outages import is_outage
 
 logger = logging.getLogger(__name__)
@@ -37,16 +34,8 @@ IN_FLIGHT_MAX = 32
 EXITS_IN_FLIGHT_MAX = 8
 #: A batch is written down while the next one is in flight.
 DELIVERERS = 2
-#: An exit must reach the workflow well within a second of the purchase, so an idle relay looks this
-#: often; two looks of the longest kind and a batch still leave half of that second.
-IDLE_MIN = timedelta(milliseconds=50)
-IDLE_MAX = timedelta(milliseconds=250)
 #: SQLite's writers do not queue: whoever writes again at once keeps all others out.
 BREATH = timedelta(milliseconds=10)
-#: When database or Temporal are down: doubled each time, with full jitter, so that relays do not
-#: come back in step; short at the end, because people are waiting for their e-mails.
-BACKOFF_MIN = timedelta(milliseconds=200)
-BACKOFF_MAX = timedelta(seconds=10)
 #: What Temporal refuses is tried again after a quarter of its age, within these bounds.
 RETRY_MIN = timedelta(seconds=2)
 RETRY_MAX = timedelta(minutes=5)
@@ -79,11 +68,11 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop` is set; what is in flight then is finished first."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(self._expand_and_nudge, stop))
+            tasks.create_task(repeat(self._expand_and_nudge, stop))
             for _ in range(DELIVERERS):
-                tasks.create_task(self._repeat(self.deliver_once, stop, nudge=self._nudge))
+                tasks.create_task(repeat(self.deliver_once, stop, nudge=self._nudge))
             exits = partial(self.deliver_once, exits_only=True)
-            tasks.create_task(self._repeat(exits, stop, nudge=self._nudge))
+            tasks.create_task(repeat(exits, stop, nudge=self._nudge))
             await stop.wait()
             self._nudge.set()
 
@@ -245,56 +234,6 @@ class Relay:
             if self._database.is_sqlite:
                 await asyncio.sleep(BREATH.total_seconds())
         return done
-
-    async def _repeat(
-        self,
-        work: Callable[[], Awaitable[int]],
-        stop: asyncio.Event,
-        *,
-        nudge: asyncio.Event | None = None,
-    ) -> None:
-        """Do the work again and again: at once while there is some, less often without."""
-        idle, backoff = IDLE_MIN, BACKOFF_MIN
-        while not stop.is_set():
-            try:
-                done = await work()
-            # A bug in one half must not take the other half's mail down with it: say it, go on.
-            except Exception as error:  # noqa: BLE001
-                _complain(error)
-                await _pause(stop, backoff * random.uniform(0.5, 1.5))  # noqa: S311  jitter is no secret
-                backoff = min(backoff * 2, BACKOFF_MAX)
-                continue
-            backoff = BACKOFF_MIN
-            if done:
-                idle = IDLE_MIN
-                continue
-            await _pause(nudge or stop, idle)
-            idle = min(idle * 1.5, IDLE_MAX)
-            if nudge is not None:
-                nudge.clear()
-
-
-async def _pause(event: asyncio.Event, duration: timedelta) -> None:
-    """Wait for an event, but no longer than this."""
-    try:
-        async with asyncio.timeout(duration.total_seconds()):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-def _complain(error: Exception) -> None:
-    """Say in one sentence that a service is down; of a bug, say where it happened."""
-    if isinstance(error, NotDelivered):
-        logger.warning("%s", error, extra={"action": "temporal_unavailable"})
-    elif isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        logger.warning(
-            "the database cannot be reached (%s); nothing is lost, trying again",
-            type(error).__name__,
-            extra={"action": "database_unavailable"},
-        )
-    else:
-        logger.error("the relay met a bug: %s", where(error), extra={"action": "relay_failed"})
 
 
 def _about(parcel: Parcel, action: str) -> dict[str, str]:
