@@ -2,31 +2,17 @@
 
 The invariant: nothing here decides what became of a message. `play` only does the harm and waits
 until the ledger has an end for everybody; `judging` compares that with SES's own log.
-
-The scale. DESIGN's inequality holds for these figures as for those of production, in seconds:
-
-    grace > dispatch deadline + age of a signature + difference of clocks + delay of events
-     1800 >         5         +        900         +         300          +       540
-       14 >         5         +          3         +           1          +         4
-
-The deadline is the product's own and not scaled; clocks are one machine's, but a signature counts
-whole seconds. An event's delay is four times for how long a dead reader hides it, as settings ask.
 """
 
 import os
 import random
 import signal
-import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
 
-import psutil
 from sqlalchemy.exc import OperationalError
 
 from sekvens.fault_points import VARIABLE, FaultPoint
@@ -34,8 +20,33 @@ from sekvens.feedback.tables import Feedback
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message
 from tests.chaos import verdicts
+from tests.chaos.freezing import freeze
 from tests.chaos.judging import TERMINAL, Verdict, contacts_of, judged, ses_log
-from tests.chaos.scale import LONG, SEED, pick
+from tests.chaos.matrix_cells import (
+    ALONE_CELLS,
+    BEFORE_REPLY,
+    CELLS,
+    CONTACTS,
+    DAY_SECONDS,
+    DUE,
+    ENDED_SECONDS,
+    FEEDBACK_CELLS,
+    FROZEN_CELLS,
+    FROZEN_SECONDS,
+    GRACE_SECONDS,
+    IMPATIENT,
+    RELAY_CELLS,
+    REPLY_CELLS,
+    ROUNDS,
+    SCALED,
+    SENDER_CELLS,
+    SIGNATURE_SECONDS,
+    SILENCE_SECONDS,
+    SILENT_CELLS,
+    STANDS_SECONDS,
+    Cell,
+)
+from tests.chaos.scale import SEED
 from tests.e2e.stack import (
     Stack,
     address_of,
@@ -46,97 +57,6 @@ from tests.e2e.stack import (
     sign_up,
     track,
 )
-
-GRACE_SECONDS: Final = 14
-SCALED: Final = {
-    "SENDING__ATTEMPT_SECONDS": "5",
-    "FEEDBACK__WAIT_SECONDS": "1",
-    "FEEDBACK__VISIBILITY_SECONDS": "1",
-    "FEEDBACK__EVENT_DELAY_SECONDS": "4",
-    "FEEDBACK__PROBE_SECONDS": "1",
-    # Not scaled while the stream lives: a busy machine must not make it look silent.
-    "SENDING__RESEND_SECONDS": "1200",
-    "FEEDBACK__SILENCE_SECONDS": "1000",
-}
-SILENCE_SECONDS: Final = 10
-#: Of a worker that is to find the stream silent.
-IMPATIENT: Final = {
-    "SEKVENS_SENDING__RESEND_SECONDS": "30",
-    "SEKVENS_FEEDBACK__SILENCE_SECONDS": str(SILENCE_SECONDS),
-}
-SIGNATURE_SECONDS: Final = 3
-#: Days pass as they do: no second e-mail of a flow comes while the test runs.
-DAY_SECONDS: Final = 86_400.0
-#: How long a message stands at its point, for the kill or the freeze to meet it there.
-STANDS_SECONDS: Final = 120
-FROZEN_SECONDS: Final = 30  #: … longer than the grace
-ENDED_SECONDS: Final = 300.0
-
-ROUNDS: Final = pick(short=1, long=10)
-CONTACTS: Final = pick(short=1, long=3)  #: of each cell, in each round
-
-#: SES has taken the message and says nothing: a fault of the local SES, not of ours.
-BEFORE_REPLY: Final = "accepted_before_reply"
-RELAY_POINTS: Final = (FaultPoint.RELAY_COMMITTED, FaultPoint.RELAY_SIGNALLED)
-#: Points that a message's own thread passes.
-SENDER_POINTS: Final = (
-    FaultPoint.BEFORE_CLAIM,
-    FaultPoint.AFTER_CLAIM,
-    FaultPoint.REQUEST_HALF_WRITTEN,
-    FaultPoint.REPLY_BEFORE_LEDGER,
-    FaultPoint.LEDGER_BEFORE_COMPLETION,
-)
-#: Frozen before the request is signed, and after.
-FROZEN_POINTS: Final = (FaultPoint.AFTER_CLAIM, FaultPoint.REQUEST_HALF_WRITTEN)
-#: SES certainly has it not; SES has it, and nobody knows.
-SILENT_POINTS: Final = pick(
-    short=(FaultPoint.AFTER_CLAIM, BEFORE_REPLY),
-    long=(*SENDER_POINTS, BEFORE_REPLY),
-)
-
-DUE: Final = {
-    Purpose.MARKETING: ("welcome", "hello"),
-    Purpose.TRANSACTIONAL: ("order-updates", "order-confirmation"),
-}
-
-
-class Fate(StrEnum):
-    """What happens to the process."""
-
-    KILLED = "killed"  #: kill -9
-    FROZEN = "frozen"  #: SIGSTOP past the grace, then SIGCONT
-    ALONE = "killed and not replaced"  #: until the grace and the silence are over
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One cell: where, what happens there, to which kind of mail, under which stream of events."""
-
-    point: str
-    purpose: Purpose
-    fate: Fate = Fate.KILLED
-    stream_is_alive: bool = True
-
-    def __str__(self) -> str:
-        stream = "living" if self.stream_is_alive else "silent"
-        return f"{self.fate} at {self.point}, {self.purpose}, {stream} stream"
-
-
-def _cells(points: Iterable[str], **more: Any) -> list[Cell]:
-    return [Cell(point=str(point), purpose=purpose, **more) for point in points for purpose in DUE]
-
-
-RELAY_CELLS: Final = _cells(RELAY_POINTS)
-FEEDBACK_CELLS: Final = _cells([FaultPoint.FEEDBACK_RECEIVED])
-SENDER_CELLS: Final = _cells(SENDER_POINTS)
-REPLY_CELLS: Final = _cells([BEFORE_REPLY])
-FROZEN_CELLS: Final = _cells(FROZEN_POINTS, fate=Fate.FROZEN)
-ALONE_CELLS: Final = _cells([FaultPoint.AFTER_CLAIM], fate=Fate.ALONE) if LONG else []
-SILENT_CELLS: Final = _cells(SILENT_POINTS, stream_is_alive=False)
-CELLS: Final = [
-    *RELAY_CELLS, *FEEDBACK_CELLS, *SENDER_CELLS, *REPLY_CELLS, *FROZEN_CELLS, *ALONE_CELLS,
-    *SILENT_CELLS,
-]  # fmt: skip
 
 
 class Matrix:
@@ -167,10 +87,10 @@ class Matrix:
         for number in range(ROUNDS):
             self._kill_relays(self._cast(RELAY_CELLS))
             feedback, sender = self._cast(FEEDBACK_CELLS), self._cast(SENDER_CELLS)
-            self._leave_unread(feedback)
-            if number % 2:  # by their own hand, one after the other; the next reader dies too
+            if number % 2:  # by their own hand, one after the other
                 self._kill_one_by_one(sender)
                 sender = {}
+            self._leave_unread(feedback)
             self._kill_all_at_once(feedback, sender, self._cast(REPLY_CELLS))
             self._freeze(self._cast(FROZEN_CELLS))
             if ALONE_CELLS and number == 0:
@@ -198,7 +118,7 @@ class Matrix:
 
     def _leave_unread(self, cast: Mapping[Cell, list[str]]) -> None:
         """Let SES's answers be lost, and its events lie in the queue, for nobody reads them."""
-        self._stack.kill("worker")
+        self._kill_worker()
         self._stack.start_only("worker", SEKVENS_FEEDBACK__QUEUE_URL="")
         self._hold_answers("reset_after_accept", cast)
         self._post(cast)
@@ -207,6 +127,7 @@ class Matrix:
 
     def _kill_one_by_one(self, cast: Mapping[Cell, list[str]]) -> None:
         """Let a worker kill itself at one contact's point; the others are wherever they are."""
+        self._kill_worker()
         for cell, user_ids in cast.items():
             self._stack.start_only("worker", **self._arm("kill", {cell: user_ids[:1]}))
             self._post({cell: user_ids})
@@ -219,8 +140,7 @@ class Matrix:
         replies: Mapping[Cell, list[str]],
     ) -> None:
         """Let every message come to its point and stand there, then kill the worker, once."""
-        if "worker" in self._stack.processes.process_ids():
-            self._stack.kill("worker")
+        self._kill_worker()
         hang = f"hang:{STANDS_SECONDS}"
         armed = self._arm(hang, sender)[VARIABLE]
         reader = f"{FaultPoint.FEEDBACK_RECEIVED}={hang}"
@@ -249,8 +169,7 @@ class Matrix:
         self._post(cast)
         self._wait_until_there("worker-2", cast)
         thaws_at = time.monotonic() + FROZEN_SECONDS
-        process_id = self._stack.processes.process_ids()["worker-2"]
-        self._freeze_process(process_id)
+        process_id = freeze(self._stack, "worker-2")
         self._stack.start_only("worker")  # who waits until all are ready waits for the frozen one
         if self.database == "postgresql":
             self._stack.kill("postgresql")
@@ -266,16 +185,6 @@ class Matrix:
         self._stack.stop("worker-2")
         self._wait_for_ends(self._met)
 
-    def _freeze_process(self, process_id: int) -> None:
-        """Freeze a worker, but not while it writes: SQLite's one writer would keep all waiting."""
-        while True:
-            os.kill(process_id, signal.SIGSTOP)
-            eventually(lambda: _stands_still(process_id), "every thread has stopped")
-            if not self._stack.database.is_sqlite or _can_write(self._stack):
-                return
-            os.kill(process_id, signal.SIGCONT)
-            time.sleep(self._random.random())
-
     def _leave_alone(self, cast: Mapping[Cell, list[str]]) -> None:
         """Kill the only worker, and start none until grace and silence are over."""
         self._kill_all_at_once({}, cast, {})
@@ -284,6 +193,10 @@ class Matrix:
         self._wait_for_ends(cast)
 
     # What the harm is made of.
+
+    def _kill_worker(self) -> None:
+        if "worker" in self._stack.processes.process_ids():
+            self._stack.kill("worker")
 
     def _warm_up(self) -> None:
         """Send one message and read its event: a new installation's stream counts as silent."""
@@ -389,24 +302,6 @@ class Matrix:
 def _was_wanted(row: Message) -> bool:
     """Tell whether another worker has wanted to send a message, and found its lock taken."""
     return row.attempts > 1 and "was not free" in (row.note or "")
-
-
-def _stands_still(process_id: int) -> bool:
-    """Tell whether a frozen process is frozen: a thread ends its system call first, with locks."""
-    threads = psutil.Process(process_id).threads()
-    states = [Path(f"/proc/{process_id}/task/{each.id}/stat").read_text() for each in threads]
-    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
-
-
-def _can_write(stack: Stack) -> bool:
-    file = stack.site.data / "sekvens.db"
-    with closing(sqlite3.connect(file, timeout=2, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        connection.execute("ROLLBACK")
-        return True
 
 
 @contextmanager

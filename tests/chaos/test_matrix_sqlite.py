@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.matrix import CELLS, Cell, Matrix, played_matrix
+from tests.chaos.matrix import Matrix, played_matrix
+from tests.chaos.matrix_cells import CELLS, Cell
 from tests.chaos.scale import pick
 
 pytestmark = [
