@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from sekvens.feedback.tables import Feedback
 from tests.chaos import verdicts
 from tests.chaos.crowd import Crowd, Findings
 from tests.chaos.judging import ses_log
 from tests.chaos.nemesis import Nemesis, victims
 from tests.chaos.scale import LONG, SEED, pick
-from tests.e2e.stack import Stack, logs_on_failure, running_stack
+from tests.e2e.stack import Stack, eventually, logs_on_failure, running_stack, sign_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(1200)]
 
@@ -103,6 +105,7 @@ def start(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[
 
 def survive(stack: Stack, plan: Round, **events: Any) -> tuple[Findings, Nemesis]:
     """Let a crowd come while the nemesis is at work, and settle everything."""
+    show_life(stack)
     stack.tell_events(**LATE_AND_TWICE, **events, seed=plan.seed)
     crowd = Crowd(
         stack, plan.name, seed=plan.seed, fault_share=FAULT_SHARE, faults_max=pick(short=1, long=3)
@@ -112,6 +115,17 @@ def survive(stack: Stack, plan: Round, **events: Any) -> tuple[Findings, Nemesis
         pass
     crowd.settle()  # whether it has or not, the judge says what is missing
     return crowd.judge(), nemesis
+
+
+def show_life(stack: Stack) -> None:
+    """Let the stream have one event: to a message from before its first, it is silent."""
+
+    def is_heard() -> bool:
+        with stack.database.read() as session:
+            return session.scalar(select(Feedback.id).where(Feedback.is_ours).limit(1)) is not None
+
+    stack.post(*sign_up("first"))
+    eventually(is_heard, "the first event has come")
 
 
 def write_down(cell: str, plan: Round, findings: Findings, nemesis: Nemesis, **more: int) -> None:
