@@ -17,6 +17,9 @@ from tests.e2e.stack import PATIENCE, Stack
 WORKERS = ("worker", "worker-2")
 #: So often it kills somebody who is not even ready.
 HASTE = 0.3
+#: What is not ours may fail to start, and is tried again, as whoever watches over it would: a new
+#: PostgreSQL may find the last backend of the old one, a new Temporal one of its ports taken.
+NOT_OURS = frozenset({"postgresql", "temporal"})
 #: How long it waits for a victim to be ready before it takes it as it is.
 READY_SECONDS = 20.0
 
@@ -97,9 +100,7 @@ class Nemesis:
 
     def _bury(self, service: str) -> None:
         """Remember a service that has ended of itself."""
-        # A new PostgreSQL may find the last backend of the old one, and says so; so it is tried
-        # again, as whoever watches over it would.
-        if service != "postgresql":
+        if service not in NOT_OURS:
             self.died.append(f"{service}: {self._stack.log(service)[-1500:]}")
         self._stack.stop(service)
 
