@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from temporalio.client import WorkflowHandle
 
 from sekvens.messages.tables import MessageState
+from sekvens.quota.tables import SesQuota
 from tests.e2e.stack import (
     PATIENCE,
     Stack,
@@ -96,6 +98,8 @@ def test_an_answer_of_ses_that_got_lost_is_settled_by_its_event_and_not_by_sendi
 
 def test_services_that_start_before_their_world_wait_for_it_and_say_so_in_a_sentence(stack):
     stack.stop("worker", "relay", "temporal", "local-ses")
+    with stack.database.write() as session:
+        session.execute(delete(SesQuota))  # as if SES had never told what may be sent
     told = {name: stack.log(name) for name in ("relay", "worker")}
     stack.start_only("worker", "relay")
     stack.post(*sign_up("early"))
