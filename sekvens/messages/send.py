@@ -289,12 +289,8 @@ def _overtaken(order: SendInput) -> InDoubt:
 
 
 def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:
-    return {
-        "action": action,
-        "enrollment_id": order.enrollment_id,
-        "contact_id": order.contact_id,
-        **more,
-    }
+    whose = {"enrollment_id": order.enrollment_id, "contact_id": order.contact_id}
+    return {"action": action, **whose, **more}
 
 
 def _warn(action: str, order: SendInput, error: Exception) -> None:
