@@ -7,6 +7,7 @@ bug in one half of the relay must not take the other half's mail down with it.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -26,6 +27,8 @@ IDLE_MAX = timedelta(milliseconds=250)
 #: come back in step; short at the end, because people are waiting for their e-mails.
 BACKOFF_MIN = timedelta(milliseconds=200)
 BACKOFF_MAX = timedelta(seconds=10)
+#: What lasts is said once in so long: several halves wait for the same database.
+SAID_AGAIN_AFTER = timedelta(minutes=1)
 
 
 async def repeat(
@@ -38,16 +41,18 @@ async def repeat(
         stop: ends the rounds.
         nudge: set by whoever has made work: the next round begins at once.
     """
-    idle, backoff = IDLE_MIN, BACKOFF_MIN
+    idle, backoff, quiet_until = IDLE_MIN, BACKOFF_MIN, 0.0
     while not stop.is_set():
         try:
             done = await work()
         except Exception as error:  # noqa: BLE001  whatever it is, it is said and tried again
-            _complain(error)
+            if time.monotonic() >= quiet_until:
+                _complain(error)
+                quiet_until = time.monotonic() + SAID_AGAIN_AFTER.total_seconds()
             await _pause(stop, backoff * random.uniform(0.5, 1.5))  # noqa: S311  jitter is no secret
             backoff = min(backoff * 2, BACKOFF_MAX)
             continue
-        backoff = BACKOFF_MIN
+        backoff, quiet_until = BACKOFF_MIN, 0.0
         if done:
             idle = IDLE_MIN
             continue
