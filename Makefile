@@ -22,8 +22,9 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 BENCHES := compose ingress relay enrollments audiences
 export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
-# Many tests wait for real services most of the time: three at once keep two cores busy.
-PARALLEL := -n 3 --dist=loadfile
+# Many tests wait for real services most of the time: four files at once keep two cores busy, and
+# the long waits come first.
+PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-smoke prove chaos load soak format lint types imports fast-tests all-tests flows clean

@@ -34,7 +34,7 @@ PARTS = (
     Part(
         name="chaos",
         says="crashes, races, outages, floods and priority, against the local SES's own log",
-        pytest=("tests/chaos", "-n", "3", "--dist=loadfile"),
+        pytest=("tests/chaos", "-n", "4", "--dist=loadfile", "--no-loadscope-reorder"),
     ),
     Part(
         name="sabotage",
