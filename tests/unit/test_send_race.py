@@ -90,7 +90,12 @@ def test_without_a_second_look_under_the_lock_the_judge_finds_them_too(
 def test_a_purchase_in_the_middle_of_the_call_is_answered_after_the_call(races: Races) -> None:
     answers: list[float] = []
     buyer = threading.Thread(target=lambda: answers.append(buy(races)))
-    races.office.ses.during = lambda _: buyer.start()
+
+    def buy_and_dawdle(_: str) -> None:
+        buyer.start()
+        buyer.join(1)  # time enough to have the answer, if it waited for nobody
+
+    races.office.ses.during = buy_and_dawdle
     outcome = races.sender.send(races.office.order())
     buyer.join()
 

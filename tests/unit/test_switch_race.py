@@ -50,7 +50,12 @@ def test_a_switch_waits_for_a_message_in_the_middle_of_its_call(races: Races) ->
     stopped_at: list[float] = []
     order = races.office.order()
     operator = threading.Thread(target=lambda: stopped_at.append(races.happen(Fact.PAUSE, order)))
-    races.office.ses.during = lambda _: operator.start()
+
+    def stop_and_dawdle(_: str) -> None:
+        operator.start()
+        operator.join(1)  # time enough to have stopped, if it waited for nobody
+
+    races.office.ses.during = stop_and_dawdle
     outcome = races.sender.send(order)
     operator.join()
 
