@@ -293,7 +293,7 @@ async def test_an_enrollment_that_cannot_go_on_is_parked_until_a_person_says_ret
     client = await stack.temporal()
     handle = client.get_workflow_handle(enrollment.workflow_id)
     # The database says so first; the workflow hears of it with the activity's result.
-    while not (await handle.describe()).search_attributes.get(names.PARKED_REASON):
+    while names.PARKED_REASON not in (await handle.describe()).search_attributes:  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     view = await view_of(handle)
     assert view.status == "parked"
