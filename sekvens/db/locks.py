@@ -76,7 +76,7 @@ class FileLocks:
         deadline = time.monotonic() + timeout.total_seconds()
         # Two ids may share a stripe, and a holder must not wait for itself. The order is
         # everybody's, so that no two wait for one another.
-        stripes = {zlib.crc32(contact_id.encode()) % STRIPES for contact_id in contact_ids}
+        stripes = {stripe_of(contact_id) for contact_id in contact_ids}
         with ExitStack() as held:
             for switch in under:
                 if not self._share(switch, held, deadline):
@@ -155,6 +155,11 @@ class PostgresLocks:
                 yield connection
             finally:
                 _hand_back(connection, names)
+
+
+def stripe_of(contact_id: str) -> int:
+    """Tell which lock file serves a contact: it serves others too."""
+    return zlib.crc32(contact_id.encode()) % STRIPES
 
 
 def _advisory_key(name: str) -> int:

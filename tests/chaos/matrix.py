@@ -5,11 +5,10 @@ until the ledger has an end for everybody; `judging` compares that with SES's ow
 """
 
 import os
-import random
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +19,12 @@ from sekvens.feedback.tables import Feedback
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message
 from tests.chaos import verdicts
+from tests.chaos.casting import Casting
 from tests.chaos.freezing import freeze
-from tests.chaos.judging import TERMINAL, Verdict, contacts_of, judged, ses_log
+from tests.chaos.judging import TERMINAL, Verdict, judged, ses_log
 from tests.chaos.matrix_cells import (
     ALONE_CELLS,
     BEFORE_REPLY,
-    CELLS,
-    CONTACTS,
     DAY_SECONDS,
     DUE,
     ENDED_SECONDS,
@@ -51,7 +49,6 @@ from tests.e2e.stack import (
     Stack,
     address_of,
     eventually,
-    identify,
     order,
     running_stack,
     sign_up,
@@ -65,16 +62,14 @@ class Matrix:
     def __init__(self, stack: Stack, database: str) -> None:
         self.database = database
         self._stack = stack
-        self._random = random.Random(SEED)  # noqa: S311  orders of events are no secret
-        #: whom each cell has met, by the shop's ids
-        self._met: dict[Cell, list[str]] = defaultdict(list)
-        self._contact_ids: dict[str, str] = {}
+        self._casting = Casting(stack, seed=SEED)
+        self._contact_ids = self._casting.contact_ids
 
     def verdict(self, cell: Cell) -> Verdict:
         """Judge a cell, and write down what was found."""
         found = judged(
             self._stack,
-            *self._met[cell],
+            *self._casting.met[cell],
             due=[DUE[cell.purpose]],
             stream_is_alive=cell.stream_is_alive,
         )
@@ -85,19 +80,21 @@ class Matrix:
         """Do all the harm, round after round, and wait until everybody has an end."""
         self._warm_up()
         for number in range(ROUNDS):
-            self._kill_relays(self._cast(RELAY_CELLS))
-            feedback, sender = self._cast(FEEDBACK_CELLS), self._cast(SENDER_CELLS)
+            self._casting.begin()
+            self._kill_relays(self._casting.cast(RELAY_CELLS))
+            feedback, sender = self._casting.cast(FEEDBACK_CELLS), self._casting.cast(SENDER_CELLS)
             if number % 2:  # by their own hand, one after the other
                 self._kill_one_by_one(sender)
                 sender = {}
             self._leave_unread(feedback)
-            self._kill_all_at_once(feedback, sender, self._cast(REPLY_CELLS))
-            self._freeze(self._cast(FROZEN_CELLS))
+            self._kill_all_at_once(feedback, sender, self._casting.cast(REPLY_CELLS))
+            self._freeze(self._casting.cast(FROZEN_CELLS))
             if ALONE_CELLS and number == 0:
-                self._leave_alone(self._cast(ALONE_CELLS))
+                self._leave_alone(self._casting.cast(ALONE_CELLS))
         self._stack.tell_events(lost=1.0)
         for _ in range(ROUNDS):
-            silent = self._cast(SILENT_CELLS)
+            self._casting.begin()
+            silent = self._casting.cast(SILENT_CELLS)
             senders = {cell: who for cell, who in silent.items() if cell.point != BEFORE_REPLY}
             replies = {cell: who for cell, who in silent.items() if cell.point == BEFORE_REPLY}
             self._kill_all_at_once({}, senders, replies)
@@ -175,7 +172,7 @@ class Matrix:
             self._stack.kill("postgresql")
             self._stack.start_only("postgresql")
             eventually(self._is_back, "PostgreSQL is back")
-            self._wait_for_ends(self._met)
+            self._wait_for_ends(self._casting.met)
         else:
             eventually(lambda: self._are_settled_or_locked(cast), "frozen ones are settled")
         os.kill(process_id, signal.SIGCONT)
@@ -183,7 +180,7 @@ class Matrix:
         time.sleep(max(0.0, thaws_at - time.monotonic()))
         assert self._stack.terminate("worker-2") == 0
         self._stack.stop("worker-2")
-        self._wait_for_ends(self._met)
+        self._wait_for_ends(self._casting.met)
 
     def _leave_alone(self, cast: Mapping[Cell, list[str]]) -> None:
         """Kill the only worker, and start none until grace and silence are over."""
@@ -207,22 +204,6 @@ class Matrix:
                 return session.query(Feedback).first() is not None
 
         eventually(is_heard, "the first event is read")
-
-    def _cast(self, cells: Sequence[Cell]) -> dict[Cell, list[str]]:
-        """Make contacts for cells, known to the shop and enrolled in nothing; in random order."""
-        cast: dict[Cell, list[str]] = {}
-        for cell in self._random.sample(cells, len(cells)):
-            count = len(self._met[cell])
-            name = f"{CELLS.index(cell)}-{cell.purpose}"
-            cast[cell] = [f"{name}-{count + number}" for number in range(CONTACTS)]
-            self._met[cell] += cast[cell]
-        user_ids = [user_id for each in cast.values() for user_id in each]
-        self._stack.post(*[identify(user_id) for user_id in user_ids])
-        addresses = contacts_of(self._stack, user_ids)
-        by_address = {address: contact_id for contact_id, address in addresses.items()}
-        for user_id in user_ids:
-            self._contact_ids[user_id] = by_address[address_of(user_id)]
-        return cast
 
     def _arm(self, fault: str, cast: Mapping[Cell, list[str]]) -> dict[str, str]:
         whose: dict[str, list[str]] = defaultdict(list)

@@ -41,7 +41,7 @@ SIGNATURE_SECONDS: Final = 3
 #: Days pass as they do: no second e-mail of a flow comes while the test runs.
 DAY_SECONDS: Final = 86_400.0
 #: How long a message stands at its point, for the kill or the freeze to meet it there.
-STANDS_SECONDS: Final = 120
+STANDS_SECONDS: Final = 600
 FROZEN_SECONDS: Final = 30  #: … longer than the grace
 ENDED_SECONDS: Final = 300.0
 
