@@ -1,5 +1,6 @@
 """The gate leaves contacts in calm: what the ledger and the enrollments say, on real rows."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -266,6 +267,13 @@ def test_of_many_at_once_one_passes_and_the_others_wait(office: PostOffice) -> N
 
 def test_without_the_lock_several_pass(office: PostOffice) -> None:
     office.database.locks = NoLocks()  # type: ignore[assignment]
+    company = threading.Barrier(2)
+
+    def wait_for_company(_: str) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):  # the others were held back
+            company.wait(3)
+
+    office.ses.during = wait_for_company
     send_at_once(office)
 
     assert len(office.ses.accepted) > 1
