@@ -28,7 +28,6 @@ from bench.harness import (
     Figure,
     arguments,
     cpu_seconds,
-    free_ports,
     listens,
     machine,
     new_site,
@@ -55,6 +54,7 @@ from sekvens.flows.steps import ExitReason
 from sekvens.messages import templates
 from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
+from tests.ports import free_port
 
 #: E-mails of one enrollment; none of them needs a cart or an offer.
 LETTERS = ("welcome/hello", "welcome/who-we-are", "welcome/what-others-say")
@@ -281,7 +281,7 @@ def _fast_ses(site: Site) -> Service:
 
 def _bare_worker(site: Site) -> Service:
     command = [sys.executable, "-m", "bench.bare_worker", site.temporal_address]
-    port = free_ports(1)[0]
+    port = free_port()
     return Service(name="bare-worker", command=[*command, str(port)], is_ready=listens(port))
 
 

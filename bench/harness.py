@@ -22,6 +22,7 @@ from sekvens.clock import SystemClock
 from sekvens.demo.ports import HOST, Ports
 from sekvens.demo.processes import Processes, Service
 from sekvens.demo.services import Site, new_link_secret, new_write_key
+from tests.ports import free_ports
 
 READY_SECONDS = 60.0
 DAY_SECONDS = 86_400.0
@@ -162,18 +163,6 @@ def start(processes: Processes, *services: Service) -> None:
     for service in services:
         processes.start(service)
     processes.wait_until_ready(timeout_seconds=READY_SECONDS)
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def listens(port: int) -> Callable[[], bool]:

@@ -21,7 +21,6 @@ from bench.harness import (
     Figure,
     arguments,
     cpu_seconds,
-    free_ports,
     listens,
     machine,
     new_site,
@@ -36,6 +35,7 @@ from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.ports import HOST
 from sekvens.demo.processes import Processes, Service
+from tests.ports import free_port
 
 #: Contacts whose events these are.
 CONTACTS = 1000
@@ -180,7 +180,7 @@ async def _post_all(requests: list[bytes], port: int, connections: int) -> list[
 
 
 def _bare_api() -> Service:
-    port = free_ports(1)[0]
+    port = free_port()
     command = [sys.executable, "-m", "bench.bare_api", str(port)]
     return Service(name="bare-api", command=command, is_ready=listens(port))
 

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ import uuid
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +35,7 @@ from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.ports import Ports
-from sekvens.demo.processes import Processes, Service
+from sekvens.demo.processes import Processes, Service, ServiceStopped
 from sekvens.demo.products import Product, read_products
 from sekvens.demo.services import Site
 from sekvens.enrollments import names, queries
@@ -49,6 +48,7 @@ from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
 from tests.e2e.postgresql import USER, url_of
+from tests.ports import free_ports
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ ENDED_BY_AN_ORDER = frozenset(
 )
 
 #: The machine may be busy: how long something may take that should take a moment.
-PATIENCE = 120.0
+PATIENCE = 240.0
 TAIL_LINES = 40
 
 
@@ -237,7 +237,7 @@ class Stack:
         kind = re.sub(r"-\d+$", "", name)
         ports = self.site.ports
         if name != kind:
-            worker_health, relay_health = _free_ports(2)
+            worker_health, relay_health = free_ports(2)
             ports = replace(ports, worker_health=worker_health, relay_health=relay_health)
         service = _MAKERS[kind](replace(self.site, ports=ports))
         options = self.ses_options if kind == "local-ses" else ()
@@ -295,7 +295,8 @@ def running_stack(
             stack.start("postgresql")
         upgrade(database)
         publish_flows(database, SystemClock())
-        stack.start("temporal", "local-ses")
+        start_temporal(stack)
+        stack.start("local-ses")
         stack.start("worker", "api", "relay")
         yield stack
     finally:
@@ -304,6 +305,19 @@ def running_stack(
         processes.close()
         if cluster is not None:
             shutil.rmtree(cluster, ignore_errors=True)
+
+
+def start_temporal(stack: Stack, tries: int = 3) -> None:
+    """Start Temporal; it chooses ports of its own, and another program may be quicker."""
+    for tries_left in reversed(range(tries)):
+        try:
+            stack.start("temporal")
+        except ServiceStopped:
+            stack.stop("temporal")
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 @contextmanager
@@ -431,7 +445,7 @@ _MAKERS: dict[str, Callable[[Site], Service]] = {
 def _site(folder: Path, day_seconds: float) -> Site:
     fields = ("temporal", "temporal_ui", "api", "inbox", "worker_health", "relay_health")
     return Site(
-        ports=Ports(**dict(zip(fields, _free_ports(len(fields)), strict=True))),
+        ports=Ports(**dict(zip(fields, free_ports(len(fields)), strict=True))),
         data=folder,
         day_seconds=day_seconds,
         origin=SystemClock().now(),
@@ -449,16 +463,6 @@ def _http(
         assert answer.status == 200
         content: bytes = answer.read()
         return content
-
-
-def _free_ports(count: int) -> list[int]:
-    # All are held until each is known, or one might be given twice.
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = []
-    for taken in sockets:
-        with closing(taken):
-            ports.append(taken.getsockname()[1])
-    return ports
 
 
 def _new_id() -> str:

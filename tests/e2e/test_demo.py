@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,18 +12,11 @@ from pathlib import Path
 import pytest
 
 from sekvens.flows.catalogue import CATALOGUE
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [taken.getsockname()[1] for taken in sockets]
-    for taken in sockets:
-        taken.close()
-    return ports
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
 
 def command(data: Path, *options: str) -> list[str]:

@@ -17,6 +17,7 @@ import pytest
 from sekvens import service
 from sekvens.errors import SettingsError
 from sekvens.service import until_ready
+from tests.ports import free_port
 
 PRELUDE = """
 import asyncio, sys, time
@@ -48,12 +49,6 @@ async def serve(service):
 async def misread():
     raise SettingsError("sending.allow_list is no list")
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager
