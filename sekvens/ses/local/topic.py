@@ -11,7 +11,6 @@ import sqlite3
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 from sekvens.clock import Clock
@@ -137,7 +136,7 @@ def _post(endpoint: str, body: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
-            return HTTPStatus(answer.status).is_success
+            return 200 <= int(answer.status) < 300
     except (OSError, ValueError):  # an HTTP error is an OSError
         return False
 
