@@ -11,6 +11,8 @@ import pytest
 
 from sekvens.clock import SystemClock
 from sekvens.db.session import Database
+from sekvens.demo.misfortunes import misfortunes
+from sekvens.demo.people import invent_people
 from sekvens.feedback.certificates import Certificates, SnsHosts, fetch
 from sekvens.feedback.kinds import ReportKind
 from sekvens.feedback.reading import read_report
@@ -209,3 +211,14 @@ def test_the_other_door_is_posted_to_once_it_has_confirmed(
     assert sorted(served.feedback()) == ["Delivery", "Send"]
     answer = httpx.post(f"{url}/_local/subscriptions", json={"endpoint": "https://evil.example/"})
     assert answer.status_code == 400
+
+
+def test_what_the_demo_tells_beforehand_is_known_and_about_few(desk: Desk) -> None:
+    people = invent_people()
+    told = misfortunes(people)
+    for email, tells in told.items():
+        assert desk.put("fates", {"recipient": email, "tells": tells}).status_code == 200
+    bounces = sum(tells == ["bounce"] for tells in told.values())
+
+    assert (bounces, len(told) - bounces) == (3, 2)
+    assert told.keys() <= {person.email for person in people}
