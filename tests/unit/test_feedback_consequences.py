@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.consent import MARKETING
+from sekvens.contacts.erase import erase
 from sekvens.contacts.tables import Consent, Suppression, address_hash
 from sekvens.db.base import new_id
 from sekvens.db.session import Database
@@ -301,6 +302,20 @@ def test_a_listener_hears_each_report_of_its_kind_once_in_its_transaction(
     ]
     assert heard[0].report.engaged is not None
     assert heard[0].report.engaged.link == "https://shop.example/"
+
+
+def test_who_is_erased_leaves_no_hash_beside_a_message_and_stays_suppressed(
+    office: HearingOffice,
+) -> None:
+    office.send()
+    hears(office, complaint())
+    with office.database.write() as session:
+        erase(session, office.contact_id, now=NOON, now_shop=NOON)
+    with office.database.read() as session:
+        fate = session.get_one(MessageFate, office.message().id)
+
+    assert (fate.state, fate.address_hash) == ("complained", None)
+    assert suppressions(office) == {address_hash(ADDRESS): "complaint"}
 
 
 def test_an_unknown_type_is_kept_and_said(

@@ -1,5 +1,7 @@
 """What operators see of feedback: how much of it, what to look at, and what became of a message."""
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -35,8 +37,9 @@ def test_status_counts_reports_and_names_what_somebody_must_look_at(office: Hear
     status = said("status")
 
     assert "days: 1 bounced, 1 delivered, 1 failed, 1 unknown" in status
-    assert "failed │ Bounce │ 5.7.515 │ 1 │" in status
-    assert "unknown │ Tomorrows │ - │ 1 │" in status
+    words = " ".join(re.findall(r"[^\s│]+", status))
+    assert "failed Bounce 5.7.515 1 " in words
+    assert "unknown Tomorrows - 1 " in words
 
 
 def test_status_says_that_nothing_was_reported(office: HearingOffice) -> None:

@@ -17,6 +17,7 @@ HEADERS_MAX: Final = 10_000
 _EXPIRES_AFTER: Final = timedelta(hours=14)
 _MTA: Final = "a8-70.smtp-out.local"
 _FEEDBACK_ID: Final = "0110-local-feedback"
+_FAILED: Final = "failed"
 _BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64) Local SES inbox"
 
 
@@ -140,7 +141,7 @@ def _bounce(bounce_type: str, sub_type: str, status: str, said: str) -> Callable
             "bouncedRecipients": [
                 {
                     "emailAddress": recipient,
-                    "action": "failed",
+                    "action": _FAILED,
                     "status": status,
                     "diagnosticCode": f"smtp; {said}",
                 }
