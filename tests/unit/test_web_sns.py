@@ -132,6 +132,13 @@ async def test_a_forged_report_changes_nothing(posted: Posted) -> None:
     assert posted.feedback() == []
 
 
+async def test_a_certificate_from_elsewhere_is_never_fetched(posted: Posted) -> None:
+    elsewhere = posted.amazon.certificate_url.replace("amazonaws.com", "evil.example")
+    answer = await posted.post(posted.amazon.post(SigningCertURL=elsewhere))
+
+    assert (answer.status_code, posted.amazon.fetched) == (403, [])
+
+
 async def test_what_is_too_large_is_not_read(posted: Posted) -> None:
     answer = await posted.post(b"x" * (BODY_BYTES_MAX + 1))
 
