@@ -24,6 +24,10 @@ _CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 #: The two databases that Sekvens runs on, each by the driver that is installed.
 _DATABASE_URL = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:).+|postgresql\+psycopg://.+")
 
+TOPIC_ARN = re.compile(
+    r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{3,32}:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?"
+)
+
 #: Who goes first when a contact may get one e-mail only: those who were closest to buying.
 PRIORITY = (
     "checkout-abandonment",
@@ -103,14 +107,31 @@ class FeedbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     silence_seconds: AtLeastOne = 1200
     #: at most one probe of the stream in so long
     probe_seconds: AtLeastOne = 60
+    #: the SQS queue that SQS puts aside what was received too often; `status` shows how many lie in
+    #: it; empty: none is looked at
+    dead_letter_url: str = ""
+    #: the SNS topics that may post reports to the API; empty: it takes none
+    topic_arns: tuple[str, ...] = ()
+    #: an address is suppressed after so many soft bounces with nothing delivered in between
+    soft_bounces_max: AtLeastOne = 7
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.queue_url)
-        is_url = url.scheme in ("http", "https") and url.hostname and url.path.strip("/")
-        if self.queue_url and not is_url:
+        for name in ("queue_url", "dead_letter_url"):
+            given = getattr(self, name)
+            url = urlsplit(given)
+            is_url = url.scheme in ("http", "https") and url.hostname and url.path.strip("/")
+            if given and not is_url:
+                raise ValueError(
+                    f"feedback.{name} is {given!r}: it must be an SQS queue's whole URL, "
+                    "https://sqs.<region>.amazonaws.com/<account>/<name>"
+                )
+        if self.queue_url and self.queue_url == self.dead_letter_url:
+            raise ValueError("feedback.dead_letter_url is feedback.queue_url: it is another queue")
+        wrong = [arn for arn in self.topic_arns if not TOPIC_ARN.fullmatch(arn)]
+        if wrong:
             raise ValueError(
-                f"feedback.queue_url is {self.queue_url!r}: it must be an SQS queue's whole URL, "
-                "https://sqs.<region>.amazonaws.com/<account>/<name>"
+                f"feedback.topic_arns has {wrong[0]!r}: an SNS topic is written "
+                "arn:aws:sns:<region>:<account>:<name>"
             )
 
 

@@ -38,7 +38,16 @@ from sekvens.shop import Offer, Shop
 
 #: Values that the environment gives separated by commas.
 LISTS = frozenset(
-    {"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates", "off"}
+    {
+        "write_keys",
+        "allow_list",
+        "warm_up",
+        "locales",
+        "priority",
+        "blackout_dates",
+        "off",
+        "topic_arns",
+    }
 )
 
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
@@ -85,6 +94,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 f"{RESEND_SECONDS_MIN}) a lost request may still arrive, and come twice"
             )
 
+        if self.feedback.topic_arns and not (locally or self.ses.configuration_set):
+            raise ValueError(
+                "feedback.topic_arns needs ses.configuration_set: only by one does SES publish "
+                "events with our tags"
+            )
         if self.feedback.queue_url:
             self._check_feedback()
 

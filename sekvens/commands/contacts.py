@@ -110,16 +110,21 @@ def _messages(console: "Console", session: "Session", contact_id: str) -> None:
     from rich.markup import escape
 
     from sekvens.enrollments import queries
+    from sekvens.feedback.queries import fates_of
     from sekvens.messages.tables import MessageState
 
     overlaps = queries.overlaps_of(session, contact_id)
     looks = queries.next_looks_of(session, contact_id)
+    rows = queries.messages_of(session, contact_id)
+    fates = fates_of(session, [row.id for row in rows])
     table = make_table(
         "message", "e-mail", "state", "attempts", "skipped for", "why it waits", "sent",
         title="Messages",
     )  # fmt: skip
-    for row in queries.messages_of(session, contact_id):
-        state = f"{row.state}, overlapped" if row.id in overlaps else row.state
+    for row in rows:
+        fate = fates.get(row.id)
+        known = [row.state, fate and fate.state, "overlapped" if row.id in overlaps else None]
+        state = ", ".join(filter(None, known))
         why = ""
         if row.state == MessageState.DISPATCHING:
             why = f"in doubt since {minute(row.dispatched_at)}: SES did not answer"

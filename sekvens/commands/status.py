@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from sqlalchemy.orm import Session
 
+#: Of what SES reports, so many days are shown.
+REPORTED_DAYS = 7
 #: SES's words may differ from message to message; the rest is for the ledger.
 REASONS_MAX = 20
 
@@ -33,7 +35,9 @@ def status() -> None:
         _switches(console, session)
         _quota(console, session)
         _rates(console, session, now)
+        _reported(console, session, now)
         _waiting(console, session, now)
+    _dead_letters(console)
 
 
 def _switches(console: "Console", session: "Session") -> None:
@@ -99,6 +103,50 @@ def _rates(console: "Console", session: "Session", now: "datetime") -> None:
             f"too few to judge (below {limits.volume_min:,})" if few else rate.level,
         )
     console.print(table)
+
+
+def _reported(console: "Console", session: "Session", now: "datetime") -> None:
+    """Say what SES has reported of late, and what of it somebody should look at."""
+    from datetime import timedelta
+
+    from rich.markup import escape
+
+    from sekvens.feedback.queries import counts, odd
+
+    since = now - timedelta(days=REPORTED_DAYS)
+    found = counts(session, since=since)
+    words = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.items()))
+    console.print(f"SES reported in {REPORTED_DAYS} days: {words or 'nothing'}".replace("_", " "))
+    rows = odd(session, since=since)
+    if not rows:
+        return
+    table = make_table("what", "SES's type", "why", "reports", "newest", title="To look at")
+    for each in rows[:REASONS_MAX]:
+        table.add_row(
+            each.kind, escape(each.type), escape(each.detail or "-"), f"{each.count:,}",
+            minute(each.newest_at),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _dead_letters(console: "Console") -> None:
+    """Say how many reports were put aside, if there is a queue for them."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from sekvens.feedback.queue import depth
+    from sekvens.settings import load_settings
+
+    settings = load_settings()
+    url = settings.feedback.dead_letter_url
+    if not url:
+        return
+    try:
+        count = depth(settings, url)
+    except (BotoCoreError, ClientError) as error:
+        console.print(f"The dead-letter queue does not answer: {type(error).__name__}")
+        return
+    look = ": mend what the log's feedback_failed names, then move them back" if count else ""
+    console.print(f"{count:,} reports lie in the dead-letter queue{look}")
 
 
 def _waiting(console: "Console", session: "Session", now: "datetime") -> None:

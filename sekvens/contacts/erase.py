@@ -30,6 +30,8 @@ from sekvens.enrollments.tables import Delivery, Enrollment
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedEvent, Visit
+from sekvens.feedback.tables import MessageFate
+from sekvens.messages.tables import Message
 from sekvens.offers.tables import OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review, ReviewState
@@ -183,6 +185,10 @@ def _forget_passages(session: Session, ids: Sequence[str]) -> None:
     _hash_ids(session, Enrollment.entry_key, Enrollment.contact_id.in_(ids))
     own = select(Enrollment.id).where(Enrollment.contact_id.in_(ids))
     _hash_ids(session, Delivery.message_id, Delivery.enrollment_id.in_(own))
+    sent = select(Message.id).where(Message.contact_id.in_(ids))
+    session.execute(
+        update(MessageFate).where(MessageFate.message_id.in_(sent)).values(address_hash=None)
+    )
 
 
 def _hash_ids(session: Session, column: InstrumentedAttribute[Any], whose: Any) -> None:

@@ -23,7 +23,13 @@ def suppress(
 
     `at` is shop time.
     """
-    key = key_of_address(address)
+    return suppress_hash(session, key_of_address(address), reason=reason, at=at, source=source)
+
+
+def suppress_hash(
+    session: Session, key: str, *, reason: SuppressionReason, at: datetime, source: str
+) -> bool:
+    """Suppress an address of which only the hash is known; False if it was already."""
     row = session.get(Suppression, key)
     if row is None:
         session.add(Suppression(address_hash=key, reason=reason, at=at, source=source))

@@ -89,6 +89,7 @@ class Site:
             "SEKVENS_API__LINK_SECRET": self.link_secret,
             "SEKVENS_SES__ENDPOINT_URL": self.inbox_url,
             "SEKVENS_FEEDBACK__QUEUE_URL": self.queue_url,
+            "SEKVENS_FEEDBACK__TOPIC_ARNS": "arn:aws:sns:eu-north-1:000000000000:ses-feedback",
             "SEKVENS_SENDING__PRODUCTION": "false",
             "SEKVENS_SENDING__ALLOW_LIST": "@example.com",
             "SEKVENS_CLOCK__DAY_SECONDS": f"{self.day_seconds:g}",

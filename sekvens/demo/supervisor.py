@@ -22,6 +22,7 @@ from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.feed import import_sample, import_sample_reviews
 from sekvens.demo.folder import own_folder, write_environ
+from sekvens.demo.misfortunes import tell_misfortunes
 from sekvens.demo.narration import Narrator
 from sekvens.demo.ports import ChosenPorts, Ports, reserve_ports
 from sekvens.demo.processes import Processes
@@ -138,6 +139,8 @@ class _Supervisor:
             import_sample_reviews(database, clock=self._clock)
         # The others would only wait for these two.
         processes.wait_until_ready(timeout_seconds=READY_SECONDS)
+        if self._options.with_shop:
+            tell_misfortunes(site)
         for service in (services.worker(site), services.api(site), services.relay(site)):
             processes.start(service)
         if self._options.with_shop:

@@ -1,7 +1,7 @@
 """What the stream of Send events proves about a message whose answer was lost.
 
-*Arrived*: its own event has come. *Not sent*: the stream is alive and has not brought it. A stream
-that says nothing proves nothing.
+*Arrived*: its own event has come, or any other that only follows one. *Not sent*: the stream is
+alive and has not brought it. A stream that says nothing proves nothing.
 
 The stream is alive for a message when three things are known of the queue's other Send events (of
 our own messages, tags and all):
@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
+from sekvens.feedback.kinds import OF_A_TAKEN_MESSAGE
 from sekvens.feedback.probe import Prober
 from sekvens.feedback.reading import SEND
 from sekvens.feedback.tables import Feedback, FeedbackQueue, Probe
@@ -69,10 +70,12 @@ class Evidence:
         self._reads_since = clock.now()
 
     def event_of(self, message_id: str) -> Feedback | None:
-        """Find SES's word that it took a message."""
+        """Find SES's word that it took a message: its Send event, or any other that follows it."""
         with self._database.read() as session:
-            query = select(Feedback).where(Feedback.message_id == message_id, Feedback.type == SEND)
-            return session.scalars(query.order_by(Feedback.at).limit(1)).first()
+            query = select(Feedback).where(
+                Feedback.message_id == message_id, Feedback.kind.in_(OF_A_TAKEN_MESSAGE)
+            )
+            return session.scalars(query.order_by(Feedback.type != SEND, Feedback.at)).first()
 
     def next_look(self, age: timedelta) -> timedelta:
         """Tell how long to wait for the event of a message that has been in doubt for so long."""

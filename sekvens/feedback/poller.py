@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.fault_points import FaultPoint, reached
-from sekvens.feedback.intake import caught_up, take_in
+from sekvens.feedback.listeners import NOBODY, Listeners
 from sekvens.feedback.queue import BATCH_MAX, Queue
-from sekvens.feedback.reading import UNREADABLE, Report, read_report
+from sekvens.feedback.reading import Report, read_report
+from sekvens.feedback.taking import Taker, log_fault
 from sekvens.flows.shop_time import ShopTime
 from sekvens.sections import FeedbackSettings
 
@@ -42,11 +43,17 @@ class FeedbackPoller:
         clock: Clock,
         shop_time: ShopTime,
         feedback: FeedbackSettings,
+        listeners: Listeners = NOBODY,
     ) -> None:
-        self._database = database
         self._queue = queue
         self._clock = clock
-        self._shop_time = shop_time
+        self._taker = Taker(
+            database=database,
+            clock=clock,
+            shop_time=shop_time,
+            feedback=feedback,
+            listeners=listeners,
+        )
         self._wait = timedelta(seconds=feedback.wait_seconds)
         self._delay_max = timedelta(seconds=feedback.event_delay_seconds)
 
@@ -62,7 +69,7 @@ class FeedbackPoller:
                 stop.wait(backoff.total_seconds())
                 backoff = min(backoff * 2, BACKOFF_MAX)
             except Exception as error:  # noqa: BLE001  a bug here must not end the stream for good
-                _log_fault(error)
+                log_fault(error)
                 stop.wait(BACKOFF_MAX.total_seconds())
             else:
                 if backoff > BACKOFF_MIN:
@@ -84,26 +91,12 @@ class FeedbackPoller:
             reached(FaultPoint.FEEDBACK_RECEIVED)
         now = self._clock.now()
         reports = [read_report(each.body, now=now) for each in received]
-        kept = self._take_in(reports, now=now, looked_at=looked_at)
+        caught_up_at = looked_at if self._is_all(reports, looked_at) else None
+        kept = self._taker.take(reports, now=now, queue_url=self._queue.url, looked_at=caught_up_at)
         done = [each for each, report in zip(received, reports, strict=True)
                 if report.id not in kept]  # fmt: skip
         self._queue.delete(done)
         return len(received)
-
-    def _take_in(
-        self, reports: Sequence[Report], *, now: datetime, looked_at: datetime
-    ) -> frozenset[str]:
-        """Commit a batch; tell which of its reports must come again."""
-        try:
-            with self._database.write() as session:
-                kept = take_in(session, reports, now=now, shop_time=self._shop_time).too_early
-                if self._is_all(reports, looked_at):
-                    caught_up(session, self._queue.url, at=looked_at)
-        except Exception as error:
-            if _is_away(error):
-                raise
-            return self._one_by_one(reports, now=now)
-        return kept
 
     def _is_all(self, reports: Sequence[Report], looked_at: datetime) -> bool:
         """Tell whether the queue had nothing more: it gave few, and none that lay there long.
@@ -112,31 +105,6 @@ class FeedbackPoller:
         """
         oldest = looked_at - self._delay_max
         return len(reports) < BATCH_MAX and all(report.at > oldest for report in reports)
-
-    def _one_by_one(self, reports: Sequence[Report], *, now: datetime) -> frozenset[str]:
-        """Take in what as a batch could not be: what breaks one report holds up no neighbour.
-
-        What the database refuses is recorded without its content. What we have a fault with stays
-        in the queue, for a mended worker or a dead-letter queue.
-        """
-        kept: set[str] = set()
-        for report in reports:
-            bare = Report(id=report.id, type=UNREADABLE, message_id=None, ses_message_id=None,
-                          at=now, raw={})  # fmt: skip
-            try:
-                kept |= self._take_in_one(report, now=now)
-            except DataError:
-                kept |= self._take_in_one(bare, now=now)
-            except Exception as error:
-                if _is_away(error):
-                    raise
-                _log_fault(error)
-                kept.add(report.id)
-        return frozenset(kept)
-
-    def _take_in_one(self, report: Report, *, now: datetime) -> frozenset[str]:
-        with self._database.write() as session:
-            return take_in(session, [report], now=now, shop_time=self._shop_time).too_early
 
 
 @contextmanager
@@ -151,19 +119,6 @@ def polling(poller: FeedbackPoller) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(STOP_PATIENCE.total_seconds())
-
-
-def _is_away(error: Exception) -> bool:
-    """Tell whether the database is to blame, and not what it was given."""
-    return isinstance(error, DBAPIError) and not isinstance(error, DataError)
-
-
-def _log_fault(error: Exception) -> None:
-    logger.error(  # its text may hold what came, so neither it nor its traceback is shown
-        "a fault in reading feedback: %s",
-        type(error).__name__,
-        extra={"action": "feedback_failed"},
-    )
 
 
 def _log_away(error: Exception) -> None:

@@ -18,6 +18,8 @@ BATCH_MAX = 10
 _CONNECT_TIMEOUT_SECONDS = 3.0
 _ANSWER_SECONDS = 10.0
 
+_VISIBLE = "ApproximateNumberOfMessages"
+_HIDDEN = "ApproximateNumberOfMessagesNotVisible"
 _HOST = re.compile(r"sqs\.([a-z0-9-]+)\.(amazonaws\.com|api\.aws)(\.cn)?")
 
 
@@ -50,25 +52,9 @@ class SqsQueue:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.feedback.queue_url
         self._visibility_seconds = settings.feedback.visibility_seconds
-        parts = urlsplit(self.url)
-        region = _HOST.fullmatch(parts.hostname or "")
-        options: dict[str, Any] = {
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-            # A long poll is silent for as long as it waits. Reading twice harms nobody.
-            "read_timeout": settings.feedback.wait_seconds + _ANSWER_SECONDS,
-            "retries": {"mode": "standard", "total_max_attempts": 2},
-        }
-        keys: dict[str, str] = {}
-        if is_local(self.url):  # as for a local SES: no keys, never real ones, no proxy
-            options["proxies"] = {}
-            keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        self._sqs = boto3.session.Session().client(
-            "sqs",
-            region_name=region[1] if region else settings.ses.region,
-            endpoint_url=f"{parts.scheme}://{parts.netloc}",
-            config=Config(**options),
-            **keys,
-        )
+        # A long poll is silent for as long as it waits. Reading twice harms nobody.
+        silence = settings.feedback.wait_seconds + _ANSWER_SECONDS
+        self._sqs = _client(settings, self.url, read_timeout=silence)
 
     def receive(self, *, wait: timedelta) -> list[Received]:
         """Receive up to `BATCH_MAX` messages."""
@@ -97,3 +83,38 @@ class SqsQueue:
     def close(self) -> None:
         """Close the connections."""
         self._sqs.close()
+
+
+def depth(settings: Settings, url: str) -> int:
+    """Tell how many messages lie in a queue, about.
+
+    Raises:
+        BotoCoreError, ClientError: it cannot be asked.
+    """
+    sqs = _client(settings, url, read_timeout=_CONNECT_TIMEOUT_SECONDS)
+    try:
+        asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[_VISIBLE, _HIDDEN])
+        return sum(int(asked["Attributes"].get(name, 0)) for name in (_VISIBLE, _HIDDEN))
+    finally:
+        sqs.close()
+
+
+def _client(settings: Settings, url: str, *, read_timeout: float) -> Any:
+    parts = urlsplit(url)
+    region = _HOST.fullmatch(parts.hostname or "")
+    options: dict[str, Any] = {
+        "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": read_timeout,
+        "retries": {"mode": "standard", "total_max_attempts": 2},
+    }
+    keys: dict[str, str] = {}
+    if is_local(url):  # as for a local SES: no keys, never real ones, no proxy
+        options["proxies"] = {}
+        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    return boto3.session.Session().client(
+        "sqs",
+        region_name=region[1] if region else settings.ses.region,
+        endpoint_url=f"{parts.scheme}://{parts.netloc}",
+        config=Config(**options),
+        **keys,
+    )

@@ -1,21 +1,25 @@
 """From a queue's message to a report in our words; whatever it is, it is never an error.
 
 Both envelopes are read: SNS's, and raw delivery. No address outlives this module, nor anything else
-that says who somebody is: the ledger knows by the `message_id` tag whose message it was.
+that says who somebody is: the ledger knows by the `message_id` tag whose message it was, and an
+address is compared by its hash. What an opening or a click came with is handed on, and not kept.
 """
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
+from sekvens.contacts.suppression import key_of_address
+from sekvens.feedback.kinds import ReportKind, kind_of
 from sekvens.ses.client import scrubbed
 
 #: What a message is called that is no report of SES.
-UNREADABLE: Final = "unreadable"
+UNREADABLE: Final = ReportKind.UNREADABLE.value
 SEND: Final = "Send"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -29,9 +33,20 @@ _PERSONAL = frozenset(
     }
 )  # fmt: skip
 _TEXT_MAX = 600
+_ADDRESS_MAX = 1000
 _LAST_WORD = re.compile(r"[^\s<>,;:\"'()]*\Z")
 _DEPTH_MAX = 12
 _ITEMS_MAX = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engaged:
+    """What an opening or a click came with; of a person or a machine, and kept nowhere."""
+
+    ip_address: str | None = field(repr=False)
+    user_agent: str | None = field(repr=False)
+    #: of a click
+    link: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +61,15 @@ class Report:
     #: on SES's clock, and never after it was read: what claims to be later proves nothing later
     at: datetime
     raw: dict[str, Any]
+    #: the same in our words
+    kind: ReportKind = ReportKind.UNREADABLE
+    #: the sub-type, in SES's words
+    detail: str | None = None
+    #: when SES took the message, on its clock
+    taken_at: datetime | None = None
+    #: the hash of the one address that it is about, if the message went there
+    address_hash: str | None = None
+    engaged: Engaged | None = None
 
 
 def read_report(body: str, *, now: datetime) -> Report:
@@ -65,6 +89,7 @@ def read_report(body: str, *, now: datetime) -> Report:
             at=now,
             raw={"text": _clean(text)},
         )
+    kind, detail = kind_of(given, record)
     return Report(
         id=_id_of(envelope, body),
         type=given,
@@ -72,6 +97,11 @@ def read_report(body: str, *, now: datetime) -> Report:
         ses_message_id=_matching(_SES_ID, mail.get("messageId")),
         at=min(_instant(record, mail) or now, now),
         raw=_without_persons(record, _DEPTH_MAX),
+        kind=kind,
+        detail=detail,
+        taken_at=min(_instant({}, mail) or now, now),
+        address_hash=_address_hash(record, mail),
+        engaged=_engaged(kind, record),
     )
 
 
@@ -97,6 +127,40 @@ def _tag(mail: dict[str, Any], name: str) -> Any:
 
 def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
+
+
+def _address_hash(record: dict[str, Any], mail: dict[str, Any]) -> str | None:
+    """Tell whom a report is about, by hash; None if it is nobody, several, or not a recipient."""
+    sent_to = {key_of_address(address) for address in _texts(mail.get("destination"))}
+    parts = [part for name, part in record.items() if name != "mail" and isinstance(part, dict)]
+    about = {key_of_address(address) for part in parts for address in _recipients(part)} or sent_to
+    return next(iter(about)) if len(about) == 1 and about <= sent_to else None
+
+
+def _recipients(part: dict[str, Any]) -> Iterator[str]:
+    yield from _texts(part.get("recipients"))
+    for name in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
+        listed = part.get(name)
+        each = (
+            [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        )
+        yield from _texts([item.get("emailAddress") for item in each])
+
+
+def _texts(value: Any) -> list[str]:
+    listed = value[:_ITEMS_MAX] if isinstance(value, list) else []
+    return [item[:_ADDRESS_MAX] for item in listed if isinstance(item, str) and item.strip()]
+
+
+def _engaged(kind: ReportKind, record: dict[str, Any]) -> Engaged | None:
+    part = record.get({ReportKind.OPENED: "open", ReportKind.CLICKED: "click"}.get(kind, ""))
+    if not isinstance(part, dict):
+        return None
+    ip_address, user_agent, link = (
+        value if isinstance(value := part.get(name), str) else None
+        for name in ("ipAddress", "userAgent", "link")
+    )
+    return Engaged(ip_address=ip_address, user_agent=user_agent, link=link)
 
 
 def _instant(record: dict[str, Any], mail: dict[str, Any]) -> datetime | None:

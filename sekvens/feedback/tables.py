@@ -1,9 +1,9 @@
-"""Feedback as it came, how far its stream has been read, and the probes that test the stream."""
+"""Feedback as it came, what became of each message, how far a stream has been read, and probes."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -16,6 +16,7 @@ class Feedback(Base):
     __table_args__ = (
         Index("ix_feedback_message_id_type", "message_id", "type"),
         Index("ix_feedback_type_at", "type", "at"),
+        Index("ix_feedback_kind_at", "kind", "at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: SNS's MessageId, or our hash of it
@@ -26,6 +27,21 @@ class Feedback(Base):
     at: Mapped[datetime]  #: wall time on SES's clock, but never after `read_at`
     read_at: Mapped[datetime]  #: wall time
     raw: Mapped[dict[str, Any]]  #: what came, without addresses
+    kind: Mapped[str]  #: `ReportKind`: what it says, in our words
+    detail: Mapped[str | None]  #: its sub-type, in SES's words
+
+
+class MessageFate(Base):
+    """What became of a message after SES took it: the strongest that was reported of it."""
+
+    __tablename__ = "message_fates"
+    __table_args__ = (Index("ix_message_fates_address_hash_state", "address_hash", "state", "at"),)
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    state: Mapped[str]  #: `FateState`
+    detail: Mapped[str | None]  #: the sub-type, in SES's words
+    at: Mapped[datetime]  #: wall time on SES's clock, of the first report that said so
+    address_hash: Mapped[str | None]  #: where it went, as suppressions know it
 
 
 class FeedbackQueue(Base):

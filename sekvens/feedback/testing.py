@@ -62,6 +62,7 @@ def event_body(
     ses_message_id: str = "0110-ses",
     event_type: str = "Send",
     sns_id: str | None = None,
+    recipient: str = "kund@shop.example",
     **more: Any,
 ) -> str:
     """Write an event as SNS brings it; without an `sns_id` as raw delivery does."""
@@ -72,9 +73,9 @@ def event_body(
             "timestamp": timestamp,
             "messageId": ses_message_id,
             "source": "maja@shop.example",
-            "destination": ["kund@shop.example"],
-            "headers": [{"name": "To", "value": "kund@shop.example"}],
-            "commonHeaders": {"to": ["kund@shop.example"], "subject": "Hej Kim"},
+            "destination": [recipient],
+            "headers": [{"name": "To", "value": recipient}],
+            "commonHeaders": {"to": [recipient], "subject": "Hej Kim"},
             "tags": {"message_id": [message_id]} if message_id else {},
         },
         event_type.replace(" ", "").lower(): {},

@@ -1,9 +1,10 @@
 """Counting what bounced and what was complained of, per purpose, among the newest messages.
 
-Each bounce or complaint belongs to one message: the last that SES had accepted for the contact when
-we learned of it. So a list of suppressed addresses that a shop brings along counts for nothing, and
-neither does a complaint about a message that is older than the window. Until SES's own feedback
-names the message, `Contact Suppressed` events are the evidence.
+What SES reports names its message. Where it does not count a bounce (it had not even tried, because
+of a list that it keeps for us), neither do we. A shop that hears of bounces by another way posts
+`Contact Suppressed`: that belongs to the last message that SES had accepted for the contact when we
+learned of it. So a list of suppressed addresses that a shop brings along counts for nothing, and
+neither does a complaint about a message that is older than the window.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,12 +17,19 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.tables import Contact
 from sekvens.events.schema import CONTACT_SUPPRESSED
 from sekvens.events.tables import ContactEvent
+from sekvens.feedback.consequences import SOURCE
+from sekvens.feedback.kinds import UNCOUNTED, ReportKind
+from sekvens.feedback.tables import Feedback
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message
 from sekvens.reputation.rates import LIMITS, Kind, Rate
 from sekvens.switches.tables import BREAKER
 from sekvens.switches.turning import last_ended
 
+_REPORTED = {ReportKind.BOUNCED: Kind.BOUNCE, ReportKind.COMPLAINED: Kind.COMPLAINT}
+
+#: SES's clock may be behind ours.
+CLOCKS_DIFFER = timedelta(minutes=5)
 #: What is older is no evidence of today's mail, however little was sent since.
 AGE_MAX = timedelta(days=30)
 
@@ -56,7 +64,10 @@ def rates(session: Session, *, now: datetime) -> tuple[Rate, ...]:
         for kind in Kind
     }
     known = [window.begins for window in windows.values() if window is not None]
-    blames = _blames(session, since=min(known)) if known else []
+    blames: list[_Blame] = []
+    if known:
+        since = min(known)
+        blames = [*_reported(session, since=since), *_posted(session, since=since)]
     return tuple(
         Rate(
             purpose=purpose,
@@ -99,7 +110,28 @@ def _seen(blames: Iterable[_Blame], purpose: str, kind: Kind, window: _Window | 
     return min(len(messages), window.of)
 
 
-def _blames(session: Session, *, since: datetime) -> Collection[_Blame]:
+def _reported(session: Session, *, since: datetime) -> list[_Blame]:
+    """Find what SES itself reports of messages that it has accepted since."""
+    query = (
+        select(Feedback.kind, Message.id, Message.purpose, Message.accepted_at)
+        .join(Message, Message.id == Feedback.message_id)
+        .where(
+            Feedback.kind.in_(_REPORTED),
+            Feedback.at >= since - CLOCKS_DIFFER,
+            Feedback.detail.is_(None) | Feedback.detail.not_in(UNCOUNTED),
+            Message.accepted_at >= since,
+        )
+    )
+    return [
+        _Blame(kind=_REPORTED[ReportKind(kind)], message_id=message_id, purpose=purpose,
+               accepted_at=accepted_at)
+        for kind, message_id, purpose, accepted_at in session.execute(query)
+        if accepted_at is not None
+    ]  # fmt: skip
+
+
+def _posted(session: Session, *, since: datetime) -> Collection[_Blame]:
+    """Find what the shop has heard by another way, and the message that each belongs to."""
     whose = ContactEvent.contact_id
     learned = (
         select(
@@ -119,7 +151,7 @@ def _blames(session: Session, *, since: datetime) -> Collection[_Blame]:
     last_before: dict[int, _Blame] = {}
     for event_id, properties, message_id, purpose, accepted_at in session.execute(learned):
         reason = str(properties.get("reason"))
-        if reason in list(Kind):
+        if reason in list(Kind) and properties.get("source") != SOURCE:
             last_before[event_id] = _Blame(
                 kind=Kind(reason), message_id=message_id, purpose=purpose, accepted_at=accepted_at
             )

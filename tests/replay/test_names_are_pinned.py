@@ -9,6 +9,8 @@ from sekvens.contacts.tables import ConsentStatus, SuppressionReason
 from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import EnrollmentInput
+from sekvens.feedback.fates import FateState
+from sekvens.feedback.kinds import ReportKind
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.codec import from_json
 from sekvens.flows.commands import Question
@@ -71,6 +73,14 @@ def test_the_values_that_rows_and_states_hold_never_change():
     ]  # fmt: skip
     assert [*Purpose] == ["marketing", "transactional"]
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
+    assert [*FateState] == [
+        "delayed", "soft_bounced", "failed", "rejected", "delivered", "bounced", "complained",
+    ]  # fmt: skip
+    assert [*ReportKind] == [
+        "accepted", "delivered", "delayed", "bounced", "soft_bounced", "complained", "not_spam",
+        "rejected", "failed", "opened", "clicked", "unsubscribed", "subscription", "unknown",
+        "unreadable",
+    ]  # fmt: skip
     assert [*EnrollmentState] == ["active", "parked", "ended"]
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]

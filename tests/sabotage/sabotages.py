@@ -400,7 +400,71 @@ _GATE = (
     ),
 )
 
-SABOTAGES = (*_CALLING_SES, *_LEDGER, *_LOCK, *_DOUBT, *_EVENTS, *_GATE)
+_REPORTS = (
+    _sabotage(
+        "any-topic",
+        "whoever has a topic at Amazon may report bounces of ours",
+        "sekvens/feedback/sns.py",
+        "        if topic_arn not in self._topic_arns:\n",
+        "        if topic_arn in ():\n",
+        "tests/unit/test_web_sns.py::"
+        "test_an_operator_is_told_once_which_topic_posts_where_and_why_in_vain",
+    ),
+    _sabotage(
+        "certificate-from-anywhere",
+        "a signing certificate is fetched from wherever a post says that it lies",
+        "sekvens/feedback/certificates.py",
+        "        return self._certificate.fullmatch(url) is not None\n",
+        '        return url != "" or self._certificate is None\n',
+        "tests/unit/test_web_sns.py::test_a_certificate_from_elsewhere_is_never_fetched",
+    ),
+    _sabotage(
+        "no-signature",
+        "what SNS posts is believed unsigned",
+        "sekvens/feedback/sns.py",
+        '            raise NotTrusted("its signature does not fit") from None\n',
+        "            return\n",
+        "tests/unit/test_web_sns.py::test_a_forged_report_changes_nothing",
+    ),
+    _sabotage(
+        "strangers-are-blamed",
+        "a report is held against whomever it names",
+        "sekvens/feedback/reading.py",
+        "if len(about) == 1 and about <= sent_to else None",
+        "if len(about) == 1 else None",
+        "tests/unit/test_feedback_consequences.py::"
+        "test_a_report_that_names_a_stranger_is_held_against_nobody[sqlite]",
+    ),
+    _sabotage(
+        "the-last-report-wins",
+        "a delivery that is told late hides a bounce",
+        "sekvens/feedback/fates.py",
+        "    elif stronger(present, state) == state:\n",
+        "    elif stronger(present, state):\n",
+        "tests/unit/test_feedback_fates.py::"
+        "test_any_order_and_any_repetition_comes_to_the_same",
+    ),
+    _sabotage(
+        "our-faults-are-theirs",
+        "a receiver that refuses us costs us the contact",
+        "sekvens/feedback/kinds.py",
+        "    if fault:\n",
+        "    if fault and sub is None:\n",
+        "tests/unit/test_feedback_consequences.py::"
+        "test_what_is_no_fault_of_the_contact_blames_nobody[sqlite-5.7.515]",
+    ),
+    _sabotage(
+        "replies-before-senders-let-go",
+        "SES's report is struck off while an e-mail to the contact is still leaving",
+        "sekvens/feedback/taking.py",
+        "        if intake.contact_ids:\n",
+        "        if intake.too_early:\n",
+        "tests/unit/test_feedback_consequences.py::"
+        "test_nothing_is_taken_out_of_the_queue_before_senders_have_let_go[sqlite]",
+    ),
+)
+
+SABOTAGES = (*_CALLING_SES, *_LEDGER, *_LOCK, *_DOUBT, *_EVENTS, *_GATE, *_REPORTS)
 
 #: The quickest, of three kinds: what `make test` really does.
 QUICK = ("claim-always-succeeds", "gate-before-the-lock", "24-hours-are-a-day")

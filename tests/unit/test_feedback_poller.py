@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from sekvens.db.session import Database
 from sekvens.feedback import poller as polling_module
+from sekvens.feedback import taking
 from sekvens.feedback.poller import polling
 from sekvens.feedback.queue import Received
 from sekvens.feedback.reading import read_report
@@ -82,16 +83,26 @@ def test_what_is_odd_in_a_report_is_kept_and_settles_nothing(
     assert len(office.queue) == 0
 
 
-@pytest.mark.parametrize("event_type", ["Delivery", "Bounce", "Rendering Failure", "Tomorrows"])
-def test_other_kinds_of_reports_are_kept_and_change_nothing(
-    office: HearingOffice, event_type: str
+@pytest.mark.parametrize(
+    ("event_type", "state"),
+    [
+        ("Delivery", MessageState.ACCEPTED),
+        ("Bounce", MessageState.ACCEPTED),
+        ("Rendering Failure", MessageState.ACCEPTED),
+        ("Open", MessageState.ACCEPTED),
+        ("Subscription", MessageState.DISPATCHING),
+        ("Tomorrows", MessageState.DISPATCHING),
+    ],
+)
+def test_whatever_ses_reports_of_a_message_it_has_taken_it(
+    office: HearingOffice, event_type: str, state: str
 ) -> None:
     message = office.dies(taken=True)
     office.tells(message.id, event_type=event_type)
 
     (kept,) = office.feedback()
     assert (kept.type, kept.message_id, kept.is_ours) == (event_type, message.id, True)
-    assert office.message().state == MessageState.DISPATCHING
+    assert office.message().state == state
 
 
 def test_no_address_name_or_place_is_kept() -> None:
@@ -176,14 +187,14 @@ def test_nothing_is_deleted_before_the_commit(
 def test_what_the_database_refuses_holds_up_no_neighbour(
     office: HearingOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    message, take_in = office.dies(taken=True), polling_module.take_in
+    message, take_in = office.dies(taken=True), taking.take_in
 
     def take_in_unless_bad(session: Any, reports: Any, **how: Any) -> Any:
         if any(report.type == "Bad" for report in reports):
             raise DataError("INSERT", {}, Exception("kim@kund.example"))
         return take_in(session, reports, **how)
 
-    monkeypatch.setattr(polling_module, "take_in", take_in_unless_bad)
+    monkeypatch.setattr(taking, "take_in", take_in_unless_bad)
     office.puts("m-x", event_type="Bad", sns_id="bad")
     office.tells(message.id)
 
@@ -236,14 +247,14 @@ def test_an_outage_of_the_queue_is_told_once_and_when_it_is_over(
 def test_a_fault_of_ours_leaves_its_report_in_the_queue_and_holds_up_no_neighbour(
     office: HearingOffice, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    message, take_in = office.dies(taken=True), polling_module.take_in
+    message, take_in = office.dies(taken=True), taking.take_in
 
     def faulty(session: Any, reports: Any, **how: Any) -> Any:
         if any(report.type == "Bad" for report in reports):
             raise RuntimeError("kim@kund.example")
         return take_in(session, reports, **how)
 
-    monkeypatch.setattr(polling_module, "take_in", faulty)
+    monkeypatch.setattr(taking, "take_in", faulty)
     office.puts("m-x", event_type="Bad")
     office.tells(message.id)
 

@@ -13,10 +13,12 @@ from sekvens.errors import SettingsError
 from sekvens.feedback.queue import SqsQueue
 from sekvens.ses.client import SesClient
 from sekvens.ses.local import running_local_ses
+from sekvens.ses.local.events import EventFaults
 from sekvens.ses.local.sqs import QUEUE_PATH
 from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/ses-feedback"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-feedback"
 AMAZON = {
     "SES__ENDPOINT_URL": "",
     "SES__CONFIGURATION_SET": "marketing",
@@ -43,6 +45,18 @@ def loaded(**environ: str) -> Settings:
         ({"SENDING__RESEND_SECONDS": "2999"}, "evidence would come too late"),
         ({"FEEDBACK__VISIBILITY_SECONDS": "136"}, "four times feedback.visibility_seconds"),
         ({"FEEDBACK__WAIT_SECONDS": "21"}, "<= 20"),
+        ({"FEEDBACK__DEAD_LETTER_URL": "ses-feedback-dead"}, "feedback.dead_letter_url is"),
+        ({"FEEDBACK__DEAD_LETTER_URL": QUEUE}, "it is another queue"),
+        ({"FEEDBACK__TOPIC_ARNS": "ses-feedback"}, "an SNS topic is written"),
+        ({"FEEDBACK__SOFT_BOUNCES_MAX": "0"}, ">= 1"),
+        (
+            {
+                "FEEDBACK__TOPIC_ARNS": TOPIC,
+                "FEEDBACK__QUEUE_URL": "",
+                "SES__CONFIGURATION_SET": "",
+            },
+            "topic_arns needs ses.configuration_set",
+        ),
     ],
 )
 def test_a_stream_that_would_prove_what_is_not_so_is_refused(
@@ -86,6 +100,7 @@ def test_what_a_dead_reader_had_comes_again_as_soon_as_the_settings_say(tmp_path
         url = {"SES__ENDPOINT_URL": local.url, "FEEDBACK__QUEUE_URL": local.queue_url}
         ours = loaded(**url, FEEDBACK__VISIBILITY_SECONDS="1", FEEDBACK__WAIT_SECONDS="5")
         ses, queue = SesClient(ours.ses), SqsQueue(ours)
+        local._store.events.faults = EventFaults(only_send=True)
         ses.send(raw=RAW, sender="shop@example.com", recipient="kim@example.com",
                  tags={"message_id": "m-1"}, deadline=math.inf)  # fmt: skip
         (first,) = queue.receive(wait=timedelta(seconds=1))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekvens.db.session import Database
+from sekvens.feedback.tables import Feedback
 from sekvens.flows.outcomes import Deferred, Outcome, Sent
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
@@ -215,6 +216,58 @@ def test_what_is_older_than_the_window_is_no_evidence(office: PostOffice) -> Non
 
     assert (after_a_window.seen, after_a_window.of) == (0, LIMITS[Kind.BOUNCE].window)
     assert rate_of(office, Kind.BOUNCE).of == 0
+
+
+def reported(office: PostOffice, number: int, kind: str, *, detail: str | None = None) -> None:
+    """Let SES report something of a message of somebody's own, as the intake keeps it."""
+    user = f"angry-{number}"
+    contact_id = office.subscriber(user, f"{user}@kund.example")
+    now, told = office.clock.now(), {"source": "ses", "email_id": f"m-{user}"}
+    with office.database.write() as session:
+        session.add(ledger_row(office, f"m-{user}", MARKETING, contact_id))
+        session.add(
+            Feedback(
+                id=f"sns-{user}-{detail}", type=kind, kind=kind, detail=detail, raw={}, at=now,
+                read_at=now, message_id=f"m-{user}", is_ours=True,
+            )
+        )  # fmt: skip
+    office.later(timedelta(seconds=1))
+    office.happens("Contact Suppressed", user=user, reason="bounce", **told)
+
+
+def test_what_ses_reports_counts_for_its_own_message_and_once(office: PostOffice) -> None:
+    accepted(office, 20)
+    for number in range(3):
+        reported(office, number, "bounced", detail="Permanent/General")
+    reported(office, 3, "complained", detail="abuse")
+
+    assert rate_of(office, Kind.BOUNCE).seen == 3
+    assert rate_of(office, Kind.COMPLAINT).seen == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail"),
+    [
+        ("bounced", "Permanent/OnAccountSuppressionList"),
+        ("bounced", "Permanent/EmailValidationSuppressed"),
+        ("complained", "OnTenantSuppressionList"),
+        ("soft_bounced", "Transient/MailboxFull"),
+        ("failed", "5.7.515"),
+        ("not_spam", "not-spam"),
+    ],
+)
+def test_what_ses_does_not_count_neither_do_we(office: PostOffice, kind: str, detail: str) -> None:
+    reported(office, 1, kind, detail=detail)
+
+    assert (rate_of(office, Kind.BOUNCE).seen, rate_of(office, Kind.COMPLAINT).seen) == (0, 0)
+
+
+def test_bounces_that_ses_reports_hold_marketing(office: PostOffice) -> None:
+    accepted(office, 180)
+    for number in range(20):
+        reported(office, number, "bounced", detail="Permanent/General")
+
+    assert reason_of(office.send()) == "breaker"
 
 
 def go_bad(office: PostOffice, begin: int, *, purpose: Purpose = MARKETING) -> None:

@@ -23,6 +23,7 @@ from sekvens.clock import FrozenClock, SystemClock
 from sekvens.ses.local import LocalSes, LocalSesOptions, running_local_ses
 from sekvens.ses.local.events import EventFaults
 
+ONLY_SEND = EventFaults(only_send=True)
 RAW = b"From: Maja <maja@shop.example>\r\nTo: kund@shop.example\r\nSubject: Hej\r\n\r\nHej!\r\n"
 
 
@@ -74,6 +75,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def account(tmp_path: Path, clock: FrozenClock) -> Iterator[Account]:
     with running_local_ses(tmp_path, LocalSesOptions(rate=5000), clock=clock) as local:
+        local._store.events.faults = ONLY_SEND  # what else is told has a file of its own
         yield Account(local)
 
 
@@ -99,7 +101,7 @@ def test_an_accepted_message_is_told_as_amazon_tells_it(account: Account) -> Non
 
 
 def test_raw_delivery_leaves_the_envelope_away(account: Account) -> None:
-    httpx.put(f"{account.local.url}/_local/events", json={"raw": True})
+    httpx.put(f"{account.local.url}/_local/events", json={"raw": True, "only_send": True})
     account.send()
     (message,) = account.receive()
 
@@ -188,7 +190,8 @@ def test_a_long_poll_ends_when_something_comes_or_its_time_is_over(account: Acco
 
 def test_faults_lose_double_delay_and_shuffle_events(account: Account, clock: FrozenClock) -> None:
     faults = {"lost": 0.2, "doubled": 0.1, "delayed": 0.5, "delay_seconds": 60, "shuffled": True}
-    httpx.put(f"{account.local.url}/_local/events", json=faults | {"seed": 7})
+    faults |= {"seed": 7, "only_send": True}
+    httpx.put(f"{account.local.url}/_local/events", json=faults)
     for number in range(100):
         account.send(f"m-{number:02}")
     told = httpx.get(f"{account.local.url}/_local/events").json()
@@ -211,7 +214,7 @@ def test_faults_of_events_that_do_not_exist_are_refused(
     answer = httpx.put(f"{account.local.url}/_local/events", json=wrong)
 
     assert answer.status_code == 400
-    assert account.local._store.events.faults == EventFaults()
+    assert account.local._store.events.faults == ONLY_SEND
 
 
 @pytest.mark.parametrize(
@@ -245,6 +248,7 @@ def test_events_survive_a_killed_server_and_so_does_what_was_received(tmp_path: 
             url = process.stdout.readline().split()[-1]
             account = Account(_At(url))  # type: ignore[arg-type]
             if number == 0:
+                httpx.put(f"{url}/_local/events", json={"only_send": True})
                 account.send("m-1")
                 account.send("m-2")
                 account.receive(MaxNumberOfMessages=1, VisibilityTimeout=600)

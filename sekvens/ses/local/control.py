@@ -1,8 +1,8 @@
 """What tests and demos ask a local SES over HTTP: its messages, and faults.
 
 `GET /_local/messages`, `POST`, `GET` and `DELETE /_local/faults`, `GET` and `PUT /_local/events`,
-`PUT /_local/account`. A web page elsewhere cannot call these: faults want JSON, which browsers do
-not send to a foreign host unasked.
+`PUT /_local/fates`, `PUT /_local/account`. A web page elsewhere cannot call these: faults want
+JSON, which browsers do not send to a foreign host unasked.
 """
 
 from dataclasses import asdict
@@ -37,6 +37,7 @@ class Control:
             Route("/_local/faults", self.clear, methods=["DELETE"]),
             Route("/_local/events", self.told, methods=["GET"]),
             Route("/_local/events", self.tell, methods=["PUT"]),
+            Route("/_local/fates", self.destine, methods=["PUT"]),
             Route("/_local/account", self.allow, methods=["PUT"]),
         ]
 
@@ -71,9 +72,13 @@ class Control:
         self._faults.clear()
         return JSONResponse([])
 
-    async def told(self, _request: Request) -> Response:
-        """List what became of each event: `copies` 0 was lost, 2 came twice."""
-        return JSONResponse(self._store.events.told())
+    async def told(self, request: Request) -> Response:
+        """List what became of each `Send` event, or `?type=` of others; `copies` 0 was lost.
+
+        Send events are those that settle a lost answer, and `?type=all` is every other as well.
+        """
+        given = request.query_params.get("type", "Send")
+        return JSONResponse(self._store.events.told(event_type="" if given == "all" else given))
 
     async def tell(self, request: Request) -> Response:
         """Set what goes wrong with events from now on; `{}`: nothing. See `EventFaults`."""
@@ -85,6 +90,17 @@ class Control:
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             return _unusable(str(error))
         return JSONResponse(asdict(self._store.events.faults))
+
+    async def destine(self, request: Request) -> Response:
+        """Say what becomes of messages to a recipient: `{"recipient": …, "tells": ["bounce"]}`."""
+        if not _is_json(request):
+            return _unusable("send it as application/json")
+        try:
+            asked = msgspec.json.decode(await request.body(), type=_AskedFate)
+            self._store.events.set_fate(asked.recipient, asked.tells)
+        except (msgspec.MsgspecError, ValueError) as error:
+            return _unusable(str(error))
+        return JSONResponse(self._store.events.fates)
 
     async def allow(self, request: Request) -> Response:
         """Change the account from now on: `{"rate": …, "day_max": …, "sending_enabled": …}`."""
@@ -108,6 +124,12 @@ class _AskedFault(msgspec.Struct, forbid_unknown_fields=True):
     count: int | None = 1
     recipient: str = ""
     milliseconds: int = 0
+
+
+class _AskedFate(msgspec.Struct, forbid_unknown_fields=True):
+    recipient: str
+    #: none: delivered, as others
+    tells: tuple[str, ...] = ()
 
 
 class _AskedAccount(msgspec.Struct, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from sekvens.clock import Clock
 from sekvens.ses.local.account import SendingLimits
 from sekvens.ses.local.faults import Faults
+from sekvens.ses.local.reader import links_of, one_click_url
 from sekvens.ses.local.reading import InboxMessage, read
 from sekvens.ses.local.store import Store
 
@@ -123,6 +124,10 @@ class Inbox:
             is_clipped=len(message.html.encode("utf-8", errors="replace")) > CLIPPED_BYTES,
             source=message.raw.decode("utf-8", errors="replace"),
             sandbox=_SANDBOX,
+            told=self._store.events.told(ses_message_id=message.id),
+            links=links_of(message.html),
+            one_click=one_click_url(message),
+            said=request.query_params.get("unsubscribe", "")[:200],
         )
 
     async def content(self, request: Request) -> Response:

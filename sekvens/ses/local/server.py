@@ -3,10 +3,11 @@
 It listens when `start` returns and has let go of its port and its file when `stop` returns.
 """
 
+import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +27,11 @@ from sekvens.ses.local.checks import Refused
 from sekvens.ses.local.control import Control
 from sekvens.ses.local.faults import HANGS, Faults
 from sekvens.ses.local.inbox import Inbox
+from sekvens.ses.local.reader import Reader
 from sekvens.ses.local.reading import InboxMessage, read
 from sekvens.ses.local.signature import SIGNATURE_AGE_MAX, SignatureCheck
+from sekvens.ses.local.signing import Signer
+from sekvens.ses.local.sns import Sns
 from sekvens.ses.local.sqs import QUEUE_PATH, Sqs
 from sekvens.ses.local.store import Store, read_log
 from sekvens.ses.local.wire import Wire, answer_refused
@@ -127,6 +131,7 @@ class LocalSes:
         )
         check = SignatureCheck(clock, options.signature_age_max)
         events, queue = self._store.events, self._store.queue
+        events.base_url, events.signer = self.url, Signer(self._folder, now=clock.now())
         wire = Wire(
             store=self._store,
             limits=limits,
@@ -138,6 +143,8 @@ class LocalSes:
         )
         sqs = Sqs(queue=queue, events=events, check=check, clock=clock)
         control = Control(store=self._store, faults=self.faults, limits=limits)
+        sns = Sns(store=self._store, clock=clock)
+        reader = Reader(store=self._store, clock=clock)
         inbox = Inbox(store=self._store, faults=self.faults, limits=limits, clock=clock)
         # A page elsewhere that makes its own name point here must not read the inbox.
         hosts = (
@@ -146,7 +153,14 @@ class LocalSes:
             else ["*"]
         )
         application = Starlette(
-            routes=[*wire.routes(), *sqs.routes(), *control.routes(), *inbox.routes()],
+            routes=[
+                *wire.routes(),
+                *sqs.routes(),
+                *sns.routes(),
+                *control.routes(),
+                *reader.routes(),
+                *inbox.routes(),
+            ],
             exception_handlers={Refused: answer_refused},
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
         )
@@ -158,7 +172,7 @@ class LocalSes:
             access_log=False,
             timeout_keep_alive=75,
         )
-        return _Server(config)
+        return _Server(config, beside=lambda: self._store.topic.deliver(clock))
 
 
 @contextlib.contextmanager
@@ -177,9 +191,24 @@ def running_local_ses(
 class _Server(uvicorn.Server):
     on_ready: Callable[[], None]
 
+    def __init__(
+        self, config: uvicorn.Config, *, beside: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        super().__init__(config)
+        self._beside = beside
+        self._task: asyncio.Task[None] | None = None
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._task = asyncio.create_task(self._beside())
         self.on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
 
 
 class _Protocol(HttpToolsProtocol):

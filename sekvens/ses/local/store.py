@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sekvens.ses.local.events import EventPublisher
 from sekvens.ses.local.queue import Queue
+from sekvens.ses.local.topic import Topic
 
 FILE_NAME = "local-ses.db"
 
@@ -82,7 +83,8 @@ class Store:
         )
         self._connection.executescript(_SCHEMA)
         self.queue = Queue(self._connection)
-        self.events = EventPublisher(self._connection, self.queue)
+        self.topic = Topic(self._connection)
+        self.events = EventPublisher(self._connection, self.queue, self.topic)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -158,7 +158,7 @@ class Wire:
                 marked=marked,
                 raw=submission.raw,
             )
-            self._events.accepted(ses_message_id, submission, now=now)
+            self._events.accepted(ses_message_id, submission, now=now, marked=marked)
         if counts:
             self._limits.count(recipients, now=now)
         return ses_message_id

@@ -1,0 +1,46 @@
+"""The app on a port of this machine, for tests whose other side is a process of its own."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from sqlalchemy import select
+
+from sekvens.clock import SystemClock
+from sekvens.db.session import Database
+from sekvens.feedback.tables import Feedback
+from sekvens.web.app import create_app
+from tests.unit.serving import settings
+
+
+class Served:
+    """Where the app is, and what it has taken in."""
+
+    def __init__(self, database: Database, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._database = database
+
+    def feedback(self) -> list[str]:
+        """List the types of the reports that it has."""
+        with self._database.read() as session:
+            return list(session.scalars(select(Feedback.type)))
+
+
+@contextmanager
+def serving(database: Database, **changes: str) -> Iterator[Served]:
+    """Serve the app for the length of a block."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = create_app(settings(**changes), database, SystemClock())
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield Served(database, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
