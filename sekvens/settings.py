@@ -35,11 +35,13 @@ from sekvens.sections import (
     is_timezone,
 )
 from sekvens.shop import Offer, Shop
+from sekvens.tracking_section import TrackingSettings
 
 #: Values that the environment gives separated by commas.
 LISTS = frozenset(
-    {"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates", "off"}
-)
+    {"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates", "off",
+     "hosts", "machine_networks"}
+)  # fmt: skip
 
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
 
@@ -57,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     flows: FlowSettings = FlowSettings()
     audiences: AudienceSettings = AudienceSettings()
     privacy: PrivacySettings = PrivacySettings()
+    tracking: TrackingSettings = TrackingSettings()
     webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:

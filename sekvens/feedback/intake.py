@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from sekvens.engagement import from_feedback
 from sekvens.feedback.reading import SEND, UNREADABLE, Report
 from sekvens.feedback.tables import Feedback, FeedbackQueue, Probe
 from sekvens.flows.shop_time import ShopTime
@@ -60,6 +61,8 @@ def take_in(
             too_early.add(report.id)
         if told in (Told.SETTLED, Told.CORRECTED):
             _log_settled(report, told)
+    from_feedback.take_in(session, [report for report in reports if report.id in new], now=now,
+                          shop_time=shop_time)  # fmt: skip
     _log_duplicates(session, [report for report in reports if report.id in new])
     return Intake(too_early=frozenset(too_early))
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from sekvens.engagement.machine import Reason
+from sekvens.engagement.reported import link_id_of, machine_of
 from sekvens.ses.client import scrubbed
 
 #: What a message is called that is no report of SES.
@@ -46,6 +48,10 @@ class Report:
     #: on SES's clock, and never after it was read: what claims to be later proves nothing later
     at: datetime
     raw: dict[str, Any]
+    #: of an open or a click: why it was a machine's, as far as it tells by itself
+    machine: Reason | None = None
+    #: of a click: a hash of where it led
+    link_id: str | None = None
 
 
 def read_report(body: str, *, now: datetime) -> Report:
@@ -72,6 +78,9 @@ def read_report(body: str, *, now: datetime) -> Report:
         ses_message_id=_matching(_SES_ID, mail.get("messageId")),
         at=min(_instant(record, mail) or now, now),
         raw=_without_persons(record, _DEPTH_MAX),
+        # Before who they were is taken out of the record: only the verdict stays.
+        machine=machine_of(given, record),
+        link_id=link_id_of(record),
     )
 
 

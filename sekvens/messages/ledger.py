@@ -6,7 +6,7 @@ here is wall time from one clock.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,7 +22,13 @@ from sekvens.db.session import Database
 from sekvens.enrollments.position import expect_send, stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
-from sekvens.messages.tables import Message, MessageState, Overlap, Settlement
+from sekvens.messages.tables import (
+    Message,
+    MessageLinks,
+    MessageState,
+    Overlap,
+    Settlement,
+)
 from sekvens.offers.claims import told
 
 #: How long the database may be away while an attempt has something to record.
@@ -90,6 +96,21 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
         .returning(Message)
     ).scalar_one_or_none()
     return None if claimed is None else Claim(message=claimed, before=message)
+
+
+def keep_targets(session: Session, message_id: str, targets: Mapping[str, str]) -> None:
+    """Keep where a message's links lead, in the transaction that claims it.
+
+    An earlier attempt may have arrived: what its links led to is among the targets already.
+    """
+    if targets:
+        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        values = {"message_id": message_id, "targets": dict(targets)}
+        session.execute(
+            insert(MessageLinks)
+            .values(values)
+            .on_conflict_do_update(index_elements=["message_id"], set_=values)
+        )
 
 
 def release(session: Session, claim: Claim, *, note: str, until: datetime | None = None) -> None:

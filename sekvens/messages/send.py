@@ -158,6 +158,8 @@ class Sender:
             # frozen right after the commit.
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
             claim = ledger.claim(session, message, now=self._clock.now())
+            if claim is not None:
+                ledger.keep_targets(session, message.id, mail.targets)
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:
             return _overtaken(order)
@@ -204,6 +206,7 @@ class Sender:
                 recipient=mail.recipient,
                 tags=mail.tags,
                 deadline=deadline,
+                tracks_opens=mail.tracks_opens,
             )
         except OutcomeUnknown as error:
             _warn("message_in_doubt", order, error)
