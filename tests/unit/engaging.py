@@ -16,6 +16,7 @@ from sekvens.db.session import Database
 from sekvens.engagement.settling import Settler
 from sekvens.engagement.tables import Engagement
 from sekvens.events.tables import ContactEvent
+from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import read_click_link
@@ -59,9 +60,16 @@ class ClickOffice(PostOffice):
 
     store_templates = staticmethod(store_links)
 
-    def __init__(self, database: Database, *, allows: str | None = "clicks", **tracking: Any):
+    def __init__(
+        self,
+        database: Database,
+        *,
+        allows: str | None = "clicks",
+        flow: Flow | None = None,
+        **tracking: Any,
+    ) -> None:
         self.tracking = TrackingSettings(**tracking)
-        super().__init__(database)
+        super().__init__(database, flow=flow)
         if allows:
             self.happens("Tracking Allowed", of=allows)
 

@@ -23,23 +23,23 @@ from tests.unit.engaging import BROWSER
 from tests.unit.ingesting import NOON
 
 HOUR = timedelta(hours=1)
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0"
+APPLE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15"
 BROWSERS = [
     BROWSER,
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0",
+    f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 Edg/131.0.0.0",
     "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
-    "Mozilla/5.0 (Linux; Android 14; CUBOT P80) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Mobile/15E148 Instagram 355.0.0.41.90 (iPhone15,2; iOS 18_1; sv_SE)",
-    "Mozilla/5.0 (Linux; U; Android 13; sv-se) AppleWebKit/537.36 SamsungBrowser/27.0 Mobile Safari",
-]  # fmt: skip
+    f"Mozilla/5.0 (Linux; Android 14; CUBOT P80) {CHROME} Mobile Safari/537.36",
+    f"{APPLE} Mobile/15E148 Instagram 355.0.0.41.90 (iPhone15,2; iOS 18_1; sv_SE)",
+    f"Mozilla/5.0 (Linux; U; Android 13; sv-se) {CHROME} SamsungBrowser/27.0 Mobile Safari",
+]
 TOOLS = [
-    "curl/8.5.0", "python-requests/2.32.3", "python-httpx/0.28.1", "Go-http-client/1.1", "Wget/1.21",
+    "curl/8.5.0", "python-requests/2.32.3", "python-httpx/0.28.1", "Go-http-client/1.1",
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "Mozilla/5.0 (compatible; bingbot/2.0)", "Slackbot-LinkExpanding 1.0", "Twitterbot/1.0",
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/131.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Windows NT 10.0) BingPreview/1.0b", "Barracuda Sentinel (EE)", "okhttp/4.12.0",
-    "Java/17.0.2", "facebookexternalhit/1.1", "Mimecast-URL-Scanner", "axios/1.7.9",
+    "Java/17.0.2", "Wget/1.21", "facebookexternalhit/1.1", "Mimecast-URL-Scanner", "axios/1.7.9",
 ]  # fmt: skip
 
 
@@ -55,8 +55,8 @@ def test_a_tool_that_says_so_is_a_machine(agent):
 
 @pytest.mark.parametrize(("agent", "ip", "reason"), [
     ("Mozilla/5.0", "2.3.4.5", Reason.NO_AGENT),
-    ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", "66.249.93.1", Reason.AGENT),
-    ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", None, Reason.AGENT),
+    ("Mozilla/5.0 (Windows NT 5.1) (via ggpht.com GoogleImageProxy)", "2.3.4.5", Reason.AGENT),
+    ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy.html", None, Reason.AGENT),
     (BROWSER, "17.58.1.2", Reason.NETWORK),
     (BROWSER, "::ffff:17.58.1.2", Reason.NETWORK),
     (BROWSER, "2.3.4.5", None),

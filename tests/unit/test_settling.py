@@ -10,10 +10,23 @@ from sekvens.contacts.erase import erase
 from sekvens.db.session import Database
 from sekvens.engagement.clicks import SETTLING
 from sekvens.engagement.visitors import forget_visitors
+from sekvens.enrollments.testing import FakeTemporal
+from sekvens.events.relay import Relay
 from sekvens.events.tables import ContactEvent, OutboxEntry
+from sekvens.flows.builder import clicked, days, send, wait_for
+from sekvens.flows.definition import Flow
+from sekvens.flows.shop_time import ShopTime
 from tests.unit.engaging import PRESS, TAGGED_NEWS, ClickOffice
+from tests.unit.sending import letters
+from tests.unit.test_relay_temporal import start_of
 
 MOMENT = timedelta(milliseconds=100)
+
+
+def waiting_for_a_click() -> Flow:
+    """Make a flow that waits for a click in its first letter."""
+    wait = wait_for("a-click", clicked("hello"), timeout=days(2))
+    return letters(steps=[send("hello"), wait, send("your-cart")], entry=())
 
 
 async def test_a_person_s_click_becomes_a_fact_that_is_owed_to_the_relay(database: Database):
@@ -184,3 +197,18 @@ async def test_a_settler_that_is_told_to_stop_does_so_and_leaves_what_is_not_due
             select(ContactEvent.name).join(OutboxEntry, OutboxEntry.event_id == ContactEvent.id)
         ).all()
     assert names == []
+
+
+async def test_a_click_is_signalled_to_the_enrollment_that_waits_for_it(database: Database):
+    office, temporal = ClickOffice(database, flow=waiting_for_a_click()), FakeTemporal()
+    relay = Relay(database, temporal, clock=office.clock, shop_time=ShopTime())
+    path = office.links()["letter"]
+    await temporal.start(start_of("letters/e-1", "e-1"))
+    async with office.reader() as reader:
+        await reader.get(path)
+    office.settle(SETTLING)
+    relay.expand_once()
+    await relay.deliver_once()
+
+    (signal,) = temporal.signals
+    assert [event.matched for event in signal.events] == [(clicked("hello").key,)]

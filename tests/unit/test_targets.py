@@ -200,7 +200,7 @@ def test_a_message_made_again_keeps_what_the_first_may_have_led_to(sqlite_databa
         office.send()
     office.tracking = type(office.tracking)(utm_source="newer")
     message, before = office.message(), office.targets()
-    sealed = office.another_sender()._envelope.fill(office.order(), message.id, "m@a.example")  # noqa: SLF001
+    sealed = office.another_sender()._envelope.fill(office.order(), message.id, "m@a.example")
 
     assert before.items() <= sealed.targets.items()
     assert sealed.targets["letter-3"] == TAGGED_NEWS.replace("sekvens", "newer")
