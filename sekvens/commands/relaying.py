@@ -30,12 +30,11 @@ async def serve(service: Service) -> None:
             attempt_seconds=settings.sending.attempt_seconds,
         )
         loop = asyncio.get_running_loop()
-        clicks = Settler(
-            database=database,
-            clock=SystemClock(),
-            shop_time=shop_time,
-            wake=lambda: loop.call_soon_threadsafe(relay.wake) and None,
-        )
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(relay.wake)
+
+        clicks = Settler(database=database, clock=SystemClock(), shop_time=shop_time, wake=wake)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(relay.run(service.stop))
             tasks.create_task(clicks.run(service.stop))

@@ -78,10 +78,13 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
     ).scalar_one()
 
 
-def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
+def claim(
+    session: Session, message: Message, *, now: datetime, targets: Mapping[str, str] | None = None
+) -> Claim | None:
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
-    A message that is in dispatch already is claimed again, and flagged: it may have arrived.
+    A message that is in dispatch already is claimed again, and flagged: it may have arrived. Where
+    its links lead (`targets`) is kept with the claim, before anybody can click.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -95,22 +98,11 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
         )
         .returning(Message)
     ).scalar_one_or_none()
-    return None if claimed is None else Claim(message=claimed, before=message)
-
-
-def keep_targets(session: Session, message_id: str, targets: Mapping[str, str]) -> None:
-    """Keep where a message's links lead, in the transaction that claims it.
-
-    An earlier attempt may have arrived: what its links led to is among the targets already.
-    """
+    if claimed is None:
+        return None
     if targets:
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        values = {"message_id": message_id, "targets": dict(targets)}
-        session.execute(
-            insert(MessageLinks)
-            .values(values)
-            .on_conflict_do_update(index_elements=["message_id"], set_=values)
-        )
+        _keep_targets(session, message.id, targets)
+    return Claim(message=claimed, before=message)
 
 
 def release(session: Session, claim: Claim, *, note: str, until: datetime | None = None) -> None:
@@ -257,4 +249,15 @@ def still_is(message: Message) -> ColumnElement[bool]:
         Message.id == message.id,
         Message.attempts == message.attempts,
         Message.state.in_((MessageState.PENDING, MessageState.DISPATCHING)),
+    )
+
+
+def _keep_targets(session: Session, message_id: str, targets: Mapping[str, str]) -> None:
+    """Keep them; what an earlier attempt's links led to is among them already."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    values = {"message_id": message_id, "targets": dict(targets)}
+    session.execute(
+        insert(MessageLinks)
+        .values(values)
+        .on_conflict_do_update(index_elements=["message_id"], set_=values)
     )

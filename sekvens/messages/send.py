@@ -157,9 +157,8 @@ class Sender:
             # Before the claim's own instant: the grace, too, counts from that, and a worker may be
             # frozen right after the commit.
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
-            claim = ledger.claim(session, message, now=self._clock.now())
-            if claim is not None:
-                ledger.keep_targets(session, message.id, mail.targets)
+            now = self._clock.now()
+            claim = ledger.claim(session, message, now=now, targets=mail.targets)
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:
             return _overtaken(order)
