@@ -123,7 +123,9 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(database=database, shop=settings.shop, api=settings.api)
+    envelope = Envelope(
+        database=database, shop=settings.shop, api=settings.api, tracking=settings.tracking
+    )
     sender = Sender(
         database=database,
         ses=ses,

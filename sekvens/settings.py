@@ -35,6 +35,7 @@ from sekvens.sections import (
     is_timezone,
 )
 from sekvens.shop import Offer, Shop
+from sekvens.tracking_section import TrackingSettings
 
 #: Values that the environment gives separated by commas.
 LISTS = frozenset(
@@ -47,6 +48,8 @@ LISTS = frozenset(
         "blackout_dates",
         "off",
         "topic_arns",
+        "hosts",
+        "machine_networks",
     }
 )
 
@@ -66,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     flows: FlowSettings = FlowSettings()
     audiences: AudienceSettings = AudienceSettings()
     privacy: PrivacySettings = PrivacySettings()
+    tracking: TrackingSettings = TrackingSettings()
     webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from sekvens.clock import SystemClock
 from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
+from sekvens.engagement.settling import Settler
 from sekvens.enrollments.temporal import ClientStarter
 from sekvens.events.relay import Relay
 from sekvens.plugin import connect
@@ -28,6 +29,14 @@ async def serve(service: Service) -> None:
             shop_time=shop_time,
             attempt_seconds=settings.sending.attempt_seconds,
         )
-        await relay.run(service.stop)
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(relay.wake)
+
+        clicks = Settler(database=database, clock=SystemClock(), shop_time=shop_time, wake=wake)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(relay.run(service.stop))
+            tasks.create_task(clicks.run(service.stop))
     finally:
         database.close()

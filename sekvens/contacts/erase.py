@@ -25,13 +25,14 @@ from sekvens.contacts.tables import (
     SuppressionReason,
 )
 from sekvens.db.base import new_id
+from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.names import plain
 from sekvens.enrollments.tables import Delivery, Enrollment
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedEvent, Visit
 from sekvens.feedback.tables import MessageFate
-from sekvens.messages.tables import Message
+from sekvens.messages.tables import Message, MessageLinks
 from sekvens.offers.tables import OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review, ReviewState
@@ -98,6 +99,7 @@ def erase(
     _forget_events(session, ids, names, but=fact)
     _forget_purchases(session, ids)
     _forget_passages(session, ids)
+    _forget_clicks(session, ids)
     session.execute(delete(Identity).where(Identity.contact_id.in_(ids)))
     session.execute(update(Contact).where(Contact.id.in_(ids)).values(**_FORGOTTEN, updated_at=now))
     session.expire_all()
@@ -189,6 +191,13 @@ def _forget_passages(session: Session, ids: Sequence[str]) -> None:
     session.execute(
         update(MessageFate).where(MessageFate.message_id.in_(sent)).values(address_hash=None)
     )
+
+
+def _forget_clicks(session: Session, ids: Sequence[str]) -> None:
+    """Delete what they opened and clicked; links of their e-mails lead nowhere from now on."""
+    session.execute(delete(Engagement).where(Engagement.contact_id.in_(ids)))
+    theirs = select(Message.id).where(Message.contact_id.in_(ids))
+    session.execute(delete(MessageLinks).where(MessageLinks.message_id.in_(theirs)))
 
 
 def _hash_ids(session: Session, column: InstrumentedAttribute[Any], whose: Any) -> None:

@@ -18,6 +18,7 @@ from sekvens.contacts.tables import (
     Contact,
     Identity,
 )
+from sekvens.contacts.tracking import PURPOSES
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
@@ -45,7 +46,8 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
         # Who was merged into the loser is the winner now: one hop always finds the contact.
         update(Contact).where(Contact.merged_into == loser.id).values(merged_into=winner.id)
     )
-    _merge_consent(session, winner.id, loser.id)
+    for purpose in (MARKETING, *PURPOSES.values()):
+        _merge_consent(session, winner.id, loser.id, purpose)
     _merge_traits(winner, loser)
     rests = [at for at in (winner.rests_until, loser.rests_until) if at is not None]
     winner.rests_until = max(rests, default=None)
@@ -55,10 +57,10 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
     winner.updated_at = loser.updated_at = now
 
 
-def _merge_consent(session: Session, winner_id: str, loser_id: str) -> None:
+def _merge_consent(session: Session, winner_id: str, loser_id: str, purpose: str) -> None:
     found: Sequence[Consent] = session.scalars(
         select(Consent).where(
-            Consent.contact_id.in_((winner_id, loser_id)), Consent.purpose == MARKETING
+            Consent.contact_id.in_((winner_id, loser_id)), Consent.purpose == purpose
         )
     ).all()
     if not found:
@@ -69,7 +71,7 @@ def _merge_consent(session: Session, winner_id: str, loser_id: str) -> None:
     changed_at = max(consent.changed_at for consent in found if consent.status == status)
     mine = next((consent for consent in found if consent.contact_id == winner_id), None)
     if mine is None:
-        mine = Consent(contact_id=winner_id, purpose=MARKETING)
+        mine = Consent(contact_id=winner_id, purpose=purpose)
         session.add(mine)
     mine.status, mine.changed_at = status, changed_at
     for consent in found:

@@ -2,6 +2,7 @@
 
 from sekvens.contacts import tables as contacts
 from sekvens.db.base import Base
+from sekvens.engagement import tables as engagement
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
@@ -15,6 +16,7 @@ from sekvens.switches import tables as switches
 
 __all__ = [
     "contacts",
+    "engagement",
     "enrollments",
     "events",
     "feedback",

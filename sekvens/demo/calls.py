@@ -1,4 +1,4 @@
-"""Calls of a shop's backend to Segment's API, each at its own day of the story."""
+"""Calls of a shop's backend to Segment's API, and clicks, each at its own day of the story."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ HOUR = 1 / 24
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call of a shop's backend: `data` are the traits of an identify, else the properties."""
+    """One call of a shop's backend: `data` are the traits of an identify, else the properties.
+
+    A click is no call: it is what somebody does with the e-mail of a flow's step.
+    """
 
     day: float  #: days of shop time since the story began; negative: it is told as long past
-    type: Literal["identify", "track", "page"]
+    type: Literal["identify", "track", "page", "click"]
     data: Mapping[str, Any]
     event: str | None = None
     user_id: str | None = None
@@ -35,6 +38,11 @@ class Voice:
     def track(self, day: float, event: str, properties: Mapping[str, Any]) -> Call:
         """Tell that they did something."""
         return Call(day=day, type="track", event=event, user_id=self.user_id, data=properties)
+
+    def click(self, day: float, email: str, flow: str, step: str) -> Call:
+        """Click in an e-mail that came to this address."""
+        where = {"email": email, "flow": flow, "step": step}
+        return Call(day=day, type="click", user_id=self.user_id, data=where)
 
     def page(self, day: float, properties: Mapping[str, Any]) -> Call:
         """Tell that they looked at a page."""

@@ -52,6 +52,10 @@ class Life:
             data=self.traits(birthday=birthday),
         )
 
+    def click(self, day: float, flow: str, step: str) -> Call:
+        """Click in an e-mail."""
+        return self.voice.click(day, self.buyer.person.email, flow, step)
+
     def choose(self, count: int) -> list[Product]:
         """Choose so many products."""
         return self.random.sample(list(self._products), k=max(1, count))

@@ -87,8 +87,8 @@ class Newcomer(Life):
         asked = {"source": "footer form", "locale": self.buyer.person.locale}
         calls = [visit, known, self.voice.track(self._signs_up, "Email Subscribed", asked)]
         if self._is_every(CLICKS_EVERY):
-            click = {"flow": "welcome", "step": "hello", "link_url": looked_at.url}
-            calls.append(self.voice.track(self._signs_up + 0.4, "Email Link Clicked", click))
+            calls.append(self.voice.track(self._signs_up, "Tracking Allowed", asked))
+            calls.append(self.click(self._signs_up + 0.4, "welcome", "hello"))
         return calls
 
     def _looks(self) -> list[Call]:

@@ -19,6 +19,8 @@ FEW_NEWSLETTERS = 3
 #: The shop tells of their consent when all else has been told. Only then may a scan find them, and
 #: no order of long ago is still on its way, which would end what a scan has just begun.
 CONSENT_TOLD_ON = 1.0
+#: … and a little before it that clicks may be noted.
+ALLOWED_BEFORE = 0.05
 
 
 class Past(Life):
@@ -37,6 +39,7 @@ class Past(Life):
         doing = _DOING.get((self.buyer.role, nth))
         return [
             self.identify(first - 1, birthday=birthday),
+            self._allowed(before[0].day),
             *before,
             *self._orders(),
             *(doing(self) if doing else []),
@@ -45,6 +48,10 @@ class Past(Life):
     def _agreed(self, day: float) -> Call:
         asked = {"source": "footer form", "locale": self.buyer.person.locale}
         return replace(self.voice.track(day, "Email Subscribed", asked), told=CONSENT_TOLD_ON)
+
+    def _allowed(self, day: float) -> Call:
+        allowed = self.voice.track(day, "Tracking Allowed", {"source": "footer form"})
+        return replace(allowed, told=CONSENT_TOLD_ON - ALLOWED_BEFORE)
 
     def _newsletters(self, count: int) -> list[Call]:
         """Let the newsletter tool beside us report what it has delivered."""
@@ -65,8 +72,7 @@ class Past(Life):
 
 
 def _clicks_why(life: Life) -> list[Call]:
-    click = {"flow": "winback", "step": "why-you-chose-us", "link_url": life.choose(1)[0].url}
-    return [life.voice.track(5.6, "Email Link Clicked", click)]
+    return [life.click(5.6, "winback", "why-you-chose-us")]
 
 
 def _says_no(life: Life) -> list[Call]:
@@ -89,13 +95,11 @@ def _leaves_checkout(life: Life) -> list[Call]:
 
 
 def _clicks_anything(life: Life) -> list[Call]:
-    click = {"flow": "sunset", "step": "we-respect-your-choice", "link_url": life.choose(1)[0].url}
-    return [life.voice.track(10.4, "Email Link Clicked", click)]
+    return [life.click(10.4, "sunset", "we-respect-your-choice")]
 
 
 def _clicks_birthday(life: Life) -> list[Call]:
-    click = {"flow": "birthday", "step": "birthday-gift", "link_url": life.choose(1)[0].url}
-    return [life.voice.track(18.6, "Email Link Clicked", click)]
+    return [life.click(18.6, "birthday", "birthday-gift")]
 
 
 def _is_thanked(life: Life) -> list[Call]:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from sekvens.clock import Clock, SystemClock
 from sekvens.demo.calls import Call
 from sekvens.demo.cast import choose_cast
+from sekvens.demo.clicking import Clicker
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import purchases_file, read_purchases
 from sekvens.demo.story import tell
@@ -82,6 +83,7 @@ def post_all(
     shop_time: ShopTime,
     clock: Clock,
     stop: threading.Event,
+    clicker: Clicker | None = None,
 ) -> int:
     """Make every call when its day comes, until the story or `stop` ends it; tell how many.
 
@@ -92,7 +94,10 @@ def post_all(
         if stop.wait(max(0.0, (due_at - clock.now()).total_seconds())):
             return number
         past = shop_time.at(starts) + timedelta(days=call.day) if call.day < 0 else None
-        post(call, client, at=_as_told(past, shop_time) if past else None)
+        if call.type != "click":
+            post(call, client, at=_as_told(past, shop_time) if past else None)
+        elif clicker is not None:
+            clicker.click(call)
     return len(story)
 
 
@@ -122,10 +127,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     cast, products = choose_cast(read_purchases(purchases_file())), read_products(given.api)
-    shop_time = load_settings().shop_time()
+    settings = load_settings()
+    shop_time, clicker = settings.shop_time(), Clicker(settings.ses.endpoint_url)
     client = Client(given.write_key, host=given.api, upload_interval=UPLOAD_INTERVAL_SECONDS)
     starts = wait_for_opening(given.opens, stop=stop)
     if starts is not None:
+        threading.Thread(target=clicker.run, args=(stop,), daemon=True).start()
         post_all(
             tell(cast, products, opens_at=shop_time.at(starts)),
             client,
@@ -133,6 +140,7 @@ def main() -> None:
             shop_time=shop_time,
             clock=SystemClock(),
             stop=stop,
+            clicker=clicker,
         )
     client.shutdown()
 

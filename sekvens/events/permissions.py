@@ -19,6 +19,7 @@ from sekvens.contacts.suppression import (
     who_has,
 )
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact, SuppressionReason
+from sekvens.contacts.tracking import fold_tracking
 from sekvens.events.facts import Fact, chunks
 from sekvens.events.parse import IncomingEvent
 from sekvens.events.schema import CONSENT_EVENTS, CONTACT_SUPPRESSED, EMAIL_SUBSCRIBED
@@ -30,6 +31,7 @@ def fold_permissions(
     """Fold facts, oldest first, of these contacts."""
     said = [fact for fact in facts if fact.name in CONSENT_EVENTS]
     _fold_consents(session, said)
+    fold_tracking(session, facts)
     for fact in facts:
         if fact.name == CONTACT_SUPPRESSED:
             _suppress(session, fact, contacts[fact.contact_id])
@@ -58,7 +60,8 @@ def with_that_address(
 def _fold_consents(session: Session, facts: Sequence[Fact]) -> None:
     present: dict[str, Consent] = {}
     for some in chunks({fact.contact_id for fact in facts}):
-        for consent in session.scalars(select(Consent).where(Consent.contact_id.in_(some))):
+        theirs = select(Consent).where(Consent.contact_id.in_(some), Consent.purpose == MARKETING)
+        for consent in session.scalars(theirs):
             present[consent.contact_id] = consent
     for fact in facts:
         subscribed = fact.name == EMAIL_SUBSCRIBED

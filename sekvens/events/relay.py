@@ -61,6 +61,7 @@ class Relay:
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._exits_in_flight = asyncio.Semaphore(EXITS_IN_FLIGHT_MAX)
         self._nudge = asyncio.Event()
+        self._wake = asyncio.Event()
         self._agenda = Agenda()
         self._batch = expansion.BATCH
         self._pressure = Pressure(client, clock)
@@ -68,13 +69,18 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop` is set; what is in flight then is finished first."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(repeat(self._expand_and_nudge, stop))
+            tasks.create_task(repeat(self._expand_and_nudge, stop, nudge=self._wake))
             for _ in range(DELIVERERS):
                 tasks.create_task(repeat(self.deliver_once, stop, nudge=self._nudge))
             exits = partial(self.deliver_once, exits_only=True)
             tasks.create_task(repeat(exits, stop, nudge=self._nudge))
             await stop.wait()
             self._nudge.set()
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the outbox at once: somebody in this process has made a fact."""
+        self._wake.set()
 
     def expand_once(self) -> int:
         """Turn events of the outbox into deliveries; tell how many events."""

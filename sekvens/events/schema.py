@@ -28,6 +28,18 @@ sentence agreed to): together the evidence of consent. `email` sets the contact'
 UNSUBSCRIBED: Final = "Unsubscribed"
 """The contact took consent to marketing back: Segment's own name in its e-mail vocabulary."""
 
+TRACKING_ALLOWED: Final = "Tracking Allowed"
+"""The contact agreed that what they do with our e-mails is noted. Segment has no such event.
+
+Properties: `of` (`clicks`, `opens`, or a list of both; default `clicks`), `source`.
+"""
+
+TRACKING_REFUSED: Final = "Tracking Refused"
+"""The contact took that back, or said no: `of` (default both), `source`. Segment has no such event.
+
+`Unsubscribed` says it, too.
+"""
+
 CONTACT_SUPPRESSED: Final = "Contact Suppressed"
 """The contact's address must not be mailed, order e-mails included.
 
@@ -116,6 +128,8 @@ EMAIL_LINK_CLICKED: Final = "Email Link Clicked"
 """A person clicked a link in an e-mail: Segment's own name (spec/email), a sign of life.
 
 Properties: those of `Email Delivered`, `link_id`, `link_url`. Report no clicks of mail scanners.
+Of our own e-mails we record it, with `flow` and `step`, once for each link and day
+(`sekvens.engagement`).
 """
 
 QUESTION_ANSWERED: Final = "Question Answered"
@@ -208,6 +222,8 @@ EVENTS: Final = (
     EventKind(name=PAGE, folds_into="visit"),
     EventKind(name=EMAIL_SUBSCRIBED, folds_into="consent: subscribed", ours=True),
     EventKind(name=UNSUBSCRIBED, folds_into="consent: unsubscribed"),
+    EventKind(name=TRACKING_ALLOWED, folds_into="consent to tracking", ours=True),
+    EventKind(name=TRACKING_REFUSED, folds_into="consent to tracking", ours=True),
     EventKind(name=CONTACT_SUPPRESSED, folds_into="suppression", ours=True),
 )
 

@@ -6,6 +6,7 @@ of ours, and nothing against anybody whom the message did not go to.
 """
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED, UNSUBSCRIBED
 from sekvens.feedback.fates import soft_bounces_in_a_row
 from sekvens.feedback.kinds import INVALID, ReportKind
-from sekvens.feedback.listeners import Heard
 from sekvens.feedback.reading import Report
 from sekvens.feedback.tables import Feedback
 from sekvens.flows.shop_time import ShopTime
@@ -30,6 +30,16 @@ logger = logging.getLogger(__name__)
 SOURCE: Final = "ses"
 #: A fault of ours may come back from a thousand receivers: it is said once in so long (wall time).
 ALARM_INTERVAL: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A report on a message of our ledger."""
+
+    report: Report
+    message_id: str
+    #: as it stands in the ledger; the contact may have been merged into another since
+    contact_id: str
 
 
 class Consequences:

@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from sekvens.feedback.consequences import Consequences
+from sekvens.engagement import from_feedback
+from sekvens.feedback.consequences import Consequences, Heard
 from sekvens.feedback.fates import record_fate
 from sekvens.feedback.kinds import OF_A_TAKEN_MESSAGE, ReportKind
-from sekvens.feedback.listeners import NOBODY, Heard, Listeners
 from sekvens.feedback.reading import SEND, Report
 from sekvens.feedback.tables import Feedback, FeedbackQueue, Probe
 from sekvens.flows.shop_time import ShopTime
@@ -53,7 +53,6 @@ def take_in(
     now: datetime,
     shop_time: ShopTime,
     soft_bounces_max: int = SOFT_BOUNCES_MAX,
-    listeners: Listeners = NOBODY,
 ) -> Intake:
     """Keep reports, and do what they ask for; `now` is wall time."""
     # Everybody's order, so that two who take in the same reports do not wait for one another.
@@ -76,9 +75,9 @@ def take_in(
             heard = Heard(report=report, message_id=message_id, contact_id=contact_id)
             record_fate(session, report)
             changed |= consequences.draw(session, heard, now=now)
-            for listener in listeners.get(report.kind, ()):
-                listener(session, heard)
-    _log_duplicates(session, [report for report in reports if report.id in new])
+    fresh = [report for report in reports if report.id in new]
+    from_feedback.take_in(session, fresh, now=now, shop_time=shop_time)
+    _log_duplicates(session, fresh)
     return Intake(too_early=frozenset(early), contact_ids=frozenset(changed))
 
 

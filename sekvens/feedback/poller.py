@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.fault_points import FaultPoint, reached
-from sekvens.feedback.listeners import NOBODY, Listeners
 from sekvens.feedback.queue import BATCH_MAX, Queue
 from sekvens.feedback.reading import Report, read_report
 from sekvens.feedback.taking import Taker, log_fault
@@ -43,7 +42,6 @@ class FeedbackPoller:
         clock: Clock,
         shop_time: ShopTime,
         feedback: FeedbackSettings,
-        listeners: Listeners = NOBODY,
     ) -> None:
         self._queue = queue
         self._clock = clock
@@ -52,7 +50,6 @@ class FeedbackPoller:
             clock=clock,
             shop_time=shop_time,
             feedback=feedback,
-            listeners=listeners,
         )
         self._wait = timedelta(seconds=feedback.wait_seconds)
         self._delay_max = timedelta(seconds=feedback.event_delay_seconds)

@@ -8,13 +8,15 @@ address is compared by its hash. What an opening or a click came with is handed 
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from sekvens.contacts.suppression import key_of_address
+from sekvens.engagement.machine import Reason
+from sekvens.engagement.reported import link_id_of, machine_of
 from sekvens.feedback.kinds import ReportKind, kind_of
 from sekvens.ses.client import scrubbed
 
@@ -40,16 +42,6 @@ _ITEMS_MAX = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engaged:
-    """What an opening or a click came with; of a person or a machine, and kept nowhere."""
-
-    ip_address: str | None = field(repr=False)
-    user_agent: str | None = field(repr=False)
-    #: of a click
-    link: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Report:
     """What SES says of one message."""
 
@@ -69,7 +61,10 @@ class Report:
     taken_at: datetime | None = None
     #: the hash of the one address that it is about, if the message went there
     address_hash: str | None = None
-    engaged: Engaged | None = None
+    #: of an open or a click: why it was a machine's, as far as it tells by itself
+    machine: Reason | None = None
+    #: of a click: a hash of where it led
+    link_id: str | None = None
 
 
 def read_report(body: str, *, now: datetime) -> Report:
@@ -101,7 +96,9 @@ def read_report(body: str, *, now: datetime) -> Report:
         detail=detail,
         taken_at=min(_instant({}, mail) or now, now),
         address_hash=_address_hash(record, mail),
-        engaged=_engaged(kind, record),
+        # Before who they were is taken out of the record: only the verdict stays.
+        machine=machine_of(given, record),
+        link_id=link_id_of(record),
     )
 
 
@@ -150,17 +147,6 @@ def _recipients(part: dict[str, Any]) -> Iterator[str]:
 def _texts(value: Any) -> list[str]:
     listed = value[:_ITEMS_MAX] if isinstance(value, list) else []
     return [item[:_ADDRESS_MAX] for item in listed if isinstance(item, str) and item.strip()]
-
-
-def _engaged(kind: ReportKind, record: dict[str, Any]) -> Engaged | None:
-    part = record.get({ReportKind.OPENED: "open", ReportKind.CLICKED: "click"}.get(kind, ""))
-    if not isinstance(part, dict):
-        return None
-    ip_address, user_agent, link = (
-        value if isinstance(value := part.get(name), str) else None
-        for name in ("ipAddress", "userAgent", "link")
-    )
-    return Engaged(ip_address=ip_address, user_agent=user_agent, link=link)
 
 
 def _instant(record: dict[str, Any], mail: dict[str, Any]) -> datetime | None:

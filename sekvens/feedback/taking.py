@@ -13,7 +13,6 @@ from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.events.barrier import wait_for_senders
 from sekvens.feedback.intake import Intake, caught_up, take_in
-from sekvens.feedback.listeners import NOBODY, Listeners
 from sekvens.feedback.reading import UNREADABLE, Report
 from sekvens.flows.shop_time import ShopTime
 from sekvens.sections import FeedbackSettings
@@ -34,13 +33,11 @@ class Taker:
         clock: Clock,
         shop_time: ShopTime,
         feedback: FeedbackSettings,
-        listeners: Listeners = NOBODY,
     ) -> None:
         self._database = database
         self._clock = clock
         self._shop_time = shop_time
         self._soft_bounces_max = feedback.soft_bounces_max
-        self._listeners = listeners
 
     def take(
         self,
@@ -91,7 +88,6 @@ class Taker:
                         now=now,
                         shop_time=self._shop_time,
                         soft_bounces_max=self._soft_bounces_max,
-                        listeners=self._listeners,
                     )
                     if looked_at is not None:
                         caught_up(session, queue_url, at=looked_at)

@@ -24,6 +24,7 @@ from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.reader import Reader
 from sekvens.messages.source import Source
+from sekvens.messages.targets import Targets, leading
 from sekvens.messages.templates import StoredTemplate, plain_locales, seasonal
 from sekvens.messages.variables import variables
 from sekvens.messages.views_of_shop import asked_views
@@ -41,8 +42,10 @@ class Composed:
     locale: str
 
 
-def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
-    """Make one e-mail.
+def compose(
+    template: StoredTemplate, facts: Facts, *, shop: Shop, targets: Targets | None = None
+) -> Composed:
+    """Make one e-mail, whose links lead by `targets`; without them, straight to where they lead.
 
     Raises:
         TemplateError: a fact is missing that the source needs, a link leads nowhere, or the source
@@ -65,7 +68,8 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
             view=values["shop"],
             asked=asked_views(facts.answer_urls, reader),
         )
-        html, text = layout.html(written, frame), layout.text(written, frame)
+        with leading(targets):
+            html, text = layout.html(written, frame), layout.text(written, frame)
     except (TemplateError, JinjaError) as error:
         raise TemplateError(
             f"{facts.flow}/{facts.step_id} cannot be composed: {error}. Mend the template and "

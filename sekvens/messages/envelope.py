@@ -1,11 +1,13 @@
 """From an order to bytes: gather the facts, compose the e-mail, assemble the MIME."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.tracking import clicks_allowed, opens_allowed
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment, FlowVersion
@@ -17,12 +19,18 @@ from sekvens.messages.compose import compose
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.facts import Facts
 from sekvens.messages.needs import needs
+from sekvens.messages.tables import MessageLinks
+from sekvens.messages.tagging import tags_for
+from sekvens.messages.targets import Targets
 from sekvens.messages.templates import StoredTemplate
 from sekvens.offers.claims import Claim, claim
 from sekvens.offers.referral import referral_code
 from sekvens.sections import ApiSettings
 from sekvens.ses.mime import Mail, assemble
 from sekvens.shop import Shop
+from sekvens.tracking_section import TrackingSettings
+
+_TRACKING = TrackingSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +41,24 @@ class Sealed:
     recipient: str
     raw: bytes
     tags: dict[str, str]
+    targets: Mapping[str, str]  #: link id -> where it leads, of links that lead through us
+    tracks_opens: bool  #: the contact has allowed SES to report opens
 
 
 class Envelope:
     """Makes messages for one shop."""
 
-    def __init__(self, *, database: Database, shop: Shop, api: ApiSettings) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        shop: Shop,
+        api: ApiSettings,
+        tracking: TrackingSettings = _TRACKING,
+    ) -> None:
         self._database = database
         self._api = api
+        self._tracking = tracking
         self.shop = shop
         #: (flow, version) -> the property that tells its entries apart
         self._entry_names: dict[tuple[str, int], str | None] = {}
@@ -74,11 +92,31 @@ class Envelope:
                 message_id=message_id,
                 second_subject=order.second_subject,
             )
+            targets = self._targets(session, order, message_id, contact_id)
+            tracks_opens = opens_allowed(session, contact_id, self._tracking)
         return Sealed(
             sender=self.shop.sender.address,
             recipient=recipient,
-            raw=self._written(order, template, facts, message_id, recipient),
+            raw=self._written(order, template, facts, message_id, recipient, targets),
             tags=_tags(order, message_id),
+            targets=targets.by_id,
+            tracks_opens=tracks_opens,
+        )
+
+    def _targets(
+        self, session: Session, order: SendInput, message_id: str, contact_id: str
+    ) -> Targets:
+        """Begin the list of where the links lead, with those of an attempt that may have arrived.
+
+        The order's row must have been read before: who then claims it has seen all of them.
+        """
+        kept = session.get(MessageLinks, message_id)
+        return Targets(
+            api=self._api,
+            message_id=message_id,
+            tags=tags_for(self._tracking, self.shop, flow=order.flow, step_id=order.step_id),
+            through_us=clicks_allowed(session, contact_id, self._tracking),
+            known=kept.targets if kept else None,
         )
 
     def _entry(self, session: Session, enrollment_id: str) -> Entry:
@@ -132,10 +170,11 @@ class Envelope:
         facts: Facts,
         message_id: str,
         recipient: str,
+        targets: Targets,
     ) -> bytes:
         sender = self.shop.sender
         try:
-            composed = compose(template, facts, shop=self.shop)
+            composed = compose(template, facts, shop=self.shop, targets=targets)
             mail = Mail(
                 sender_name=sender.name.get(composed.locale)
                 or sender.name[self.shop.default_locale],

@@ -6,7 +6,7 @@ here is wall time from one clock.
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,7 +22,13 @@ from sekvens.db.session import Database
 from sekvens.enrollments.position import expect_send, stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
-from sekvens.messages.tables import Message, MessageState, Overlap, Settlement
+from sekvens.messages.tables import (
+    Message,
+    MessageLinks,
+    MessageState,
+    Overlap,
+    Settlement,
+)
 from sekvens.offers.claims import told
 
 #: How long the database may be away while an attempt has something to record.
@@ -72,10 +78,13 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
     ).scalar_one()
 
 
-def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
+def claim(
+    session: Session, message: Message, *, now: datetime, targets: Mapping[str, str] | None = None
+) -> Claim | None:
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
-    A message that is in dispatch already is claimed again, and flagged: it may have arrived.
+    A message that is in dispatch already is claimed again, and flagged: it may have arrived. Where
+    its links lead (`targets`) is kept with the claim, before anybody can click.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -89,7 +98,11 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
         )
         .returning(Message)
     ).scalar_one_or_none()
-    return None if claimed is None else Claim(message=claimed, before=message)
+    if claimed is None:
+        return None
+    if targets:
+        _keep_targets(session, message.id, targets)
+    return Claim(message=claimed, before=message)
 
 
 def release(session: Session, claim: Claim, *, note: str, until: datetime | None = None) -> None:
@@ -236,4 +249,15 @@ def still_is(message: Message) -> ColumnElement[bool]:
         Message.id == message.id,
         Message.attempts == message.attempts,
         Message.state.in_((MessageState.PENDING, MessageState.DISPATCHING)),
+    )
+
+
+def _keep_targets(session: Session, message_id: str, targets: Mapping[str, str]) -> None:
+    """Keep them; what an earlier attempt's links led to is among them already."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    values = {"message_id": message_id, "targets": dict(targets)}
+    session.execute(
+        insert(MessageLinks)
+        .values(values)
+        .on_conflict_do_update(index_elements=["message_id"], set_=values)
     )

@@ -24,6 +24,7 @@ from sekvens.messages.colours import Palette, palette
 from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
 from sekvens.messages.plain_text import wrapped
 from sekvens.messages.source import Written
+from sekvens.messages.targets import FRAME, lead, placed
 from sekvens.messages.views import AskedView, ShopView
 from sekvens.messages.words import counted, read_words
 from sekvens.shop import Shop
@@ -63,22 +64,28 @@ class Layout:
         blocks = self._rendered(self._html_blocks, written.blocks, frame)
         colours = palette(frame.shop.colour)
         body = fill_html(parse(written.markdown), values=written.values, blocks=blocks)
-        page = self._html.render(
-            body=Markup(body),  # noqa: S704  every value in it has been escaped
-            style=Markup(_coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
-            **self._context(frame),
-        )
+        with placed(FRAME):
+            page = self._html.render(
+                body=Markup(body),  # noqa: S704  every value in it has been escaped
+                style=Markup(_coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
+                **self._context(frame),
+            )
         return _inliner(_coloured(self._style, colours)).inline(page)
 
     def text(self, written: Written, frame: Frame) -> str:
         """Make the text part."""
         blocks = self._rendered(self._text_blocks, written.blocks, frame)
         body = fill_text(parse(written.markdown), values=written.values, blocks=blocks)
-        return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
+        with placed(FRAME):
+            return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
 
     def _rendered(self, macros: TemplateModule, blocks: Sequence[Block], frame: Frame) -> list[str]:
         context = {"words": self.words, "shop": frame.view, "asked": frame.asked}
-        return [str(getattr(macros, block.macro)(context, **block.arguments)) for block in blocks]
+        rendered = []
+        for block in blocks:
+            with placed(block.macro, spared=_pictures(block)):
+                rendered.append(str(getattr(macros, block.macro)(context, **block.arguments)))
+        return rendered
 
     def _context(self, frame: Frame) -> dict[str, Any]:
         return {
@@ -100,6 +107,12 @@ def _coloured(style: str, colours: Palette) -> str:
     return _CSS_COMMENT.sub("", style).strip()
 
 
+def _pictures(block: Block) -> frozenset[str]:
+    """Tell the pictures that a block shows: a layout may write them as it writes links."""
+    shown = (getattr(each, "picture_url", None) for each in block.arguments.values())
+    return frozenset(url for url in shown if isinstance(url, str))
+
+
 def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateModule:
     try:
         return environment.get_template(name).make_module()
@@ -117,7 +130,7 @@ def _environment(loader: BaseLoader, locale: str) -> ImmutableSandboxedEnvironme
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        href=checked_url,
+        href=_href,
         prose_html=_prose_html,
         prose_text=_prose_text,
         wrap=_wrap,
@@ -125,6 +138,10 @@ def _environment(loader: BaseLoader, locale: str) -> ImmutableSandboxedEnvironme
         counted=partial(_counted, locale=locale),
     )
     return environment
+
+
+def _href(url: str) -> str:
+    return lead(checked_url(url))
 
 
 def _prose_html(text: str) -> str:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 
 from sekvens.errors import SettingsError
@@ -19,8 +20,12 @@ KEY_CHARACTERS_MIN = 32
 #: Longer than any token of ours: nothing longer is worth decoding.
 TOKEN_CHARACTERS_MAX = 512
 
+#: What comes behind the base of a signed link: the page, the ids, and a whole signature.
+_SIGNED_PATH = re.compile(r"[a-z-]+/[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{22}(?![A-Za-z0-9_-])")
+
 _UNSUBSCRIBE = "unsubscribe/1"
 _ANSWER = "answer/1"
+_CLICK = "click/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,14 @@ class AnswerLink:
     message_id: str
     question: str
     answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickLink:
+    """Which link of which message was clicked; where it leads is kept with the message."""
+
+    message_id: str
+    link_id: str
 
 
 def unsubscribe_url(api: ApiSettings, *, contact_id: str, message_id: str) -> str:
@@ -87,6 +100,30 @@ def read_answer_link(api: ApiSettings, token: str) -> AnswerLink | None:
     return AnswerLink(contact_id=ids[0], message_id=ids[1], question=ids[2], answer=ids[3])
 
 
+def click_url(api: ApiSettings, *, message_id: str, link_id: str) -> str:
+    """Make the address that stands in a message for one that it leads to: `{public_url}/c/{token}`.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    token = sign(api, purpose=_CLICK, ids=(message_id, link_id))
+    return f"{api.public_url.rstrip('/')}/c/{token}"
+
+
+def read_click_link(api: ApiSettings, token: str) -> ClickLink | None:
+    """Tell everything in the token of a click; None if we did not sign it for that."""
+    ids = verified(api, purpose=_CLICK, token=token)
+    if ids is None or len(ids) != 2:
+        return None
+    return ClickLink(message_id=ids[0], link_id=ids[1])
+
+
+def has_token(api: ApiSettings, url: str) -> bool:
+    """Tell whether a URL looks like a link that we sign: it acts for the contact, by itself."""
+    base, path = f"{api.public_url.rstrip('/')}/", _SIGNED_PATH
+    return url.startswith(base) and path.match(url, len(base)) is not None
+
+
 def sign(api: ApiSettings, *, purpose: str, ids: tuple[str, ...]) -> str:
     """Sign ids for one purpose with the newest key."""
     payload = "\0".join(ids).encode()
@@ -106,6 +143,11 @@ def verified(api: ApiSettings, *, purpose: str, token: str) -> tuple[str, ...] |
     # Every key is tried, so that the time taken tells nothing about which of them fits.
     fits = [hmac.compare_digest(_signature(key, purpose, payload), signature) for key in keys]
     return tuple(payload.decode().split("\0")) if any(fits) else None
+
+
+def newest_key(api: ApiSettings) -> bytes:
+    """Tell the key that signs now: others derive theirs from it, each for its own purpose."""
+    return _keys(api)[-1]
 
 
 def check_secret(api: ApiSettings) -> None:

@@ -18,6 +18,7 @@ from markdown_it.token import Token
 
 from sekvens.errors import TemplateError
 from sekvens.messages.plain_text import BLOCK, Passage, passages
+from sekvens.messages.targets import lead
 
 #: Marks are private-use characters: the parser takes them for letters, and no text needs them.
 _VALUE, _BLOCK, _URL, _URL_END, _END = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
@@ -152,7 +153,7 @@ def _filled(
             return escape(values[int(value)])
         if block is not None:
             return blocks[int(block)]
-        return escape(checked_url(fill_plain(url, values)))
+        return escape(lead(checked_url(fill_plain(url, values))))
 
     return _ANY_MARK.sub(replaced, text)
 

@@ -157,7 +157,8 @@ class Sender:
             # Before the claim's own instant: the grace, too, counts from that, and a worker may be
             # frozen right after the commit.
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
-            claim = ledger.claim(session, message, now=self._clock.now())
+            now = self._clock.now()
+            claim = ledger.claim(session, message, now=now, targets=mail.targets)
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:
             return _overtaken(order)
@@ -204,6 +205,7 @@ class Sender:
                 recipient=mail.recipient,
                 tags=mail.tags,
                 deadline=deadline,
+                tracks_opens=mail.tracks_opens,
             )
         except OutcomeUnknown as error:
             _warn("message_in_doubt", order, error)

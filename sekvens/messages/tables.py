@@ -72,6 +72,15 @@ class Overlap(Base):
     at: Mapped[datetime] = mapped_column(index=True)  #: wall time of the first of such facts
 
 
+class MessageLinks(Base):
+    """Where the links of a message lead; written with the claim, before anybody can click."""
+
+    __tablename__ = "message_links"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    targets: Mapped[dict[str, Any]]  #: link id -> URL; only ever added to
+
+
 class Template(Base):
     """An e-mail's source in every locale with the layout it was published with, by content."""
 

@@ -90,8 +90,9 @@ class SesClient:
             self._ses.meta.events.register("before-send.sesv2.SendEmail", look)
 
     def send(
-        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
-    ) -> str:
+        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float,
+        tracks_opens: bool = False,
+    ) -> str:  # fmt: skip
         """Hand one message to SES, in exactly one request, and return SES's MessageId.
 
         Args:
@@ -102,6 +103,7 @@ class SesClient:
             tags: come back in every event; `[A-Za-z0-9_-]`, at most 256 characters.
             deadline: `time.monotonic()` seconds; looked at once more when the request is signed
                 and about to be written, so that a process that was frozen sends nothing.
+            tracks_opens: SES puts a pixel into the message and reports when it is fetched.
 
         Raises:
             SesThrottled, SesPaused, SesRejected, DispatchTooLate, NotSent: SES does not have it.
@@ -112,9 +114,13 @@ class SesClient:
             "Destination": {"ToAddresses": [recipient]},
             "Content": {"Raw": {"Data": raw}},
             "EmailTags": [{"Name": name, "Value": value} for name, value in tags.items()],
-            # SES's tracking would rewrite links and add a pixel: ours asks for consent first.
+            # Whatever the configuration set says: a pixel needs the contact's consent, and links
+            # lead through us, not through SES.
             "ConfigurationOverrides": {
-                "Tracking": {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
+                "Tracking": {
+                    "OpenTrackingEnabled": "ENABLED" if tracks_opens else "DISABLED",
+                    "ClickTrackingEnabled": "DISABLED",
+                }
             },
         }
         if self._configuration_set:

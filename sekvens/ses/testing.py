@@ -29,6 +29,7 @@ class TakenMessage:
     tags: Mapping[str, str]
     raw: bytes = field(repr=False)
     at: float  #: `time.monotonic()` seconds at which SES took it
+    tracks_opens: bool = False
 
     @property
     def mail(self) -> EmailMessage:
@@ -81,8 +82,9 @@ class FakeSes:
         return self._calls
 
     def send(
-        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
-    ) -> str:
+        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float,
+        tracks_opens: bool = False,
+    ) -> str:  # fmt: skip
         """Take one message, or do what the next fault says."""
         with self._lock:
             self._calls += 1
@@ -102,6 +104,7 @@ class FakeSes:
                 tags=dict(tags),
                 raw=raw,
                 at=time.monotonic(),
+                tracks_opens=tracks_opens,
             )
             self.accepted.append(taken)
         if isinstance(fault, TakenThen):

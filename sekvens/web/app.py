@@ -19,6 +19,7 @@ from sekvens.db.session import Database
 from sekvens.settings import Settings
 from sekvens.web import openapi
 from sekvens.web.answers import Answers
+from sekvens.web.clicks import ClickPages
 from sekvens.web.ingress import Ingress
 from sekvens.web.reference import reference_page
 from sekvens.web.replies import Outermost, failure, on_http_error, unavailable
@@ -46,6 +47,7 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
     app.include_router(SnsDoor(settings, database, clock).router())
+    app.include_router(ClickPages(settings, database, clock).router())
     app.include_router(_service(database))
     _add_reference(app, settings.api.public_url)
     return app

@@ -57,12 +57,16 @@ class LinkPages:
     ) -> Response:
         """Answer a request by `work`, in a thread; None is a link that we did not sign."""
         if link is None:
-            asked = request.headers.get("accept-language", "").split(",")[0]
-            return self._show("unknown_link.html", self._written(asked), status=404)
+            return self.unknown(request)
         try:
             return await asyncio.to_thread(work, link)
         except SQLAlchemyError:
             return unavailable("the database does not answer; try again in a moment")
+
+    def unknown(self, request: Request) -> Response:
+        """Say that a link is not ours, or that nothing is kept of it any more."""
+        asked = request.headers.get("accept-language", "").split(",")[0]
+        return self._show("unknown_link.html", self._written(asked), status=404)
 
     def show(self, template: str, contact: Contact | None, **values: Any) -> HTMLResponse:
         """Show a page in the contact's language; it is told `words` of that language, if given."""

@@ -18,7 +18,6 @@ from starlette.responses import Response
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.feedback.certificates import Certificates, Fetch, NotFetched, SnsHosts, fetch
-from sekvens.feedback.listeners import NOBODY, Listeners
 from sekvens.feedback.reading import read_report
 from sekvens.feedback.sns import SnsMessage, SnsRefused, SnsVerifier
 from sekvens.feedback.taking import Taker
@@ -45,7 +44,6 @@ class SnsDoor:
         clock: Clock,
         *,
         fetch: Fetch = fetch,
-        listeners: Listeners = NOBODY,
     ) -> None:
         self._clock = clock
         self._url = settings.api.public_url.rstrip("/") + PATH
@@ -63,7 +61,6 @@ class SnsDoor:
             clock=clock,
             shop_time=settings.shop_time(),
             feedback=settings.feedback,
-            listeners=listeners,
         )
         self._said: set[tuple[str, str | None]] = set()
 

@@ -58,16 +58,18 @@ class TimedSes:
         self._seed = seed
 
     def send(
-        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float
-    ) -> str:
+        self, *, raw: bytes, sender: str, recipient: str, tags: Mapping[str, str], deadline: float,
+        tracks_opens: bool = False,
+    ) -> str:  # fmt: skip
         """Take a message, in the time that the seed gives to this recipient."""
         chance = random.Random(f"{self._seed}/{recipient}")  # noqa: S311
         half = chance.lognormvariate(math.log(SES_TAKES), SES_SPREAD) / 2
         began_at = time.monotonic()
         time.sleep(half)
         ses_message_id = self._fake.send(
-            raw=raw, sender=sender, recipient=recipient, tags=tags, deadline=deadline
-        )
+            raw=raw, sender=sender, recipient=recipient, tags=tags, deadline=deadline,
+            tracks_opens=tracks_opens,
+        )  # fmt: skip
         taken = self._fake.accepted[::-1]
         taken_at = next(one.at for one in taken if one.ses_message_id == ses_message_id)
         time.sleep(half)

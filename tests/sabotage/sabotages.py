@@ -441,8 +441,7 @@ _REPORTS = (
         "sekvens/feedback/fates.py",
         "    elif stronger(present, state) == state:\n",
         "    elif stronger(present, state):\n",
-        "tests/unit/test_feedback_fates.py::"
-        "test_any_order_and_any_repetition_comes_to_the_same",
+        "tests/unit/test_feedback_fates.py::test_any_order_and_any_repetition_comes_to_the_same",
     ),
     _sabotage(
         "our-faults-are-theirs",

@@ -95,6 +95,8 @@ def store_letters(session: Session, names: Sequence[str], *, now: datetime) -> d
 class PostOffice:
     """A shop with one contact in one flow, and a sender whose SES is fake."""
 
+    store_templates = staticmethod(store_letters)
+
     def __init__(
         self,
         database: Database,
@@ -108,7 +110,7 @@ class PostOffice:
         self.shop = Shop(database)
         self.ses = FakeSes()
         with database.write() as session:
-            publish(session, flow or letters(), now=NOON, store_templates=store_letters)
+            publish(session, flow or letters(), now=NOON, store_templates=self.store_templates)
         self.contact_id = self.subscriber("u", address)
         self.enroll("e-1", self.contact_id)
         self.sender = self.another_sender(**sending)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from sekvens.contacts.consent import MARKETING
 from sekvens.contacts.erase import erase
@@ -16,14 +15,10 @@ from sekvens.db.session import Database
 from sekvens.events import barrier
 from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.feedback import intake, taking
-from sekvens.feedback.kinds import ReportKind
-from sekvens.feedback.listeners import Heard
-from sekvens.feedback.poller import FeedbackPoller
-from sekvens.feedback.tables import Feedback, MessageFate
+from sekvens.feedback.tables import MessageFate
 from sekvens.flows.outcomes import Skipped
-from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.tables import MessageState
-from tests.unit.hearing import FEEDBACK, SECOND, HearingOffice
+from tests.unit.hearing import SECOND, HearingOffice
 from tests.unit.ingesting import NOON, identify
 from tests.unit.sending import ADDRESS
 from tests.unit.ses_records import body, bounce, complaint, delivery
@@ -277,31 +272,6 @@ def test_while_a_sender_is_at_the_message_again_its_report_comes_again(
     assert early == (MessageState.DISPATCHING, 1, 1)
     assert (office.message().state, len(office.queue)) == (MessageState.ACCEPTED, 0)
     assert len(facts(office)) == 1
-
-
-def test_a_listener_hears_each_report_of_its_kind_once_in_its_transaction(
-    office: HearingOffice,
-) -> None:
-    office.send()
-    heard: list[Heard] = []
-
-    def listen(session: Session, each: Heard) -> None:
-        assert session.get(Feedback, each.report.id) is not None
-        heard.append(each)
-
-    office.poller = FeedbackPoller(
-        database=office.database, queue=office.queue, clock=office.clock, shop_time=ShopTime(),
-        feedback=FEEDBACK, listeners={ReportKind.CLICKED: [listen]},
-    )  # fmt: skip
-    click = {"event_type": "Click", "click": {"link": "https://shop.example/", "ipAddress": "::1"}}
-    for told in (click, click, delivery()):
-        hears(office, told, sns_id=f"sns-{told['event_type']}")
-
-    assert [(each.contact_id, each.report.kind) for each in heard] == [
-        (office.contact_id, ReportKind.CLICKED)
-    ]
-    assert heard[0].report.engaged is not None
-    assert heard[0].report.engaged.link == "https://shop.example/"
 
 
 def test_who_is_erased_leaves_no_hash_beside_a_message_and_stays_suppressed(

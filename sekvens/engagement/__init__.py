@@ -1,0 +1,1 @@
+"""Engagement: what was opened and clicked, by people and by machines; never a message's state."""
