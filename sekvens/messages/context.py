@@ -104,8 +104,34 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
     reading = _Reading(session=session, contact=contact, needs=needs, shop=shop)
     facts = reading.shelf(reading.entry(reading.purchases(facts, entry), entry))
     if "answers" in needs.blocks:
-        facts = replace(facts, answer_urls=_answer_urls(api, contact_id, message_id, facts))
+        facts = replace(facts, answer_urls=answer_urls(api, contact_id, message_id, facts))
     return facts
+
+
+def answer_urls(
+    api: ApiSettings, contact_id: str, message_id: str, facts: Facts
+) -> dict[str, dict[str, str]]:
+    """Make the links behind the answers to every question that this e-mail can ask.
+
+    Raises:
+        SettingsError: links cannot be signed.
+    """
+    rated = next((product.product_id for product in facts.at_hand), None)
+    return {
+        name: {
+            answer.value: answer_url(
+                api,
+                contact_id=contact_id,
+                message_id=message_id,
+                question=name,
+                answer=answer.value,
+                product_id=rated if question.is_review else None,
+            )
+            for answer in question.answers
+        }
+        for name, question in QUESTIONS.items()
+        if rated or not question.is_review
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,27 +250,6 @@ class _Reading:
 def _offer(claim: Claim, shop: Shop, *, timezone: str) -> OfferFacts:
     terms = shop.offers[claim.offer]  # it was claimed by what they say
     return OfferFacts(terms=terms, code=claim.code, last_day=claim.last_day(timezone))
-
-
-def _answer_urls(
-    api: ApiSettings, contact_id: str, message_id: str, facts: Facts
-) -> dict[str, dict[str, str]]:
-    rated = next((product.product_id for product in facts.at_hand), None)
-    return {
-        name: {
-            answer.value: answer_url(
-                api,
-                contact_id=contact_id,
-                message_id=message_id,
-                question=name,
-                answer=answer.value,
-                product_id=rated if question.is_review else None,
-            )
-            for answer in question.answers
-        }
-        for name, question in QUESTIONS.items()
-        if rated or not question.is_review
-    }
 
 
 def _times_used(contact: Contact) -> int | None:

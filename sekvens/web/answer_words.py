@@ -28,7 +28,8 @@ WORDS: Final = {
         thanks="Tack för ditt svar",
         yours="Du svarade:",
         review_hint="Betyget är sparat. Det du skriver läser vi innan någon annan gör det. Sedan "
-        "kan det visas för andra kunder, med ditt förnamn och din första bokstav i efternamnet.",
+        "kan det visas för andra kunder, med ditt förnamn och den första bokstaven i ditt "
+        "efternamn.",
         review_button="Skicka omdömet",
         review_thanks="Tack för ditt omdöme. Vi läser det innan någon annan gör det.",
     ),
