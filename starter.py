@@ -6,6 +6,7 @@ Each command is one module of `sekvens.commands`; nothing is decided here.
 import click
 
 from sekvens import __version__
+from sekvens.commands.answers import answers
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
@@ -41,7 +42,7 @@ for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
     *(flows, preview),
-    *(products, reviews, offers),
+    *(products, reviews, answers, offers),
     *(audiences, contacts),
     *(enroll, signal, show),
     *(status, stop, pause, resume),

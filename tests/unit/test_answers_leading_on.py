@@ -7,6 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from sekvens.answers.queries import tallies, written
 from sekvens.answers.recording import WORDS_LENGTH_MAX
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
@@ -232,3 +233,20 @@ def test_every_answer_leads_to_a_question_and_none_in_a_circle() -> None:
             (next_name,) = following
             assert next_name not in seen
             seen.append(next_name)
+
+
+async def test_the_newest_answer_of_each_e_mail_is_counted_and_scored(shop: Shop) -> None:
+    given = [("m-1", "3"), ("m-1", "10"), ("m-2", "9"), ("m-3", "7"), ("m-4", "0")]
+    async with served(shop.database) as client:
+        for message, answer in given:
+            await client.post(link(shop, answer, "would-recommend", message))
+        await client.post(link(shop, "size", "what-went-wrong"), data={"words": WORDS})
+    with shop.database.read() as session:
+        counted = {tally.question: tally for tally in tallies(session)}
+        said = written(session)
+
+    assert {v: n for v, n in counted["would-recommend"].counts.items() if n} == {
+        "0": 1, "7": 1, "9": 1, "10": 1,
+    }  # fmt: skip
+    assert [counted[name].score for name in ("would-recommend", "rating")] == [25, None]
+    assert [(one.answer, one.words) for one in said] == [("size", WORDS)]
