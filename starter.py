@@ -10,6 +10,7 @@ from sekvens.commands.answers import answers
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
+from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
@@ -45,7 +46,7 @@ for command in (
     *(products, reviews, answers, offers),
     *(audiences, contacts),
     *(enroll, signal, show),
-    *(status, stop, pause, resume),
+    *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),
 ):
     main.add_command(command)

@@ -27,6 +27,7 @@ from sekvens.ses.local.control import Control
 from sekvens.ses.local.faults import HANGS, Faults
 from sekvens.ses.local.inbox import Inbox
 from sekvens.ses.local.reading import InboxMessage, read
+from sekvens.ses.local.set_up import SetUpPages
 from sekvens.ses.local.signature import SIGNATURE_AGE_MAX, SignatureCheck
 from sekvens.ses.local.sqs import QUEUE_PATH, Sqs
 from sekvens.ses.local.store import Store, read_log
@@ -136,6 +137,7 @@ class LocalSes:
             events=events,
             check=check,
         )
+        set_up = SetUpPages(identities=options.identities, check=check)
         sqs = Sqs(queue=queue, events=events, check=check, clock=clock)
         control = Control(store=self._store, faults=self.faults, limits=limits)
         inbox = Inbox(store=self._store, faults=self.faults, limits=limits, clock=clock)
@@ -146,7 +148,13 @@ class LocalSes:
             else ["*"]
         )
         application = Starlette(
-            routes=[*wire.routes(), *sqs.routes(), *control.routes(), *inbox.routes()],
+            routes=[
+                *set_up.routes(),
+                *wire.routes(),
+                *sqs.routes(),
+                *control.routes(),
+                *inbox.routes(),
+            ],
             exception_handlers={Refused: answer_refused},
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
         )
