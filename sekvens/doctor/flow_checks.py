@@ -33,9 +33,7 @@ def flows_are_published(set_up: SetUp) -> Finding:
 def emails_compose(set_up: SetUp) -> Finding | None:
     """Whether every e-mail of every live flow can be made, in every locale and season."""
     with opened(set_up.settings) as database, database.read() as session:
-        digests = {
-            digest for each in live_flows(session) for digest in each.templates.values()
-        }
+        digests = {digest for each in live_flows(session) for digest in each.templates.values()}
         emails = {digest: load(session, digest) for digest in sorted(digests)}
     if not emails:
         return None

@@ -51,10 +51,10 @@ def address_of(given: str) -> tuple[str, int]:
     Raises:
         ValueError: it is none.
     """
-    host, colon, port = given.rpartition(":")
-    if not colon or (":" in host.strip("[]") and not host.startswith("[")):
-        host, port = given, str(_PORT)
-    address = str(ipaddress.ip_address(host.strip("[]")))
+    try:
+        return str(ipaddress.ip_address(given.strip("[]"))), _PORT
+    except ValueError:
+        host, _, port = given.rpartition(":")
     if not 0 < int(port) < 65536:
         raise ValueError(f"{port} is no port")
-    return address, int(port)
+    return str(ipaddress.ip_address(host.strip("[]"))), int(port)

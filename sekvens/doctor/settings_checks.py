@@ -83,7 +83,7 @@ def who_is_mailed(set_up: SetUp) -> Finding:
         )
     listed = len(sending.allow_list)
     return warning(
-        f"sending.production is off: only the {listed} on sending.allow_list are mailed",
+        f"sending.production is off: only what sending.allow_list names ({listed}) is mailed",
         "set sending.production when everybody may be",
     )
 

@@ -64,7 +64,7 @@ def search_attributes(set_up: SetUp) -> Finding:
 def retention(set_up: SetUp) -> Finding:
     """Whether an ended enrollment can be looked at for long enough."""
     days = set_up.namespace().retention_days
-    what = f"an ended enrollment is kept for {days:g} days"
+    what = f"days for which an ended enrollment is kept: {days:g}"
     if days < RETENTION_DAYS_MIN:
         return warning(
             what, f"keep it for {RETENTION_DAYS_MIN:g} or more; nothing else depends on it"
