@@ -1,5 +1,6 @@
 """Where an answer leads: to what went wrong, to a review that is read first, through a quiz."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -11,18 +12,25 @@ from sekvens.answers.queries import tallies, written
 from sekvens.answers.recording import WORDS_LENGTH_MAX
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
-from sekvens.events.tables import ContactEvent
+from sekvens.events.tables import ContactEvent, Order
 from sekvens.flows.asking import trait_is
 from sekvens.flows.builder import answered, once_each
-from sekvens.messages.links import answer_url
+from sekvens.messages.compose import compose
+from sekvens.messages.context import Entry
+from sekvens.messages.links import answer_url, read_answer_link
+from sekvens.messages.needs import Needs
 from sekvens.messages.questions import QUESTIONS, TRAITS
+from sekvens.messages.samples import sample_facts
+from sekvens.messages.templates import read_sources, stored
 from sekvens.reviews.reading import TEXT_LENGTH_MAX
 from sekvens.reviews.tables import Review
 from sekvens.segments.sql import holds
+from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, Shop, identify, track
 from tests.unit.relaying import World, cart_flow
 from tests.unit.serving import served, settings
 from tests.unit.test_answers import link
+from tests.unit.test_compose_context import API, arrange, gathered
 
 WORDS = "Ärmarna var för korta, och svaret kom aldrig."
 
@@ -250,3 +258,34 @@ async def test_the_newest_answer_of_each_e_mail_is_counted_and_scored(shop: Shop
     }  # fmt: skip
     assert [counted[name].score for name in ("would-recommend", "rating")] == [25, None]
     assert [(one.answer, one.words) for one in said] == [("size", WORDS)]
+
+
+@pytest.mark.parametrize(
+    ("told", "word"), [("hands", "vantarna"), ("head", "mössa"), (None, "Vet du")]
+)
+def test_an_e_mail_says_what_the_quiz_told(told: str | None, word: str) -> None:
+    name = "welcome/a-code-for-you"
+    facts = sample_facts(sample_shop(), name=name, locale="sv", now=NOON)
+    facts = replace(facts, traits={"where_cold": told})
+    made = compose(stored(read_sources(name)), facts, shop=sample_shop())
+
+    assert word in made.text
+
+
+def test_a_rating_is_of_the_first_product_that_the_e_mail_is_about(database: Database) -> None:
+    lines = [{"product_id": "p-7", "name": "Vanten", "price": 1, "quantity": 1}]
+    with database.write() as session:
+        arrange(session, traits={"where_cold": "feet", "when_worn": ["odd"]})
+        session.add(
+            Order(contact_id="c-one", order_id="o", products=lines, state="completed",
+                  ordered_at=NOON)
+        )  # fmt: skip
+        of_order = gathered(session, entry=Entry(name="order_id", key="o"))
+        of_nothing = gathered(session, entry=Entry(), needs=Needs(
+            variables=frozenset(), blocks=frozenset({"answers"})))  # fmt: skip
+
+    link = read_answer_link(API, of_order.answer_urls["rating"]["5"].rpartition("/")[2])
+    assert link is not None
+    assert (link.product_id, link.answer) == ("p-7", "5")
+    assert "rating" not in of_nothing.answer_urls
+    assert of_order.traits == {"where_cold": "feet", "when_worn": None, "wool_on_skin": None}
