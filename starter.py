@@ -6,9 +6,11 @@ Each command is one module of `sekvens.commands`; nothing is decided here.
 import click
 
 from sekvens import __version__
+from sekvens.commands.answers import answers
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
+from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
@@ -41,10 +43,10 @@ for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
     *(flows, preview),
-    *(products, reviews, offers),
+    *(products, reviews, answers, offers),
     *(audiences, contacts),
     *(enroll, signal, show),
-    *(status, stop, pause, resume),
+    *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),
 ):
     main.add_command(command)

@@ -5,6 +5,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from sekvens.db.session import WRITES, Database
@@ -35,6 +37,20 @@ def revise(database: Database, number: str, message: str) -> None:
         database,
         lambda config: command.revision(config, message, autogenerate=True, rev_id=number),
     )
+
+
+def revision_of(database: Database) -> str | None:
+    """Tell the revision that the schema is at; None if it has none of our tables. Reads only."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def known_revisions() -> list[str]:
+    """List the revisions that this version knows, the oldest first."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    return [each.revision for each in script.walk_revisions()][::-1]
 
 
 def _run(database: Database, step: Any) -> None:

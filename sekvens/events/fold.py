@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from sekvens.answers.traits import traits_of
 from sekvens.contacts.tables import Contact
 from sekvens.contacts.traits import apply_traits
 from sekvens.events import carts, orders
@@ -57,8 +58,9 @@ def fold(
     """
     ordered = sorted(facts, key=in_order)
     for fact in ordered:
-        if fact.traits:
-            apply_traits(contacts[fact.contact_id], fact.traits, at=fact.occurred_at, now=now)
+        traits = fact.traits or traits_of(fact.name, fact.properties)
+        if traits:
+            apply_traits(contacts[fact.contact_id], traits, at=fact.occurred_at, now=now)
     fold_permissions(session, ordered, contacts=contacts)
     _fold_visits(session, [fact for fact in ordered if fact.type == "page"])
     fold_cases(session, [fact for fact in ordered if fact.name in CASE_EVENTS], merged)

@@ -135,8 +135,9 @@ Of our own e-mails we record it, with `flow` and `step`, once for each link and 
 QUESTION_ANSWERED: Final = "Question Answered"
 """The contact answered a question of one of our e-mails, by the page that its link leads to.
 
-Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; the questions and their
-answers are those of `sekvens.messages.questions`.
+Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; `words`, what they wrote
+in their own; `product_id` of a rating. The questions and their answers are those of
+`sekvens.messages.questions`; an answer in a quiz becomes a trait.
 """
 
 REFERRAL_REWARDED: Final = "Referral Rewarded"
@@ -214,8 +215,8 @@ EVENTS: Final = (
     EventKind(name="Wishlist Product Added to Cart"),
     EventKind(name="Product Shared"),
     EventKind(name="Cart Shared"),
-    EventKind(name=PRODUCT_REVIEWED),
-    EventKind(name=QUESTION_ANSWERED, ours=True),
+    EventKind(name=PRODUCT_REVIEWED, folds_into="review, pending"),
+    EventKind(name=QUESTION_ANSWERED, folds_into="trait, of a question in the quiz", ours=True),
     EventKind(name=REFERRAL_REWARDED, ours=True),
     EventKind(name=EMAIL_DELIVERED),
     EventKind(name=EMAIL_LINK_CLICKED),

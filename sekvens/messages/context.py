@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from sekvens.answers.traits import told
 from sekvens.contacts.tables import Contact
 from sekvens.errors import TemplateError
 from sekvens.events.tables import Order
@@ -98,12 +99,39 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
         else None,
         second_subject=second_subject,
         times_used=_times_used(contact),
-        answer_urls=_answer_urls(api, contact_id=contact_id, message_id=message_id)
-        if "answers" in needs.blocks
-        else {},
+        traits=told(contact.traits),
     )
     reading = _Reading(session=session, contact=contact, needs=needs, shop=shop)
-    return reading.shelf(reading.entry(reading.purchases(facts, entry), entry))
+    facts = reading.shelf(reading.entry(reading.purchases(facts, entry), entry))
+    if "answers" in needs.blocks:
+        facts = replace(facts, answer_urls=answer_urls(api, contact_id, message_id, facts))
+    return facts
+
+
+def answer_urls(
+    api: ApiSettings, contact_id: str, message_id: str, facts: Facts
+) -> dict[str, dict[str, str]]:
+    """Make the links behind the answers to every question that this e-mail can ask.
+
+    Raises:
+        SettingsError: links cannot be signed.
+    """
+    rated = next((product.product_id for product in facts.at_hand), None)
+    return {
+        name: {
+            answer.value: answer_url(
+                api,
+                contact_id=contact_id,
+                message_id=message_id,
+                question=name,
+                answer=answer.value,
+                product_id=rated if question.is_review else None,
+            )
+            for answer in question.answers
+        }
+        for name, question in QUESTIONS.items()
+        if rated or not question.is_review
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,24 +250,6 @@ class _Reading:
 def _offer(claim: Claim, shop: Shop, *, timezone: str) -> OfferFacts:
     terms = shop.offers[claim.offer]  # it was claimed by what they say
     return OfferFacts(terms=terms, code=claim.code, last_day=claim.last_day(timezone))
-
-
-def _answer_urls(
-    api: ApiSettings, *, contact_id: str, message_id: str
-) -> dict[str, dict[str, str]]:
-    return {
-        name: {
-            answer.value: answer_url(
-                api,
-                contact_id=contact_id,
-                message_id=message_id,
-                question=name,
-                answer=answer.value,
-            )
-            for answer in question.answers
-        }
-        for name, question in QUESTIONS.items()
-    }
 
 
 def _times_used(contact: Contact) -> int | None:

@@ -148,6 +148,8 @@ class Facts:
     reviews: tuple[TitledReview, ...] = ()  #: beside those in the settings
     referral: ReferralFacts | None = None
     times_used: int | None = None
+    #: what they have told us by answering questions; None: not told
+    traits: Mapping[str, str | None] = field(default_factory=dict)
     #: question -> answer -> where a click on it leads
     answer_urls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from sekvens.errors import SettingsError
+from sekvens.flows.keys import key_of
 from sekvens.sections import ApiSettings
 
 #: Signatures are cut to 128 bits: nobody guesses those, and the link stays short enough to print.
@@ -43,7 +44,8 @@ class AnswerLink:
     contact_id: str
     message_id: str
     question: str
-    answer: str
+    answer: str  #: empty: asked on the page of another answer, and none is chosen yet
+    product_id: str | None = None  #: the product that the question is about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,13 @@ def read_unsubscribe_link(api: ApiSettings, token: str) -> UnsubscribeLink | Non
 
 
 def answer_url(
-    api: ApiSettings, *, contact_id: str, message_id: str, question: str, answer: str
+    api: ApiSettings,
+    *,
+    contact_id: str,
+    message_id: str,
+    question: str,
+    answer: str,
+    product_id: str | None = None,
 ) -> str:
     """Make the link behind one answer of a question: `{public_url}/a/{token}`.
 
@@ -88,16 +96,40 @@ def answer_url(
     Raises:
         SettingsError: there is no secret to sign with, or it is too short.
     """
-    token = sign(api, purpose=_ANSWER, ids=(contact_id, message_id, question, answer))
-    return f"{api.public_url.rstrip('/')}/a/{token}"
+    link = AnswerLink(
+        contact_id=contact_id,
+        message_id=message_id,
+        question=question,
+        answer=answer,
+        product_id=product_id,
+    )
+    return f"{api.public_url.rstrip('/')}/a/{answer_token(api, link)}"
+
+
+def answer_token(api: ApiSettings, link: AnswerLink) -> str:
+    """Make the token behind one answer: the last part of its link.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    ids = (link.contact_id, link.message_id, link.question, link.answer)
+    product = (key_of(link.product_id),) if link.product_id else ()
+    return sign(api, purpose=_ANSWER, ids=(*ids, *product))
 
 
 def read_answer_link(api: ApiSettings, token: str) -> AnswerLink | None:
     """Tell everything in the token of an answer; None if we did not sign it for that."""
     ids = verified(api, purpose=_ANSWER, token=token)
-    if ids is None or len(ids) != 4:
+    if ids is None or len(ids) not in {4, 5}:
         return None
-    return AnswerLink(contact_id=ids[0], message_id=ids[1], question=ids[2], answer=ids[3])
+    contact_id, message_id, question, answer, *product = ids
+    return AnswerLink(
+        contact_id=contact_id,
+        message_id=message_id,
+        question=question,
+        answer=answer,
+        product_id=product[0] if product else None,
+    )
 
 
 def click_url(api: ApiSettings, *, message_id: str, link_id: str) -> str:

@@ -5,35 +5,15 @@ links, so they never change; the words may.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
+from sekvens.messages.asking import Answer, Question
+from sekvens.messages.quiz import QUIZ
 from sekvens.shop import Localized
 
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One answer that may be chosen."""
-
-    value: str  #: as recorded: `yes`, `7`
-    label: Localized  #: on its button
-    then: Localized  #: what happens now: said on the page once it is given
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One question with its answers, in the order in which they are shown."""
-
-    text: Localized
-    answers: tuple[Answer, ...]
-    #: what the ends of a scale mean; empty where each answer speaks for itself
-    lowest: Localized = field(default_factory=dict)
-    highest: Localized = field(default_factory=dict)
-
-    def answer(self, value: str) -> Answer | None:
-        """Find an answer by what it is recorded as; None if the question has no such answer."""
-        return next((answer for answer in self.answers if answer.value == value), None)
-
+#: Of a scale from 0 to 10, what promoters and passives say: the net promoter score's own limits.
+PROMOTES_FROM: Final = 9
+DETRACTS_UNTIL: Final = 6
 
 _GOOD: Final = {
     "sv": "Vad roligt att höra. Tack för att du berättade det.",
@@ -45,10 +25,8 @@ _FAIR: Final = {
     "letter.",
 }
 _POOR: Final = {
-    "sv": "Det var tråkigt att höra. Vill du att vi ordnar något, så svara på brevet med några "
-    "rader om vad som hände.",
-    "en": "We are sorry to hear that. If there is something that we can put right, reply to the "
-    "letter with a few lines about what happened.",
+    "sv": "Det var tråkigt att höra. Om du vill kan du berätta vad som hände.",
+    "en": "We are sorry to hear that. If you like, tell us what happened.",
 }
 _SORRY: Final = {
     "sv": "Tack för att du berättade det. Svara på brevet om du vill ha hjälp, så ser vi vad vi "
@@ -56,55 +34,109 @@ _SORRY: Final = {
     "en": "Thank you for telling us. If you would like help, reply to the letter and we will see "
     "what we can do.",
 }
+_WENT_WRONG: Final = "what-went-wrong"
 
 
 def _score(value: int) -> Answer:
-    then = _GOOD if value > 8 else _FAIR if value > 6 else _POOR
-    return Answer(value=str(value), label={"sv": str(value), "en": str(value)}, then=then)
+    then = _GOOD if value >= PROMOTES_FROM else _FAIR if value > DETRACTS_UNTIL else _POOR
+    return Answer(
+        value=str(value),
+        label={"sv": str(value), "en": str(value)},
+        then=then,
+        leads_to=_WENT_WRONG if value <= DETRACTS_UNTIL else None,
+    )
 
+
+def _wrong(value: str, label: Localized) -> Answer:
+    return Answer(value=value, label=label, then=_SORRY)
+
+
+def _stars(value: int, label: Localized) -> Answer:
+    stars = "★" * value
+    named = {locale: f"{stars} {text}" for locale, text in label.items()}
+    then = {
+        "sv": "Vill du skriva varför? Några rader räcker, och ta gärna med felen.",
+        "en": "Would you like to say why? A few lines will do, and put the faults in too.",
+    }
+    return Answer(value=str(value), label=named, then=then)
+
+
+_STILL_INTERESTED: Final = Question(
+    text={
+        "sv": "Vill du fortfarande höra av oss?",
+        "en": "Would you still like to hear from us?",
+    },
+    answers=(
+        Answer(
+            value="yes",
+            label={"sv": "Ja, gärna", "en": "Yes, please"},
+            then={
+                "sv": "Vad roligt. Då fortsätter vi att höra av oss när vi har något att säga.",
+                "en": "We are glad. You will go on hearing from us when there is something to say.",
+            },
+        ),
+        Answer(
+            value="no",
+            label={"sv": "Nej, inte just nu", "en": "No, not just now"},
+            then={
+                "sv": "Det förstår vi. Vi säger hej då och låter dig vara i fred en tid. Brev "
+                "om beställningar som du gör kommer förstås ändå fram.",
+                "en": "We understand. We will say goodbye and leave you in peace for a while. "
+                "Messages about orders that you place still reach you, of course.",
+            },
+        ),
+    ),
+)
 
 #: By the names that e-mails know them by.
 QUESTIONS: Final[Mapping[str, Question]] = {
-    "still-interested": Question(
-        text={
-            "sv": "Vill du fortfarande höra av oss?",
-            "en": "Would you still like to hear from us?",
-        },
-        answers=(
-            Answer(
-                value="yes",
-                label={"sv": "Ja, gärna", "en": "Yes, please"},
-                then={
-                    "sv": "Vad roligt. Då fortsätter vi att höra av oss när vi har något att säga.",
-                    "en": "We are glad. You will go on hearing from us when there is something to "
-                    "say.",
-                },
-            ),
-            Answer(
-                value="no",
-                label={"sv": "Nej, inte just nu", "en": "No, not just now"},
-                then={
-                    "sv": "Det förstår vi. Vi säger hej då och låter dig vara i fred en tid. Brev "
-                    "om beställningar som du gör kommer förstås ändå fram.",
-                    "en": "We understand. We will say goodbye and leave you in peace for a while. "
-                    "Messages about orders that you place still reach you, of course.",
-                },
-            ),
-        ),
-    ),
+    "still-interested": _STILL_INTERESTED,
     "how-was-it": Question(
         text={"sv": "Hur blev det?", "en": "How was it?"},
         answers=tuple(_score(value) for value in range(11)),
         lowest={"sv": "0 är inte alls bra", "en": "0 is not good at all"},
         highest={"sv": "10 kunde inte vara bättre", "en": "10 could not be better"},
     ),
-    "what-went-wrong": Question(
+    "would-recommend": Question(
+        text={
+            "sv": "Hur troligt är det att du skulle rekommendera oss till en vän?",
+            "en": "How likely is it that you would recommend us to a friend?",
+        },
+        answers=tuple(_score(value) for value in range(11)),
+        lowest={"sv": "0 är inte alls troligt", "en": "0 is not at all likely"},
+        highest={"sv": "10 är mycket troligt", "en": "10 is very likely"},
+    ),
+    _WENT_WRONG: Question(
         text={"sv": "Vad gick fel?", "en": "What went wrong?"},
         answers=(
-            Answer(value="size", label={"sv": "Storleken", "en": "The size"}, then=_SORRY),
-            Answer(value="quality", label={"sv": "Kvaliteten", "en": "The quality"}, then=_SORRY),
-            Answer(value="delivery", label={"sv": "Leveransen", "en": "The delivery"}, then=_SORRY),
-            Answer(value="other", label={"sv": "Något annat", "en": "Something else"}, then=_SORRY),
+            _wrong("size", {"sv": "Storleken", "en": "The size"}),
+            _wrong("quality", {"sv": "Kvaliteten", "en": "The quality"}),
+            _wrong("delivery", {"sv": "Leveransen", "en": "The delivery"}),
+            _wrong("other", {"sv": "Något annat", "en": "Something else"}),
         ),
+        own_words={
+            "sv": "Vill du berätta mer? Det är frivilligt, och bara butiken läser det.",
+            "en": "Would you like to say more? You need not, and only the shop reads it.",
+        },
     ),
+    "rating": Question(
+        text={"sv": "Vilket betyg ger du?", "en": "How many stars would you give it?"},
+        answers=(
+            _stars(5, {"sv": "Utmärkt", "en": "Excellent"}),
+            _stars(4, {"sv": "Bra", "en": "Good"}),
+            _stars(3, {"sv": "Helt okej", "en": "Fair"}),
+            _stars(2, {"sv": "Inte så bra", "en": "Not so good"}),
+            _stars(1, {"sv": "Dåligt", "en": "Poor"}),
+        ),
+        own_words={"sv": "Ditt omdöme", "en": "Your review"},
+        is_review=True,
+    ),
+    **QUIZ,
+}
+
+#: The traits that answers become, each with the values that it may have.
+TRAITS: Final[Mapping[str, frozenset[str]]] = {
+    question.trait: frozenset(answer.value for answer in question.answers)
+    for question in QUESTIONS.values()
+    if question.trait
 }

@@ -92,6 +92,7 @@ def sample_facts(
         **bought,
         **_shelf(sold, lines, now=now),
         referral=_referral(shop) if bought else None,
+        traits={"where_cold": "hands"},
         answer_urls={
             name: {
                 answer.value: f"{public_url}/a/sample-{name}-{answer.value}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined
 
+from sekvens.answers.traits import told
 from sekvens.messages import views_of_shop as of_shop
 from sekvens.messages.facts import Facts, OfferFacts, ReferralFacts
 from sekvens.messages.reader import Reader
@@ -46,6 +47,7 @@ def _of_contact(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
         "referral": _referral(facts.referral, reader, words) if facts.referral else None,
         "level": of_shop.level_view(facts.orders_count, reader),
         "times_used": facts.times_used,
+        "traits": told(facts.traits),
         "days_since_start": (facts.now - facts.started_at).days,
         "links": LinksView(unsubscribe=facts.unsubscribe_url),
     }

@@ -68,9 +68,11 @@ class LinkPages:
         asked = request.headers.get("accept-language", "").split(",")[0]
         return self._show("unknown_link.html", self._written(asked), status=404)
 
-    def show(self, template: str, contact: Contact | None, **values: Any) -> HTMLResponse:
+    def show(
+        self, template: str, contact: Contact | None, *, status: int = 200, **values: Any
+    ) -> HTMLResponse:
         """Show a page in the contact's language; it is told `words` of that language, if given."""
-        return self._show(template, self.language_of(contact), **values)
+        return self._show(template, self.language_of(contact), status=status, **values)
 
     def language_of(self, contact: Contact | None) -> str:
         """Tell the language that a contact is answered in."""

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -24,11 +24,13 @@ from tests.unit.ingesting import Shop, identify
 from tests.unit.serving import settings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
 LOCALES = ("sv", "en")
+#: One of each shape: words below each other, a scale, own words, a review, a quiz.
+SHAPES = ("still-interested", "how-was-it", "what-went-wrong", "rating", "where-cold")
 
 
 class Served:
@@ -43,7 +45,10 @@ class Served:
         shop.post(identify(locale, locale=locale))
         api = ApiSettings(public_url=self.url, link_secret=settings().api.link_secret)
         whose = shop.contact_id(locale)
-        return answer_url(api, contact_id=whose, message_id="m-1", question=question, answer=answer)
+        return answer_url(
+            api, contact_id=whose, message_id="m-1", question=question, answer=answer,
+            product_id="p-1" if QUESTIONS[question].is_review else None,
+        )  # fmt: skip
 
     def answers(self) -> list[str]:
         query = select(ContactEvent.properties).where(ContactEvent.name == "Question Answered")
@@ -71,7 +76,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", SHAPES)
 def test_axe_finds_nothing_before_or_after_the_answer(
     served: Served,
     browser_page: "Page",  # noqa: F811
@@ -92,7 +97,7 @@ def test_axe_finds_nothing_before_or_after_the_answer(
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", SHAPES)
 def test_a_small_screen_scrolls_one_way_and_every_answer_is_large_enough_to_touch(
     served: Served,
     browser_page: "Page",  # noqa: F811
@@ -101,10 +106,20 @@ def test_a_small_screen_scrolls_one_way_and_every_answer_is_large_enough_to_touc
 ) -> None:
     browser_page.set_viewport_size({"width": 360, "height": 740})
     browser_page.goto(served.link(question, QUESTIONS[question].answers[0].value, locale=locale))
-    touched = [box.bounding_box() for box in browser_page.locator("label, button").all()]
+    asked = sizes(browser_page)
+    browser_page.click("button")
+    led_to = sizes(browser_page)
 
-    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert all(box and min(box["width"], box["height"]) >= 44 for box in touched)
+    for width, touched in (asked, led_to):
+        assert width <= 360
+        assert all(box and min(box["width"], box["height"]) >= 44 for box in touched)
+
+
+def sizes(page: "Page") -> tuple[int, list[Any]]:
+    """Tell how wide the document is, and how large what is touched."""
+    touched = page.locator("label, button, textarea").all()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return width, [box.bounding_box() for box in touched]
 
 
 def test_the_answer_that_was_clicked_is_chosen_and_may_be_changed_by_keyboard(
@@ -121,3 +136,29 @@ def test_the_answer_that_was_clicked_is_chosen_and_may_be_changed_by_keyboard(
 
     assert (chosen, before) == ("7", [])
     assert served.answers() == ["8"]
+
+
+def test_stars_and_a_quiz_are_gone_through_by_keyboard_without_a_script(
+    served: Served,
+    chromium: "Browser",  # noqa: F811
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(served.link("rating", "4"))
+    page.click("button")
+    page.fill("textarea", "Värmer bra.\nStor i storleken.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    thanked = page.inner_text("h1")
+    page.goto(served.link("where-cold", "feet"))
+    for answer in ("feet", "indoors", "unsure"):
+        page.focus(f"input[value={answer}]")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        page.wait_for_load_state()
+    ended = page.locator("form").count()
+    context.close()
+
+    assert thanked.startswith("Tack för ditt omdöme")
+    assert served.answers() == ["4", "feet", "indoors", "unsure"]
+    assert ended == 0

@@ -264,9 +264,9 @@ async def test_operators_see_the_flow_the_version_the_contact_and_why_it_ended(s
     assert enrollment.workflow_id == f"welcome/{enrollment.contact_id}"
     assert seen.workflow_type == "welcome"
     assert seen.search_attributes[names.CONTACT_ID] == [enrollment.contact_id]
-    assert seen.search_attributes[names.FLOW_VERSION] == ["welcome v2"]
+    assert seen.search_attributes[names.FLOW_VERSION] == ["welcome v3"]
     assert seen.search_attributes[names.EXIT_REASON] == ["converted"]
-    assert await seen.static_summary() == f"welcome v2 · {enrollment.contact_id}"
+    assert await seen.static_summary() == f"welcome v3 · {enrollment.contact_id}"
     assert enrollment.id in await seen.static_details()
 
 

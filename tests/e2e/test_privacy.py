@@ -89,7 +89,7 @@ async def test_no_list_or_description_of_workflows_holds_a_canary(stack):
 def test_temporals_own_files_hold_no_canary(stack):
     contents = temporal_files(stack)
 
-    assert any(b"welcome v2" in content for content in contents)
+    assert any(b"welcome v3" in content for content in contents)
     assert {found for content in contents for found in canaries_in(content)} == set()
 
 

@@ -300,7 +300,7 @@ def test_an_e_mail_that_cannot_be_made_is_not_published(run, monkeypatch, comman
 
 
 def test_a_flow_is_explained_in_words_and_drawn(run):
-    assert "version 2" in run("flows", "explain", "welcome").output
+    assert "version 3" in run("flows", "explain", "welcome").output
     assert run("flows", "explain", "welcome", "--mermaid").output.startswith("flowchart")
 
 

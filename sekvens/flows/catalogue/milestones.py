@@ -32,7 +32,7 @@ THE_ANNIVERSARY = anniversary_of("Order Completed", at="09:00")
 
 MILESTONES: Flow = flow(
     "milestones",
-    version=1,
+    version=2,
     purpose=MARKETING,
     trigger=event("Order Completed"),
     entry_key="order_id",

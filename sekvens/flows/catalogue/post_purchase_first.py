@@ -33,7 +33,7 @@ ANOTHER_ORDER = event("Order Completed", other="order_id")
 
 POST_PURCHASE_FIRST: Flow = flow(
     "post-purchase-first",
-    version=1,
+    version=2,
     purpose=MARKETING,
     trigger=event("Order Completed"),
     entry_key="order_id",

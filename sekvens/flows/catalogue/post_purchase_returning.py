@@ -32,7 +32,7 @@ ANOTHER_ORDER = event("Order Completed", other="order_id")
 
 POST_PURCHASE_RETURNING: Flow = flow(
     "post-purchase-returning",
-    version=1,
+    version=2,
     purpose=MARKETING,
     trigger=event("Order Completed"),
     entry_key="order_id",

@@ -42,7 +42,7 @@ AT_THE_CHECKOUT = happened(event("Email Subscribed", source="checkout"), within=
 
 WELCOME: Flow = flow(
     "welcome",
-    version=2,
+    version=3,
     purpose=MARKETING,
     trigger=event("Email Subscribed"),
     trigger_when=[not_(IMPORTED)],

@@ -29,6 +29,7 @@ from sekvens.ses.local.faults import HANGS, Faults
 from sekvens.ses.local.inbox import Inbox
 from sekvens.ses.local.reader import Reader
 from sekvens.ses.local.reading import InboxMessage, read
+from sekvens.ses.local.set_up import SetUpPages
 from sekvens.ses.local.signature import SIGNATURE_AGE_MAX, SignatureCheck
 from sekvens.ses.local.signing import Signer
 from sekvens.ses.local.sns import Sns
@@ -141,6 +142,7 @@ class LocalSes:
             events=events,
             check=check,
         )
+        set_up = SetUpPages(identities=options.identities, check=check)
         sqs = Sqs(queue=queue, events=events, check=check, clock=clock)
         control = Control(store=self._store, faults=self.faults, limits=limits)
         sns = Sns(store=self._store, clock=clock)
@@ -154,6 +156,7 @@ class LocalSes:
         )
         application = Starlette(
             routes=[
+                *set_up.routes(),
                 *wire.routes(),
                 *sqs.routes(),
                 *sns.routes(),

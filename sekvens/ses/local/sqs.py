@@ -5,6 +5,7 @@ Long polling, visibility and the errors are SQS's; there is one queue, and nobod
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from sekvens.clock import Clock
 from sekvens.ses.local.checks import Refused
-from sekvens.ses.local.events import ACCOUNT, EventPublisher
+from sekvens.ses.local.events import ACCOUNT, TOPIC_ARN, EventPublisher
 from sekvens.ses.local.faults import HANGS
 from sekvens.ses.local.queue import Queue, Queued
 from sekvens.ses.local.signature import SignatureCheck
@@ -33,6 +34,21 @@ LOOK_SECONDS = 0.02
 _BODY_MAX = 2 * 1024 * 1024
 
 _TARGET = "AmazonSQS."
+#: The local topic sends to the queue, and nobody else: as a queue of events is set up.
+_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": f"arn:aws:sqs:eu-north-1:{ACCOUNT}:{QUEUE_NAME}",
+                "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC_ARN}},
+            }
+        ],
+    }
+)
 
 
 class Sqs:
@@ -107,6 +123,7 @@ class Sqs:
         return {
             "Attributes": {
                 "QueueArn": f"arn:aws:sqs:eu-north-1:{ACCOUNT}:{QUEUE_NAME}",
+                "Policy": _POLICY,
                 "VisibilityTimeout": str(VISIBILITY_SECONDS),
                 "ApproximateNumberOfMessages": str(counts.visible),
                 "ApproximateNumberOfMessagesNotVisible": str(counts.in_flight),

@@ -1,0 +1,1 @@
+"""What contacts answer to the questions of e-mails."""
