@@ -124,7 +124,11 @@ def build_workers(
     """Build the two workers of a process."""
     clock = SystemClock()
     envelope = Envelope(
-        database=database, shop=settings.shop, api=settings.api, tracking=settings.tracking
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        tracking=settings.tracking,
+        keeps_copies=settings.privacy.copies_days > 0,
     )
     sender = Sender(
         database=database,
@@ -133,6 +137,7 @@ def build_workers(
         envelope=envelope,
         sending=settings.sending,
         evidence=build_evidence(settings, database, ses),
+        consent=settings.consent,
     )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
@@ -224,7 +229,11 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
             database=database, clock=clock, shop_time=shop_time, off=settings.flows.off
         ),
         retention=Retention(
-            database=database, clock=clock, shop_time=shop_time, erase_after=erase_after
+            database=database,
+            clock=clock,
+            shop_time=shop_time,
+            erase_after=erase_after,
+            copies_kept_for=timedelta(days=settings.privacy.copies_days),
         ),
     )
 

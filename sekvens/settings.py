@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.sections import (
@@ -50,6 +51,7 @@ LISTS = frozenset(
         "topic_arns",
         "hosts",
         "machine_networks",
+        "origins",
     }
 )
 
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     audiences: AudienceSettings = AudienceSettings()
     privacy: PrivacySettings = PrivacySettings()
     tracking: TrackingSettings = TrackingSettings()
+    consent: ConsentSettings = ConsentSettings()
     webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
 from sekvens.messages.context import Entry, gather
+from sekvens.messages.copies import packed
 from sekvens.messages.facts import Facts
 from sekvens.messages.needs import needs
 from sekvens.messages.tables import MessageLinks
@@ -43,6 +44,7 @@ class Sealed:
     tags: dict[str, str]
     targets: Mapping[str, str]  #: link id -> where it leads, of links that lead through us
     tracks_opens: bool  #: the contact has allowed SES to report opens
+    copy: bytes | None = None  #: of the HTML part, to be opened in a browser
 
 
 class Envelope:
@@ -55,10 +57,12 @@ class Envelope:
         shop: Shop,
         api: ApiSettings,
         tracking: TrackingSettings = _TRACKING,
+        keeps_copies: bool = True,
     ) -> None:
         self._database = database
         self._api = api
         self._tracking = tracking
+        self._keeps_copies = keeps_copies
         self.shop = shop
         #: (flow, version) -> the property that tells its entries apart
         self._entry_names: dict[tuple[str, int], str | None] = {}
@@ -91,16 +95,19 @@ class Envelope:
                 api=self._api,
                 message_id=message_id,
                 second_subject=order.second_subject,
+                has_copy=self._keeps_copies,
             )
             targets = self._targets(session, order, message_id, contact_id)
             tracks_opens = opens_allowed(session, contact_id, self._tracking)
+        raw, html = self._written(order, template, facts, message_id, recipient, targets)
         return Sealed(
             sender=self.shop.sender.address,
             recipient=recipient,
-            raw=self._written(order, template, facts, message_id, recipient, targets),
+            raw=raw,
             tags=_tags(order, message_id),
             targets=targets.by_id,
             tracks_opens=tracks_opens,
+            copy=packed(html) if self._keeps_copies else None,
         )
 
     def _targets(
@@ -171,7 +178,8 @@ class Envelope:
         message_id: str,
         recipient: str,
         targets: Targets,
-    ) -> bytes:
+    ) -> tuple[bytes, str]:
+        """Make the e-mail, and its HTML part by itself."""
         sender = self.shop.sender
         try:
             composed = compose(template, facts, shop=self.shop, targets=targets)
@@ -187,7 +195,7 @@ class Envelope:
                 headers=_headers(facts),
                 message_id=message_id,
             )
-            return assemble(mail)
+            return assemble(mail), composed.html
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # A fact or a setting that nobody thought of holds this one e-mail, not the queue. The
             # error's own text may quote the fact.

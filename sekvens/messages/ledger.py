@@ -22,6 +22,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.position import expect_send, stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
+from sekvens.messages import copies
 from sekvens.messages.tables import (
     Message,
     MessageLinks,
@@ -79,12 +80,17 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
 
 
 def claim(
-    session: Session, message: Message, *, now: datetime, targets: Mapping[str, str] | None = None
+    session: Session,
+    message: Message,
+    *,
+    now: datetime,
+    targets: Mapping[str, str] | None = None,
+    copy: bytes | None = None,
 ) -> Claim | None:
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
     A message that is in dispatch already is claimed again, and flagged: it may have arrived. Where
-    its links lead (`targets`) is kept with the claim, before anybody can click.
+    its links lead (`targets`) and its copy are kept with the claim, before anybody can have it.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -102,6 +108,8 @@ def claim(
         return None
     if targets:
         _keep_targets(session, message.id, targets)
+    if copy is not None:
+        copies.keep(session, message.id, copy, now=now)
     return Claim(message=claimed, before=message)
 
 

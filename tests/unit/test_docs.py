@@ -265,6 +265,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "audiences",
             "privacy",
             "tracking",
+            "consent",
             "clock",
         )
         for key in getattr(settings, section).__struct_fields__
