@@ -1,9 +1,10 @@
-"""`show`: all that is known about one contact, as tables; `contacts` asks, lifts and forgets."""
+"""`show`: all that is known about one contact, as tables; `contacts` imports, asks, lifts, forgets."""
 
 from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.importing_contacts import import_, suppress
 from sekvens.commands.resources import find_contact, open_database
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
@@ -36,10 +37,14 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """What contacts have agreed to, and the end of it.
+    """Import contacts, ask what they have agreed to, and forget them.
 
-    Example: starter.py contacts erase c-djjezhg34dpd7uoe
+    Example: starter.py contacts import contacts.csv
     """
+
+
+contacts.add_command(import_)
+contacts.add_command(suppress)
 
 
 @contacts.command("erase")

@@ -8,6 +8,7 @@ from sekvens.db.session import Database
 from sekvens.engagement.settling import Settler
 from sekvens.enrollments.temporal import ClientStarter
 from sekvens.events.relay import Relay
+from sekvens.notices.posting import Courier
 from sekvens.plugin import connect
 from sekvens.service import Service, until_ready
 from sekvens.settings import load_settings
@@ -20,23 +21,31 @@ async def serve(service: Service) -> None:
     database = Database(settings.database.url)
     try:
         await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
-        client = await until_ready("Temporal", connect)
-        service.ready("the relay carries events to Temporal")
-        relay = Relay(
-            database,
-            ClientStarter(client),
-            clock=SystemClock(),
-            shop_time=shop_time,
-            attempt_seconds=settings.sending.attempt_seconds,
-        )
-        loop = asyncio.get_running_loop()
+        courier = Courier(database=database, clock=SystemClock(), webhooks=settings.webhooks)
+        await asyncio.to_thread(courier.set_up)
+        # It needs no Temporal, so it does not wait for it.
+        courier_at_work = asyncio.create_task(courier.run(service.stop))
+        try:
+            client = await until_ready("Temporal", connect)
+            service.ready("the relay carries events to Temporal")
+            relay = Relay(
+                database,
+                ClientStarter(client),
+                clock=SystemClock(),
+                shop_time=shop_time,
+                attempt_seconds=settings.sending.attempt_seconds,
+            )
+            loop = asyncio.get_running_loop()
 
-        def wake() -> None:
-            loop.call_soon_threadsafe(relay.wake)
+            def wake() -> None:
+                loop.call_soon_threadsafe(relay.wake)
 
-        clicks = Settler(database=database, clock=SystemClock(), shop_time=shop_time, wake=wake)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(relay.run(service.stop))
-            tasks.create_task(clicks.run(service.stop))
+            clicks = Settler(database=database, clock=SystemClock(), shop_time=shop_time, wake=wake)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(relay.run(service.stop))
+                tasks.create_task(clicks.run(service.stop))
+            await courier_at_work
+        finally:
+            courier_at_work.cancel()
     finally:
         database.close()

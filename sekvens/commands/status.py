@@ -36,6 +36,7 @@ def status() -> None:
         _quota(console, session)
         _rates(console, session, now)
         _reported(console, session, now)
+        _hooks(console, session)
         _waiting(console, session, now)
     _dead_letters(console)
 
@@ -125,6 +126,29 @@ def _reported(console: "Console", session: "Session", now: "datetime") -> None:
         table.add_row(
             each.kind, escape(each.type), escape(each.detail or "-"), f"{each.count:,}",
             minute(each.newest_at),
+        )  # fmt: skip
+    console.print(table)
+
+
+def _hooks(console: "Console", session: "Session") -> None:
+    """Say of each system that is told of consent what it has not taken yet, and why."""
+    from rich.markup import escape
+
+    from sekvens.notices.queries import standings
+
+    hooks = standings(session)
+    if not hooks:
+        return
+    table = make_table(
+        "webhook", "took one", "waiting", "fails since", "why", "tried again",
+        title="Changes of consent",
+    )  # fmt: skip
+    for hook in hooks:
+        failing = f"[red]{minute(hook.failing_since)}[/red]" if hook.failing_since else "-"
+        problem = escape(printable(hook.problem or "-"))
+        table.add_row(
+            escape(hook.name), minute(hook.told_at), f"{hook.waiting:,}", failing, problem,
+            minute(hook.due_at),
         )  # fmt: skip
     console.print(table)
 

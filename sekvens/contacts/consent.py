@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Consent, ConsentChange, ConsentStatus, LegalBasis
+from sekvens.notices.noting import note_consent
 
 #: The purpose that consent is asked for; order e-mails need none.
 MARKETING: Final = "marketing"
@@ -113,6 +114,7 @@ def record_consent(
         contact_id=contact_id, purpose=purpose, status=status, at=at, **vars(evidence)
     )
     session.add(change)
+    before = present.status if present else None
     if present is None:
         present = Consent(contact_id=contact_id, purpose=purpose)
         session.add(present)
@@ -122,6 +124,15 @@ def record_consent(
         _say_all(session, present)
     elif _replaces(change, present):
         _say(present, change)
+    if present.status != before:
+        note_consent(
+            session,
+            contact_id=contact_id,
+            purpose=purpose,
+            status=present.status,
+            at=present.changed_at,
+            source=evidence.source,
+        )
     return present
 
 

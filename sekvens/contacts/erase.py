@@ -36,6 +36,7 @@ from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedE
 from sekvens.feedback.tables import MessageFate
 from sekvens.messages.copies import forget_those_of
 from sekvens.messages.tables import Message, MessageLinks
+from sekvens.notices.tables import Notice
 from sekvens.offers.tables import OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review, ReviewState
@@ -165,6 +166,7 @@ def _forget_events(
         update(ContactEvent).where(theirs, ContactEvent.message_id != but).values(properties={})
     )
     session.execute(update(Visit).where(Visit.contact_id.in_(ids)).values(url=None, title=None))
+    session.execute(update(Notice).where(Notice.contact_id.in_(ids)).values(source=""))
 
 
 def _forget_wishes(session: Session, ids: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ enrollments, messages and deliveries of the younger keep its id, and `merged_int
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -22,8 +23,12 @@ from sekvens.contacts.tables import (
     Preferences,
 )
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
+from sekvens.notices.noting import note_consent
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
+
+#: The source of a notice that two contacts are one, and share the stricter consent.
+MERGED: Final = "merge"
 
 
 def older_first(a: Contact, b: Contact) -> tuple[Contact, Contact]:
@@ -82,11 +87,21 @@ def _merge_words(session: Session, winner_id: str, purpose: str, found: Sequence
     if mine is None:
         mine = Consent(contact_id=winner_id, purpose=purpose)
         session.add(mine)
+    is_news = len(found) == 1 or found[0].status != found[1].status
     mine.status, mine.changed_at = status, counts.changed_at
     mine.basis, mine.order_id = counts.basis, counts.order_id
     for consent in found:
         if consent is not mine:
             session.delete(consent)
+    if is_news:  # one of the two is told another word than theirs
+        note_consent(
+            session,
+            contact_id=winner_id,
+            purpose=purpose,
+            status=status,
+            at=counts.changed_at,
+            source=MERGED,
+        )
 
 
 def _merge_preferences(session: Session, winner_id: str, loser_id: str) -> None:

@@ -6,7 +6,9 @@ from sekvens.engagement import tables as engagement
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
+from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
+from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
 from sekvens.quota import tables as quota
@@ -20,8 +22,10 @@ __all__ = [
     "enrollments",
     "events",
     "feedback",
+    "imports",
     "messages",
     "metadata",
+    "notices",
     "offers",
     "products",
     "quota",

@@ -27,6 +27,7 @@ from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flo
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.events.deliveries import first_look, next_look
+from sekvens.events.schema import ENROLLS_NOBODY
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
@@ -100,8 +101,7 @@ def expand(
 
 def head(session: Session) -> int | None:
     """Tell the event at the head of the outbox, without reading what it says."""
-    first = select(OutboxEntry.event_id).order_by(OutboxEntry.event_id).limit(1)
-    return session.scalar(first)
+    return session.scalar(select(OutboxEntry.event_id).order_by(OutboxEntry.event_id).limit(1))
 
 
 def set_aside(
@@ -164,7 +164,7 @@ class _Expansion:
         contact_id = self.canonical[entry.contact_id]
         under_way = self.listeners[contact_id]
         ends = [self._deliver(event, listener, self.now) for listener in under_way]
-        for published in self.live:
+        for published in () if event.name in ENROLLS_NOBODY else self.live:
             if published.flow.is_triggered_by(event.name, event.properties):
                 self._admit(event, entry, published, ends_some=any(ends))
 

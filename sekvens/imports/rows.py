@@ -40,11 +40,15 @@ class Row:
 
 
 @contextmanager
-def opened_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
-    """Read a binary file as text, UTF-16 where it says so, else UTF-8; the file stays open."""
+def opened_text(file: BinaryIO, encoding: str | None = None) -> Iterator[io.TextIOWrapper]:
+    """Read a binary file as text; the file stays open.
+
+    Without an encoding it is UTF-16 where the file says so, else UTF-8.
+    """
     buffered = io.BufferedReader(file)  # type: ignore[type-var]
-    head = buffered.peek(4)
-    encoding = next((name for mark, name in _ENCODINGS if head.startswith(mark)), "utf-8")
+    if encoding is None:
+        head = buffered.peek(4)
+        encoding = next((name for mark, name in _ENCODINGS if head.startswith(mark)), "utf-8")
     text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
     try:
         yield text
@@ -53,20 +57,19 @@ def opened_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
         buffered.detach()
 
 
-def read_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
+def read_rows(file: BinaryIO, *, encoding: str | None = None) -> Iterator[Row | Rejected]:
     """Read a file with quoted values (CSV), whichever delimiter its header uses.
+
+    Args:
+        file: The file, opened in binary mode.
+        encoding: The file's; without one, what its first bytes say, else UTF-8.
 
     Raises:
         UnreadableFile: it has no header, or a quoted value has no end.
     """
-    with opened_text(file) as text:
+    with opened_text(file, encoding) as text:
         lines = iter(text)
-        first = next(lines, "")
-        delimiter = max(DELIMITERS, key=first.count)
-        try:
-            header = _names(next(csv.reader([first], delimiter=delimiter), []))
-        except csv.Error:
-            raise UnreadableFile(_NO_HEADER) from None
+        header, delimiter = _header(next(lines, ""))
         records = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             began = records.line_num + 2
@@ -81,6 +84,18 @@ def read_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
                 ) from None
             if any(record):
                 yield _row(header, record, began)
+
+
+def read_header(file: BinaryIO, *, encoding: str | None = None) -> list[str]:
+    """Read the names of a file's columns, as `Row` has them; then it is at its beginning again.
+
+    Raises:
+        UnreadableFile: it has no header.
+    """
+    with opened_text(file, encoding) as text:
+        names, _ = _header(next(iter(text), ""))
+    file.seek(0)
+    return names
 
 
 def read_unquoted_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
@@ -106,6 +121,15 @@ def header_name(column: str) -> str:
     name = re.sub(r"^g:", "", column.strip().casefold())
     # Of `shipping(country:price)`, as Merchant Center writes it, the name counts.
     return re.sub(r"\W+", "_", name).strip("_")
+
+
+def _header(line: str) -> tuple[list[str], str]:
+    """Read the header and tell which delimiter it uses."""
+    delimiter = max(DELIMITERS, key=line.count)
+    try:
+        return _names(next(csv.reader([line], delimiter=delimiter), [])), delimiter
+    except csv.Error:
+        raise UnreadableFile(_NO_HEADER) from None
 
 
 def _names(columns: Sequence[str]) -> list[str]:
