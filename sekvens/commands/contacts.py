@@ -1,4 +1,4 @@
-"""`show`: all that is known about one contact, as tables; `contacts` imports, asks, lifts, forgets."""
+"""`show`: all that is known of one contact, as tables; `contacts` imports, asks, lifts, forgets."""
 
 from typing import TYPE_CHECKING
 
@@ -119,9 +119,10 @@ def lift_(contact: str, because: str) -> None:
     from sekvens.settings import load_settings
 
     now = SystemClock().now()
+    now_shop = load_settings().shop_time().at(now)
     with open_database() as database, database.write() as session:
         found = find_contact(session, contact)
-        reason = lift(session, found.email) if found.email else None
+        reason = lift(session, found.email, at=now_shop) if found.email else None
         if reason is None:
             raise click.ClickException(f"the address of {found.id} is not suppressed")
         record_fact(
@@ -130,7 +131,7 @@ def lift_(contact: str, because: str) -> None:
             name=SUPPRESSION_LIFTED,
             message_id=new_id("lifted"),
             properties={"reason": reason.value, "because": because},
-            occurred_at=load_settings().shop_time().at(now),
+            occurred_at=now_shop,
             now=now,
         )
     click.echo(f"The address of {found.id} may be mailed again; it was suppressed for: {reason}.")

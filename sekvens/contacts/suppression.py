@@ -19,6 +19,8 @@ from sekvens.notices.noting import LIFTED, SUPPRESSED, has_hooks, note_suppressi
 
 #: The source of a notice that an inactivity has ended.
 SUBSCRIBED_AGAIN: Final = "subscribed again"
+#: … that a person has ended a suppression.
+BY_HAND: Final = "by hand"
 
 
 def suppress(
@@ -28,7 +30,11 @@ def suppress(
 
     `at` is shop time.
     """
-    return suppress_hash(session, key_of_address(address), reason=reason, at=at, source=source)
+    key = key_of_address(address)
+    is_new = suppress_hash(session, key, reason=reason, at=at, source=source)
+    if is_new:
+        _note(session, address, status=SUPPRESSED, reason=reason, at=at, source=source)
+    return is_new
 
 
 def suppress_hash(
@@ -43,7 +49,6 @@ def suppress_hash(
     else:
         return False
     session.flush()
-    _note(session, address, status=SUPPRESSED, reason=reason, at=at, source=source)
     return True
 
 
@@ -106,9 +111,10 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
             _note(session, address, status=LIFTED, reason=reason, at=at, source=SUBSCRIBED_AGAIN)
 
 
-def lift(session: Session, address: str) -> SuppressionReason | None:
+def lift(session: Session, address: str, *, at: datetime) -> SuppressionReason | None:
     """End the suppression of an address, because a person said so; tell what it was for.
 
+    `at` is shop time.
     Consent is another matter: who has left stays unsubscribed until they say otherwise themselves.
     """
     row = session.get(Suppression, key_of_address(address))
@@ -116,7 +122,9 @@ def lift(session: Session, address: str) -> SuppressionReason | None:
         return None
     session.delete(row)
     session.flush()
-    return SuppressionReason(row.reason)
+    reason = SuppressionReason(row.reason)
+    _note(session, address, status=LIFTED, reason=reason, at=at, source=BY_HAND)
+    return reason
 
 
 def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]:
