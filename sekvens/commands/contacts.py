@@ -1,4 +1,4 @@
-"""`show`: all that is known about one contact, as tables; `contacts erase` forgets them."""
+"""`show`: all that is known about one contact, as tables; `contacts` erases and lists requests."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """Erase contacts.
+    """Erase contacts, and see what they ask for under the law of privacy.
 
     Example: starter.py contacts erase c-djjezhg34dpd7uoe
     """
@@ -68,6 +68,35 @@ def erase_(contact: str, *, yes: bool) -> None:
             erased = erase(session, found, now=now, now_shop=now_shop)
         wait_for_senders(database, erased, clock=clock)
     click.echo(f"{found} is erased.")
+
+
+@contacts.command("requests")
+@click.option("--done", metavar="REQUEST", help="Say that this one has been answered.")
+def requests_(done: str | None) -> None:
+    """List what was asked under the law of privacy and waits for a person.
+
+    A request for erasure that a platform posts is carried out at once and is not listed. One for
+    export is answered by giving the person what we hold of them.
+
+    Example: starter.py contacts requests
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.contacts import requests
+
+    with open_database() as database:
+        if done is not None:
+            with database.write() as session:
+                if not requests.finish(session, done, now=SystemClock().now()):
+                    raise click.UsageError(f"no request {printable(done)} is open")
+            click.echo(f"{done} is done.")
+            return
+        table = make_table("request", "asked", "for", "by", "contact")
+        with database.read() as session:
+            for row in requests.open_requests(session):
+                table.add_row(
+                    row.id, minute(row.asked_at), row.kind, row.source, row.contact_id or "-"
+                )
+        make_console().print(table)
 
 
 def _who(console: "Console", session: "Session", contact: "Contact") -> None:

@@ -18,6 +18,7 @@ from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.settings import Settings
 from sekvens.web import openapi
+from sekvens.web.adapters import Adapters
 from sekvens.web.answers import Answers
 from sekvens.web.ingress import Ingress
 from sekvens.web.reference import reference_page
@@ -42,6 +43,7 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     app.add_middleware(Outermost)
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(ingress.router())
+    app.include_router(Adapters(settings, database, clock, ingress).router())
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
     app.include_router(_service(database))

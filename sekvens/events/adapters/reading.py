@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from sekvens.contacts.requests import RequestKind
 from sekvens.contacts.traits import usable_email
 from sekvens.enrollments.names import plain
 from sekvens.events.carts import QUANTITY_MAX
@@ -55,10 +56,11 @@ class Told:
     """What a webhook tells."""
 
     events: tuple[Event, ...] = ()
-    #: the user ids of a person who is to be forgotten, or who asks what is known of them
-    erase: tuple[str, ...] = ()
-    export: tuple[str, ...] = ()
-    erase_shop: bool = False  #: the shop has taken the app away, and wants everything forgotten
+    #: what the law of privacy lets a person, or their shop, ask for
+    asked: RequestKind | None = None
+    #: the user ids and the address of whoever the request is about
+    user_ids: tuple[str, ...] = ()
+    email: str | None = None
 
 
 def table(of: Table, name: str) -> Table:

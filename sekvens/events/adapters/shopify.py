@@ -12,6 +12,7 @@ Shapes: shopify.dev/docs/api/webhooks.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from sekvens.contacts.requests import RequestKind
 from sekvens.events.adapters import shopify_orders as orders
 from sekvens.events.adapters.reading import (
     Event,
@@ -189,29 +190,26 @@ def _merge(webhook: Webhook) -> Told:
 
 
 def _redact(webhook: Webhook) -> Told:
-    return Told(erase=_names(webhook))
+    return _asked(webhook, RequestKind.ERASURE)
 
 
 def _data_request(webhook: Webhook) -> Told:
-    return Told(export=_names(webhook))
+    return _asked(webhook, RequestKind.EXPORT)
 
 
 def _shop_redact(_webhook: Webhook) -> Told:
-    return Told(erase_shop=True)
+    return Told(asked=RequestKind.SHOP_ERASURE)
 
 
-def _names(webhook: Webhook) -> tuple[str, ...]:
-    """List what a person may be known by: their account, and their address as a guest's."""
+def _asked(webhook: Webhook, kind: RequestKind) -> Told:
+    """Tell whom a request is about: their account, and their address as a guest's."""
     customer = table(webhook.body, "customer")
     email = address(customer, "email")
-    named = (
-        customer_id(webhook, customer),
-        user_id(webhook, guest_id(email)) if email else None,
-    )
-    found = tuple(name for name in named if name is not None)
-    if not found:
+    guest = user_id(webhook, guest_id(email)) if email else None
+    named = tuple(filter(None, (customer_id(webhook, customer), guest)))
+    if not named:
         raise Unusable("the customer has neither an id nor an address")
-    return found
+    return Told(asked=kind, user_ids=named, email=email)
 
 
 def _own_id(webhook: Webhook, *about: str) -> str:

@@ -170,7 +170,7 @@ def order_properties(order: Table, order_id: str) -> dict[str, Any]:
     currency, amounts = amounts_of(order)
     return told(
         order_id=order_id,
-        order_number=text(order, "name"),
+        order_number=(text(order, "name") or "").lstrip("#") or None,
         checkout_id=cart_of(order, "checkout_token") or id_of(order, "checkout_id"),
         cart_id=cart_of(order, "cart_token"),
         currency=currency,
