@@ -415,7 +415,7 @@ async def post_shopify(
     return await client.post(
         "/v1/adapters/shopify",
         content=raw,
-        headers={f"X-Shopify-{name}": value for name, value in sent.items()},
+        headers={f"X-Shopify-{name}".encode(): value.encode() for name, value in sent.items()},
         auth=None,
     )
 
@@ -438,6 +438,6 @@ async def post_woo(
     return await client.post(
         "/v1/adapters/woocommerce",
         content=raw,
-        headers={f"X-WC-Webhook-{name}": value for name, value in sent.items()},
+        headers={f"X-WC-Webhook-{name}".encode(): value.encode() for name, value in sent.items()},
         auth=None,
     )
