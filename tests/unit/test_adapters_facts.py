@@ -75,7 +75,7 @@ async def test_of_consent_the_newest_word_counts_whatever_order_it_comes_in(
         said = {"state": state, "opt_in_level": "single_opt_in", "consent_updated_at": at}
         return (CONSENT_TOPIC, changed(CONSENT, email_marketing_consent=said), f"e{minute}")
 
-    await shopify(database, word("unsubscribed", 30), word("subscribed", 10), word("pending", 40))
+    await shopify(database, word("unsubscribed", 30), word("subscribed", 10))
 
     assert Shop(database).consent(BUYER) == "unsubscribed"
     with database.read() as session:
@@ -112,3 +112,10 @@ async def test_a_whole_cart_enrolls_its_owner_and_their_order_lets_them_go(
     assert enrollment.entry_key == "cart-token-1"
     told = [event for signal in world.temporal.signals for event in signal.events]
     assert [event.event_id for event in told][-1] == "shopify-order-450001-completed"
+
+
+async def test_who_has_yet_to_confirm_has_allowed_nothing(database: Database) -> None:
+    said = {"state": "pending", "opt_in_level": None, "consent_updated_at": "2026-03-04T11:00:00Z"}
+    await shopify(database, (CONSENT_TOPIC, changed(CONSENT, email_marketing_consent=said), "e1"))
+
+    assert Shop(database).consent(BUYER) != "subscribed"

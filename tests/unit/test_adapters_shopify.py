@@ -288,7 +288,7 @@ def test_a_completed_checkout_leaves_the_word_to_its_order() -> None:
         ("not_subscribed", "Unsubscribed"),
         ("redacted", "Unsubscribed"),
         ("invalid", "Unsubscribed"),
-        ("pending", None),
+        ("pending", "Email Confirmation Requested"),
         ("a state of next year", None),
     ],
 )

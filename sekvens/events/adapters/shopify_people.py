@@ -24,11 +24,13 @@ from sekvens.events.adapters.reading import (
 from sekvens.events.schema import EMAIL_SUBSCRIBED, UNSUBSCRIBED
 
 SOURCE: Final = "shopify"
-#: What Shopify says of consent (CustomerEmailMarketingState) that allows marketing, or forbids it.
-#: `pending` (asked to confirm, and has not) is neither: whoever agreed before has not taken it
-#: back, and whoever did not has not agreed yet. What is not known allows nothing and says nothing.
+#: Asked to confirm, and has not yet. Without a `request_id` nobody is asked by us as well: Shopify
+#: has sent its own e-mail.
+CONFIRMATION_REQUESTED: Final = "Email Confirmation Requested"
+#: What Shopify says of consent (CustomerEmailMarketingState). What is not known says nothing.
 _CONSENT: Final = {
     "subscribed": EMAIL_SUBSCRIBED,
+    "pending": CONFIRMATION_REQUESTED,
     "unsubscribed": UNSUBSCRIBED,
     "not_subscribed": UNSUBSCRIBED,
     "redacted": UNSUBSCRIBED,
