@@ -115,17 +115,17 @@ class Adapters:
 
     async def _receive(self, platform: Platform, request: Request) -> Response:
         if not platform.settings.is_on:
-            self._say(platform, "no secret is set", "adapter_off")
+            self._say(platform, "no secret is set")
             return failure(404, "not_found", "this adapter is switched off")
         body = await _body(request)
         signature = request.headers.get(platform.signature, "")
         if not signature and _PING.fullmatch(body) and platform.source == woocommerce.SOURCE:
             return _success()
         if not is_signed(body, signature, platform.settings.secrets):
-            self._say(platform, "its signature is wrong, or none", "webhook_refused")
+            self._say(platform, "its signature is wrong, or there is none")
             return failure(401, "unauthorized", "the body's signature is missing or wrong")
         if _host(request.headers.get(platform.shop, "")) not in platform.settings.shops:
-            self._say(platform, "its shop is not one of the settings", "webhook_refused")
+            self._say(platform, "its shop is not one of the settings'")
             return failure(403, "forbidden", "this shop may not post here")
         return await self._take(platform, request, body)
 
@@ -167,7 +167,8 @@ class Adapters:
             # Of a topic that nobody reads, nothing is kept but that it came.
             is_read = not isinstance(error, UnknownTopic)
             reason = f"{platform.name}'s {topic}: {error}"
-            _log.warning(
+            _log.log(
+                logging.WARNING if is_read else logging.INFO,
                 "a webhook of %s could not be used: %s", platform.name, error,
                 extra={"action": "webhook_unusable", "source": platform.source, "topic": topic},
             )  # fmt: skip
@@ -196,7 +197,7 @@ class Adapters:
             )
         wait_for_senders(self._database, erased, clock=self._clock)
 
-    def _say(self, platform: Platform, what: str, action: str) -> None:
+    def _say(self, platform: Platform, what: str) -> None:
         now, key = self._clock.now(), f"{platform.source} {what}"
         if key in self._said_at and now - self._said_at[key] < LOG_AGAIN_AFTER:
             return
@@ -204,7 +205,7 @@ class Adapters:
         _log.warning(
             "a webhook of %s is refused: %s (settings: adapters.%s)",
             platform.name, what, platform.source,
-            extra={"action": action, "source": platform.source},
+            extra={"action": "webhook_refused", "source": platform.source},
         )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ async def test_an_adapter_without_a_secret_is_404_and_the_operator_is_told_once(
 
     assert [reply.status_code for reply in [*replies, woo]] == [404, 404, 404]
     said = [record for record in caplog.records if "adapters.shopify" in record.getMessage()]
-    assert [record.__dict__["action"] for record in said] == ["adapter_off"]
+    assert [record.__dict__["action"] for record in said] == ["webhook_refused"]
     assert EMAIL not in caplog.text
 
 
