@@ -29,7 +29,9 @@ from sekvens.db.session import Database
 from sekvens.events.adapters import shopify, woocommerce
 from sekvens.events.adapters.reading import Event, Told, UnknownTopic, Unusable, Webhook, message_id
 from sekvens.events.adapters.section import AdapterSettings
+from sekvens.events.adapters.shopify_people import SOURCE as _SHOPIFY
 from sekvens.events.adapters.signature import is_signed
+from sekvens.events.adapters.woocommerce_orders import SOURCE as _WOOCOMMERCE
 from sekvens.events.barrier import wait_for_senders
 from sekvens.events.parse import EVENT_BYTES_MAX, Incoming, Refused, read_batch
 from sekvens.events.segment import UNREADABLE, Malformed
@@ -119,7 +121,7 @@ class Adapters:
             return failure(404, "not_found", "this adapter is switched off")
         body = await _body(request)
         signature = request.headers.get(platform.signature, "")
-        if not signature and _PING.fullmatch(body) and platform.source == woocommerce.SOURCE:
+        if not signature and _PING.fullmatch(body) and platform.source == _WOOCOMMERCE:
             return _success()
         if not is_signed(body, signature, platform.settings.secrets):
             self._say(platform, "its signature is wrong, or there is none")
@@ -214,7 +216,7 @@ def _platforms(settings: Settings) -> tuple[Platform, ...]:
     return (
         Platform(
             name="Shopify",
-            source=shopify.SOURCE,
+            source=_SHOPIFY,
             settings=adapters.shopify,
             signature="X-Shopify-Hmac-Sha256",
             shop="X-Shopify-Shop-Domain",
@@ -225,7 +227,7 @@ def _platforms(settings: Settings) -> tuple[Platform, ...]:
         ),
         Platform(
             name="WooCommerce",
-            source=woocommerce.SOURCE,
+            source=_WOOCOMMERCE,
             settings=adapters.woocommerce,
             signature="X-WC-Webhook-Signature",
             shop="X-WC-Webhook-Source",

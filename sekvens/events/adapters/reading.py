@@ -88,9 +88,12 @@ def url(of: Table, *names: str) -> str | None:
     """Read the first web address that is there."""
     for name in names:
         value = of.get(name)
-        is_web = isinstance(value, str) and value.startswith(("https://", "http://"))
-        if is_web and len(value) <= URL_CHARACTERS_MAX:
-            return str(value)
+        if (
+            isinstance(value, str)
+            and value.startswith(("https://", "http://"))
+            and len(value) <= URL_CHARACTERS_MAX
+        ):
+            return value
     return None
 
 
@@ -120,8 +123,9 @@ def instant(of: Table, *names: str) -> str | None:
 def whole(of: Table, name: str) -> int:
     """Read a number of pieces; what is none counts as one."""
     value = of.get(name)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return min(value, QUANTITY_MAX) if is_number and value > 0 else 1
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return min(value, QUANTITY_MAX)
+    return 1
 
 
 def address(of: Table, *names: str) -> str | None:
