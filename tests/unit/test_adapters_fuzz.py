@@ -114,3 +114,13 @@ def test_what_is_well_formed_can_be_stored(
                 read = read_batch(raw, received_at=NOON).events
 
                 assert not [event for event in read if isinstance(event, Refused)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_of_thousands_of_digits_is_no_id_and_no_amount(sign: int) -> None:
+    huge = sign * 10**5000  # Python writes no such number, and says so by an error
+    (told,) = told_by_shopify("orders/create", {"id": 1, "total_price": huge}).events
+    with pytest.raises(Unusable):
+        told_by_woo("order.created", WOO_ORDER | {"id": huge})
+
+    assert told["properties"] == {"order_id": "1", "products": []}

@@ -210,6 +210,17 @@ async def test_two_orders_of_one_second_are_two_though_woocommerce_calls_them_th
     assert [order[0] for order in Shop(sqlite_database).orders(BUYER)] == ["1", "2"]
 
 
+async def test_two_updates_of_one_order_and_second_are_two(sqlite_database: Database) -> None:
+    async with served(sqlite_database, **SETTINGS) as client:
+        for total in ("100.00", "200.00", "200.00"):
+            await post_woo(client, "order.updated", changed(WOO_ORDER, total=total))
+
+    with sqlite_database.read() as session:
+        named = select(ContactEvent).where(ContactEvent.name == "Order Updated")
+        updates = session.scalars(named.order_by(ContactEvent.id)).all()
+    assert [each.properties["total"] for each in updates] == ["100.00", "200.00"]
+
+
 async def test_a_database_that_is_gone_is_503_so_that_it_is_posted_again(
     sqlite_database: Database,
 ) -> None:
