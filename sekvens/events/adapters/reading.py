@@ -5,7 +5,7 @@ A value that is not of the kind expected there is left out, as if it had not bee
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -172,6 +172,13 @@ def track(
         "messageId": message_id,
         "properties": properties,
     }
+
+
+def products(of: Table, line: Callable[[Table], dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Read the lines that were posted; None if none were, which takes nothing away."""
+    if not isinstance(of.get("line_items"), list):
+        return None
+    return fitting(line(each) for each in tables(of, "line_items"))
 
 
 def fitting(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from sekvens.events.adapters.reading import (
     id_of,
     instant,
     message_id,
+    products,
     table,
     tables,
     text,
@@ -141,7 +142,7 @@ def _checkout_properties(checkout: Table, *, cart_id: str, token: str) -> dict[s
         currency=currency,
         **amounts,
         **orders.codes_of(checkout),
-        products=fitting(orders.line(each, currency) for each in tables(checkout, "line_items")),
+        products=products(checkout, lambda each: orders.line(each, currency)),
     )
 
 

@@ -18,6 +18,7 @@ from sekvens.events.adapters.reading import (
     instant,
     message_id,
     money,
+    products,
     table,
     tables,
     text,
@@ -179,7 +180,7 @@ def order_properties(order: Table, order_id: str) -> dict[str, Any]:
         payment_method=_payment_method(order),
         financial_status=text(order, "financial_status"),
         affiliation=text(order, "source_name"),
-        products=fitting(line(each, currency) for each in tables(order, "line_items")),
+        products=products(order, lambda each: line(each, currency)),
     )
 
 

@@ -13,12 +13,12 @@ from sekvens.events.adapters.reading import (
     Table,
     Webhook,
     address,
-    fitting,
     guest_id,
     id_of,
     instant,
     message_id,
     money,
+    products,
     table,
     tables,
     text,
@@ -181,7 +181,7 @@ def _properties(order: Table, order_id: str) -> dict[str, Any]:
         payment_method=text(order, "payment_method_title"),
         payment_status="pending" if is_unpaid else "paid",
         affiliation=text(order, "created_via"),
-        products=fitting(_line(each, order) for each in tables(order, "line_items")),
+        products=products(order, lambda each: _line(each, order)),
     )
 
 
