@@ -1,8 +1,9 @@
 """Settings: one TOML file and the environment; without either, the sample shop on this machine.
 
 `SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
-`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. How to reach
-Temporal stands in Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`, and
+`SEKVENS_ADAPTERS__SHOPIFY__SECRETS` one of a section within a section. How to reach Temporal stands
+in Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
 """
 
 import math
@@ -17,6 +18,7 @@ import msgspec
 
 from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
+from sekvens.events.adapters.section import AdaptersSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
@@ -52,6 +54,8 @@ LISTS = frozenset(
         "hosts",
         "machine_networks",
         "origins",
+        "secrets",
+        "shops",
     }
 )
 
@@ -74,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tracking: TrackingSettings = TrackingSettings()
     consent: ConsentSettings = ConsentSettings()
     webhooks: dict[str, WebhookSettings] = {}
+    adapters: AdaptersSettings = AdaptersSettings()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.clock.day_seconds) and self.clock.day_seconds > 0):
@@ -207,13 +212,15 @@ def _naming_the_offer(said: str, data: Mapping[str, Any]) -> str:
 
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
-        section, found, key = name.removeprefix("SEKVENS_").lower().partition("__")
-        if not name.startswith("SEKVENS_") or not found:
+        *sections, key = name.removeprefix("SEKVENS_").lower().split("__")
+        if not name.startswith("SEKVENS_") or not sections:
             continue
         is_list = key in LISTS
         values = [item.strip() for item in value.split(",") if item.strip()]
-        table = data.setdefault(section, {})
-        if not isinstance(table, dict):
-            raise SettingsError(f"{section} is a table in the settings file, for {name} to set")
+        table = data
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise SettingsError(f"{section} is a table in the settings file, for {name} to set")
         table[key] = values if is_list else value
     return data

@@ -37,7 +37,7 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """Import contacts, ask what they have agreed to, and forget them.
+    """Import contacts, ask what they have agreed to, answer what they ask, and forget them.
 
     Example: starter.py contacts import contacts.csv
     """
@@ -135,6 +135,35 @@ def lift_(contact: str, because: str) -> None:
             now=now,
         )
     click.echo(f"The address of {found.id} may be mailed again; it was suppressed for: {reason}.")
+
+
+@contacts.command("requests")
+@click.option("--done", metavar="REQUEST", help="Say that this one has been answered.")
+def requests_(done: str | None) -> None:
+    """List what was asked under the law of privacy and waits for a person.
+
+    A request for erasure that a platform posts is carried out at once and is not listed. One for
+    export is answered by giving the person what we hold of them.
+
+    Example: starter.py contacts requests
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.contacts import requests
+
+    with open_database() as database:
+        if done is not None:
+            with database.write() as session:
+                if not requests.finish(session, done, now=SystemClock().now()):
+                    raise click.UsageError(f"no request {printable(done)} is open")
+            click.echo(f"{done} is done.")
+            return
+        table = make_table("request", "asked", "for", "by", "contact")
+        with database.read() as session:
+            for row in requests.open_requests(session):
+                table.add_row(
+                    row.id, minute(row.asked_at), row.kind, row.source, row.contact_id or "-"
+                )
+        make_console().print(table)
 
 
 def _changes(console: "Console", session: "Session", contact_ids: "Sequence[str]") -> None:

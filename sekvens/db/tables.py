@@ -1,5 +1,6 @@
 """Every table, in one import, for migrations and for creating a schema."""
 
+from sekvens.contacts import requests
 from sekvens.contacts import tables as contacts
 from sekvens.db.base import Base
 from sekvens.engagement import tables as engagement
@@ -29,6 +30,7 @@ __all__ = [
     "offers",
     "products",
     "quota",
+    "requests",
     "reviews",
     "segments",
     "switches",

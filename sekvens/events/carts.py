@@ -7,13 +7,14 @@ starts a new one, even under the same id.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sekvens.events.facts import Fact
 from sekvens.events.schema import (
     CART_EMPTIED,
+    CART_UPDATED,
     CHECKOUT_STARTED,
     DEFAULT_CART_ID,
     ORDER_COMPLETED,
@@ -25,8 +26,10 @@ from sekvens.flows.keys import key_of
 #: Nobody's cart is longer; somebody's crawler's is. The newest lines are kept.
 LINES_MAX: Final = 100
 QUANTITY_MAX: Final = 1_000_000
-#: Ends the `messageId` of an event that we derive.
+#: These end the `messageId` of an event that we derive.
 EMPTIED_SUFFIX: Final = "#cart-emptied"
+ADDED_SUFFIX: Final = "#product-added"
+_DERIVED: Final = (EMPTIED_SUFFIX, ADDED_SUFFIX)
 _NOT_A_LINE: Final = frozenset({"cart_id", "currency", "products"})
 
 
@@ -38,6 +41,15 @@ class CartState:
     currency: str | None = None
     ordered: bool = False
     updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What events did to carts that is an event of its own."""
+
+    emptied: list[Fact] = field(default_factory=list)
+    #: whole carts that have more of something than before, with the first such line
+    grown: list[tuple[Fact, dict[str, Any]]] = field(default_factory=list)
 
 
 def cart_id(fact: Fact) -> str:
@@ -71,12 +83,33 @@ def fold(carts: dict[str, CartState], fact: Fact) -> bool:
     return bool(before.lines) and not lines
 
 
-def fold_all(facts: Iterable[Fact]) -> tuple[dict[str, CartState], list[Fact]]:
-    """Fold a contact's whole log, oldest first; also tell which events emptied a cart."""
+def fold_each(carts: dict[str, CartState], facts: Iterable[Fact]) -> Changes:
+    """Put events into a contact's carts, each newer than all before it."""
+    changes = Changes()
+    for fact in facts:
+        before = carts.get(cart_id(fact))
+        if fold(carts, fact) and fact.name != CART_EMPTIED:
+            changes.emptied.append(fact)
+        if fact.name == CART_UPDATED and (line := _grown(before, carts.get(cart_id(fact)))):
+            changes.grown.append((fact, line))
+    return changes
+
+
+def fold_all(facts: Iterable[Fact]) -> tuple[dict[str, CartState], Changes]:
+    """Fold a contact's whole log, oldest first; also tell what it did."""
     carts: dict[str, CartState] = {}
-    posted = (fact for fact in facts if not fact.message_id.endswith(EMPTIED_SUFFIX))
-    emptied = [fact for fact in posted if fold(carts, fact) and fact.name != CART_EMPTIED]
-    return carts, emptied
+    posted = (fact for fact in facts if not fact.message_id.endswith(_DERIVED))
+    return carts, fold_each(carts, posted)
+
+
+def _grown(before: CartState | None, after: CartState | None) -> dict[str, Any] | None:
+    """Find the first line of which there is more than before; an order begins a new cart."""
+    known = before.lines if before and not before.ordered else ()
+    for line in after.lines if after else ():
+        pieces = sum(quantity(old.get("quantity")) for old in known if _is_same(old, line))
+        if quantity(line.get("quantity")) > pieces:
+            return line
+    return None
 
 
 def _order(carts: dict[str, CartState], fact: Fact) -> None:

@@ -21,7 +21,6 @@ from sekvens.events.cases import CASE_EVENTS, fold_cases
 from sekvens.events.facts import Fact, chunks, in_order, logs
 from sekvens.events.permissions import fold_permissions
 from sekvens.events.schema import (
-    CART_EMPTIED,
     CART_EVENTS,
     ORDER_COMPLETED,
     ORDER_EVENTS,
@@ -43,7 +42,7 @@ def fold(
     contacts: Mapping[str, Contact],
     merged: Collection[str],
     now: datetime,
-) -> list[Fact]:
+) -> carts.Changes:
     """Fold stored events into what they say. `now` is wall time.
 
     Args:
@@ -54,7 +53,7 @@ def fold(
         now: Wall time.
 
     Returns:
-        The facts that took the last line out of a cart.
+        What the facts did to carts that is an event of its own.
     """
     ordered = sorted(facts, key=in_order)
     for fact in ordered:
@@ -147,12 +146,13 @@ def _write_order(
     row.state, row.ordered_at, row.updated_at = state.state, state.ordered_at, state.updated_at
 
 
-def _fold_carts(session: Session, facts: Sequence[Fact], merged: Collection[str]) -> list[Fact]:
+def _fold_carts(session: Session, facts: Sequence[Fact], merged: Collection[str]) -> carts.Changes:
     by_contact: dict[str, list[Fact]] = {contact_id: [] for contact_id in merged}
     for fact in facts:
         by_contact.setdefault(fact.contact_id, []).append(fact)
+    changes = carts.Changes()
     if not by_contact:
-        return []
+        return changes
     rows: dict[str, dict[str, Cart]] = defaultdict(dict)
     for some in chunks(by_contact):
         for row in session.scalars(select(Cart).where(Cart.contact_id.in_(some))):
@@ -164,19 +164,17 @@ def _fold_carts(session: Session, facts: Sequence[Fact], merged: Collection[str]
     }
     since = min((fact.occurred_at for fact in facts), default=_ALWAYS + CART_MEMORY) - CART_MEMORY
     cart_logs = logs(session, late, CART_EVENTS, since=_ALWAYS if merged else since)
-    emptied: list[Fact] = []
     for contact_id, own in by_contact.items():
         states = {key: _cart_state(row) for key, row in rows[contact_id].items()}
         if contact_id in late:
-            folded, gone = carts.fold_all(cart_logs[contact_id])
+            folded, did = carts.fold_all(cart_logs[contact_id])
             states |= folded
-            emptied += gone
         else:
-            emptied += [
-                fact for fact in own if carts.fold(states, fact) and fact.name != CART_EMPTIED
-            ]
+            did = carts.fold_each(states, own)
+        changes.emptied.extend(did.emptied)
+        changes.grown.extend(did.grown)
         _write_carts(session, rows[contact_id], contact_id, states)
-    return emptied
+    return changes
 
 
 def _is_late(facts: Sequence[Fact], rows: Mapping[str, Cart]) -> bool:

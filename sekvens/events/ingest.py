@@ -258,8 +258,8 @@ def _settle(
     shop: Shop | None = None,
 ) -> None:
     """Fold facts, derive the events that follow from them, and owe both to the relay."""
-    emptied = fold(session, facts, contacts=contacts, merged=set(merged), now=now)
-    follows = [*following(facts, emptied), *redeem(session, facts, shop=shop)]
+    changes = fold(session, facts, contacts=contacts, merged=set(merged), now=now)
+    follows = [*following(facts, changes), *redeem(session, facts, shop=shop)]
     derived = {fact.message_id: fact for fact in follows}
     known = _known(session, derived) if derived else {}
     new = [fact for message_id, fact in derived.items() if message_id not in known]

@@ -24,7 +24,13 @@ from sekvens.flows.keys import key_of
 STATES: Final = ("completed", "refunded", "cancelled")
 #: What is kept of an order beside its products and total, under Segment's names.
 DETAILED_AMOUNTS: Final = ("tax", "shipping", "discount")
-DETAILED_TEXTS: Final = ("coupon", "payment_method", "payment_status", "financial_status")
+DETAILED_TEXTS: Final = (
+    "coupon",
+    "payment_method",
+    "payment_status",
+    "financial_status",
+    "order_number",
+)
 DETAIL_CHARACTERS_MAX: Final = 100
 
 _STATE_OF: Final = {

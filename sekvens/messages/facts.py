@@ -73,6 +73,7 @@ class OrderFacts:
     refunded: Decimal | None  #: what went back so far
     state: str  #: completed, refunded, cancelled
     placed_at: datetime  #: shop time
+    number: str | None = None  #: what its buyer knows it by, if that is not its id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,6 +73,7 @@ def order_facts(row: Order, *, refunded: Decimal | None = None) -> OrderFacts:
         refunded=refunded,
         state=row.state,
         placed_at=row.ordered_at,
+        number=text_of(row.details, "order_number"),
     )
 
 

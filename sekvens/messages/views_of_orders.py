@@ -76,7 +76,7 @@ def order_view(order: OrderFacts, reader: Reader, more: Mapping[str, str]) -> Or
     """Write out an order; `more` says how the products that are not named are counted."""
     currency = order.currency
     return OrderView(
-        number=seen_line(order.order_id),
+        number=order.number or seen_line(order.order_id),
         lines=tuple(_line(line, currency, reader) for line in order.lines),
         total=reader.money(order.total, currency),
         vat=reader.money(order.vat, currency) if order.vat else None,

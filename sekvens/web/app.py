@@ -18,6 +18,7 @@ from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.settings import Settings
 from sekvens.web import openapi
+from sekvens.web.adapters import Adapters
 from sekvens.web.answers import Answers
 from sekvens.web.clicks import ClickPages
 from sekvens.web.confirm import Confirm
@@ -55,6 +56,7 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     app.add_middleware(Outermost)
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(ingress.router())
+    app.include_router(Adapters(settings, database, clock, ingress).router())
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
     app.include_router(SnsDoor(settings, database, clock).router())

@@ -9,7 +9,7 @@ import base64
 import binascii
 import hmac
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -24,7 +24,7 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.db.session import Database
 from sekvens.errors import SekvensError
 from sekvens.events.barrier import pass_through
-from sekvens.events.parse import Posted, read_batch, read_one
+from sekvens.events.parse import Incoming, Posted, read_batch, read_one
 from sekvens.events.segment import Malformed
 from sekvens.events.writer import DatabaseUnavailable, GroupCommitWriter, WriterBusy
 from sekvens.flows.shop_time import ShopTime
@@ -116,10 +116,14 @@ class Ingress:
         posted = await self._read(await _body(request), request, kind)
         if not (authorized or self._is_key(posted.write_key)):
             raise _Rejected(_unauthorized())
+        return await self.store(posted.events)
+
+    async def store(self, events: Sequence[Incoming]) -> Response:
+        """Store events, pass the barrier, and make the reply."""
         if self._writer is None:
             return unavailable("the API is starting")
         try:
-            ingested = await asyncio.wrap_future(self._writer.submit(posted.events))
+            ingested = await asyncio.wrap_future(self._writer.submit(events))
             if ingested.sending:
                 wait = partial(pass_through, self._database, ingested.sending, clock=self._clock)
                 await asyncio.get_running_loop().run_in_executor(self._barriers, wait)

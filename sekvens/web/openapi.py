@@ -125,6 +125,44 @@ def describe(path: str) -> dict[str, Any]:
     }
 
 
+def describe_adapter(source: str, name: str, *, header: str) -> dict[str, Any]:
+    """Give what FastAPI needs to describe the route that one platform's webhooks come to."""
+    return {
+        "summary": f"{name}'s webhooks",
+        "description": f"Any topic, as {name} posts it. The body is signed in `{header}`.",
+        "operation_id": f"adapter_{source}",
+        "responses": {
+            200: _json("Stored, or kept with the reason why it cannot be used", _SUCCESS_SCHEMA),
+            400: failure_response("The body broke off"),
+            401: failure_response("The signature is missing or wrong"),
+            403: failure_response("The shop is not one of those that may post"),
+            404: failure_response("No secret is set: the adapter is switched off"),
+            413: failure_response("The body is larger than 4 MB"),
+            500: failure_response("A fault of ours"),
+            503: failure_response(
+                "Nothing was acknowledged: it is posted again",
+                {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}},
+            ),
+        },
+        "openapi_extra": {
+            "parameters": [
+                {
+                    "name": header,
+                    "in": "header",
+                    "required": True,
+                    "description": "HMAC-SHA256 of the raw body, in base64",
+                    "schema": {"type": "string"},
+                }
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            },
+        },
+        "response_model": None,
+    }
+
+
 def failure_response(description: str, headers: dict[str, Any] | None = None) -> dict[str, Any]:
     """Describe an error reply."""
     response = _json(description, {"$ref": _REF.format(name=Failure.__name__)})
@@ -151,6 +189,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=[
             {"name": "Events", "description": "For the shop's backend, with its write key."},
+            {"name": "Platforms", "description": "For shop platforms, which sign what they post."},
             {"name": "Links", "description": "For contacts: what their e-mails link to."},
             {"name": "Sign-up", "description": "For whoever would like the shop's e-mails."},
             {"name": "Service", "description": "For whoever runs it."},

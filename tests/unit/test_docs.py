@@ -270,6 +270,9 @@ def test_every_setting_stands_in_its_table_and_no_other():
         )
         for key in getattr(settings, section).__struct_fields__
     }
+    for platform in settings.adapters.__struct_fields__:
+        fields = getattr(settings.adapters, platform).__struct_fields__
+        keys |= {f"adapters.{platform}.{key}" for key in fields}
 
     assert first_column("docs/how-to/run-in-production.md", "## Settings") == keys
 

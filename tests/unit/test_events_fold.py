@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sekvens.contacts.tables import ConsentChange, Suppression, address_hash
 from sekvens.db.session import Database
 from sekvens.events.schema import KNOWN_EVENTS
-from sekvens.events.tables import Order, Visit
+from sekvens.events.tables import ContactEvent, Order, Visit
 from tests.unit.ingesting import NOON, Shop, identify, track
 
 
@@ -172,6 +172,40 @@ def test_a_removal_that_overtook_its_addition_empties_the_cart_all_the_same(shop
 
     assert shop.cart().lines == []
     assert shop.outbox() == ["1", "2", "2#cart-emptied"]
+
+
+def whole(ID: str, ago: float, **pieces: int) -> dict[str, Any]:  # noqa: N803  as in `track`
+    lines = [{"product_id": name, "quantity": number} for name, number in pieces.items()]
+    return track("Cart Updated", ago=ago, ID=ID, cart_id="k", currency="SEK", products=lines)
+
+
+def test_what_a_whole_cart_has_more_of_is_a_product_added(shop: Shop) -> None:
+    shop.post(whole("1", 9, a=1))
+    shop.post(whole("2", 8, a=1, b=2))
+    shop.post(whole("3", 7, a=1, b=1))
+    shop.post(whole("4", 6, a=2, b=1), whole("4", 6, a=2, b=1))
+
+    added = [f"{number}#product-added" for number in (1, 2, 4)]
+    assert sorted(shop.outbox()) == sorted(["1", "2", "3", "4", *added])
+    assert shop.quantities("k") == {"a": 2, "b": 1}
+
+
+def test_what_is_derived_from_whole_carts_is_not_added_up_again(shop: Shop) -> None:
+    shop.post(whole("2", 7, a=3))
+    shop.post(whole("1", 9, a=1))
+    shop.post(track("Product Added", ago=8, cart_id="k", product_id="b"))
+
+    assert shop.quantities("k") == {"a": 3}
+    assert shop.count(ContactEvent) == 5
+
+
+def test_a_cart_that_single_products_have_filled_has_nothing_added_by_the_whole(
+    shop: Shop,
+) -> None:
+    shop.post(track("Product Added", ago=9, ID="1", cart_id="k", product_id="a"))
+    shop.post(whole("2", 8, a=1))
+
+    assert shop.outbox() == ["1", "2"]
 
 
 def test_an_order_ends_the_cart_and_the_next_product_starts_a_new_one(shop: Shop) -> None:

@@ -253,3 +253,39 @@ def test_a_resend_before_the_first_request_has_died_is_refused() -> None:
     assert "resend_seconds is 1199" in refusal(SENDING__RESEND_SECONDS="1199", **amazon)
     assert "resend_seconds is 7200" in refusal(SENDING__GRACE_SECONDS="7201")
     assert loaded(SENDING__RESEND_SECONDS="1200", **amazon).sending.resend_seconds == 1200
+
+
+def test_adapters_are_off_by_default() -> None:
+    adapters = loaded().adapters
+
+    assert not adapters.shopify.is_on
+    assert not adapters.woocommerce.is_on
+
+
+def test_a_platforms_secrets_come_from_the_environment() -> None:
+    secrets = ("an old secret of theirs", "a new secret of theirs")
+    shopify = loaded(
+        ADAPTERS__SHOPIFY__SECRETS=", ".join(secrets),
+        ADAPTERS__SHOPIFY__SHOPS="wool.myshopify.com",
+    ).adapters.shopify
+
+    assert (shopify.secrets, shopify.shops) == (secrets, ("wool.myshopify.com",))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"SECRETS": "quite long enough"}, "needs shops"),
+        ({"SECRETS": "short", "SHOPS": "wool.example"}, "at least 16 characters"),
+        ({"SHOPS": "https://wool.example/"}, "are hosts"),
+        ({"SHOPS": "Wool.example"}, "are hosts"),
+    ],
+)
+def test_an_adapter_that_cannot_work_is_refused_and_its_secret_is_not_quoted(
+    values: dict[str, str], said: str
+) -> None:
+    given = {f"ADAPTERS__WOOCOMMERCE__{name}": value for name, value in values.items()}
+    refused = refusal(**given)
+
+    assert said in refused
+    assert values.get("SECRETS", "-?-") not in refused
