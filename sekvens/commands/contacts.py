@@ -1,20 +1,31 @@
-"""`show`: all that is known of one contact, as tables; `contacts` imports, asks, lifts, forgets."""
+"""`show`: one contact as tables; `contacts`: take in, ask, hand out, erase what is held of them."""
 
-from typing import TYPE_CHECKING
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sekvens.commands.importing_contacts import import_, suppress
-from sekvens.commands.resources import find_contact, open_database
+from sekvens.commands.permissions import consent_, lift_, requests_
+from sekvens.commands.resources import (
+    find_contact,
+    find_people,
+    login_name,
+    only_one,
+    open_database,
+)
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
     from sqlalchemy.orm import Session
 
     from sekvens.contacts.tables import Contact
+    from sekvens.db.session import Database
+
+_FILE: Final = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 @click.command()
@@ -37,157 +48,104 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """Import contacts, ask what they have agreed to, answer what they ask, and forget them.
+    """Import contacts, ask what they have agreed to, hand out what is held of them, erase them.
 
-    Example: starter.py contacts import contacts.csv
+    Example: starter.py contacts export c-djjezhg34dpd7uoe
     """
 
 
-contacts.add_command(import_)
-contacts.add_command(suppress)
+for _command in (import_, suppress, consent_, lift_, requests_):
+    contacts.add_command(_command)
+
+
+@contacts.command("export")
+@click.argument("contact")
+@click.option("--file", "file", type=_FILE, help="Write it here, readable by you alone.")
+def export_(contact: str, file: Path | None) -> None:
+    """Export everything that is held of CONTACT as JSON: to the terminal, or into a file.
+
+    CONTACT is our id, the shop's own id or the address; of several who go by it, name one by our
+    id. Another person in it (who recommended the shop) is told as "another contact".
+
+    Example: starter.py contacts export elsa.lindqvist@example.com --file elsa.json
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.contacts.export import export
+    from sekvens.contacts.person import person_of
+
+    with open_database() as database, database.read() as session:
+        ids = find_people(session, contact)
+        person = person_of(session, only_one(ids, remedy="name one of them by this id"))
+        assert person is not None  # noqa: S101  it has just been found
+        text = _json(export(session, person, now=SystemClock().now()))
+    if file is None:
+        click.echo(text)
+    else:
+        _write_private(file, text)
+        click.echo(f"{person.ids[0]} is exported to {file}.")
 
 
 @contacts.command("erase")
 @click.argument("contact")
+@click.option("--all", "everybody", is_flag=True, help="Erase all contacts who go by it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def erase_(contact: str, *, yes: bool) -> None:
+@click.option("--why", type=click.Choice(["request", "staff"]), default="request",
+              help="They asked for it, or the staff decided so. Default: request.")  # fmt: skip
+@click.option("--by", help="Who says so. Default: your login name.")
+@click.option("--certificate", "file", type=_FILE, help="Write the certificate here, too.")
+def erase_(
+    contact: str, *, everybody: bool, yes: bool, why: str, by: str | None, file: Path | None
+) -> None:
     """Erase CONTACT, and those merged into them: address, names, traits, what their events say.
 
-    CONTACT is our id, the shop's user id or the address. Ids, times and sums stay, and so does the
-    suppression of the address by its hash. Marketing flows under way end. This cannot be undone.
+    CONTACT is our id, the shop's own id or the address. Ids, times and sums stay, and so does the
+    suppression of the address by its hash. Enrollments under way end, and nothing is sent to them
+    any more. This cannot be undone. What is printed is the certificate: ids and counts alone. Who
+    is erased already gets the first one again.
 
-    Example: starter.py contacts erase c-djjezhg34dpd7uoe --yes
+    Example: starter.py contacts erase c-djjezhg34dpd7uoe --yes --certificate erased.json
     """
+    with open_database() as database:
+        with database.read() as session:
+            ids = find_people(session, contact)
+        if not everybody:
+            ids = [only_one(ids, remedy="name one of them by this id, or erase them --all")]
+        if not yes:
+            click.confirm(f"Erase {', '.join(ids)} for good?", abort=True, err=True)
+        certificates = [_erase(database, each, why=why, by=by or login_name()) for each in ids]
+    text = _json(certificates if everybody else certificates[0])
+    click.echo(text)
+    if file is not None:
+        _write_private(file, text)
+    click.echo(f"{', '.join(ids)} is erased.", err=True)
+
+
+def _erase(database: "Database", contact_id: str, *, why: str, by: str) -> dict[str, Any]:
     from sekvens.clock import SystemClock
-    from sekvens.contacts.erase import erase
+    from sekvens.contacts.erase import certificate_of, erase, erasure_of
+    from sekvens.contacts.tables import ErasureReason
     from sekvens.events.barrier import wait_for_senders
     from sekvens.settings import load_settings
 
-    with open_database() as database:
-        with database.read() as session:
-            found = find_contact(session, contact).id
-        if not yes:
-            click.confirm(f"Erase {found} for good?", abort=True)
-        clock = SystemClock()
-        now = clock.now()
-        now_shop = load_settings().shop_time().at(now)
-        with database.write() as session:
-            erased = erase(session, found, now=now, now_shop=now_shop)
-        wait_for_senders(database, erased, clock=clock)
-    click.echo(f"{found} is erased.")
-
-
-@contacts.command("consent")
-@click.argument("contact")
-def consent_(contact: str) -> None:
-    """Show every change of CONTACT's consent, oldest first, with the evidence for it.
-
-    CONTACT is our id, the shop's user id or the address. Times are shop time, in UTC. A topic that
-    was left out stands under its own name. The wording's digest is the SHA-256 of the sentence.
-
-    Example: starter.py contacts consent elsa.lindqvist@example.com
-    """
-    from sekvens.contacts.aliases import canonical_id, known_as
-    from sekvens.contacts.tables import Preferences
-
-    console = make_console()
-    with open_database() as database, database.read() as session:
-        found = canonical_id(session, find_contact(session, contact).id)
-        _changes(console, session, known_as(session, [found])[found])
-        preferences = session.get(Preferences, found)
-        if preferences is not None:
-            console.print(f"fewer e-mails: {'yes' if preferences.fewer else 'no'}")
-            console.print(f"paused until: {minute(preferences.paused_until)}")
-
-
-@contacts.command("lift")
-@click.argument("contact")
-@click.option("--because", required=True, help="Who said so, and when: it is kept.")
-def lift_(contact: str, because: str) -> None:
-    """End the suppression of CONTACT's address, after a complaint too.
-
-    Only on the contact's own word, given to a person. It subscribes nobody: whoever has left stays
-    so until they sign up again.
-
-    Example: starter.py contacts lift elsa.lindqvist@example.com --because "wrote to Maja, 3 March"
-    """
-    from sekvens.clock import SystemClock
-    from sekvens.contacts.suppression import lift
-    from sekvens.db.base import new_id
-    from sekvens.events.ingest import record_fact
-    from sekvens.events.schema import SUPPRESSION_LIFTED
-    from sekvens.settings import load_settings
-
-    now = SystemClock().now()
+    clock = SystemClock()
+    now = clock.now()
     now_shop = load_settings().shop_time().at(now)
-    with open_database() as database, database.write() as session:
-        found = find_contact(session, contact)
-        reason = lift(session, found.email, at=now_shop) if found.email else None
-        if reason is None:
-            raise click.ClickException(f"the address of {found.id} is not suppressed")
-        record_fact(
-            session,
-            contact_id=found.id,
-            name=SUPPRESSION_LIFTED,
-            message_id=new_id("lifted"),
-            properties={"reason": reason.value, "because": because},
-            occurred_at=now_shop,
-            now=now,
-        )
-    click.echo(f"The address of {found.id} may be mailed again; it was suppressed for: {reason}.")
+    with database.write() as session:
+        ids = erase(session, contact_id, now=now, now_shop=now_shop, by=by, why=ErasureReason(why))
+        erasure = erasure_of(session, contact_id)
+        assert erasure is not None  # noqa: S101  contacts are never deleted
+    wait_for_senders(database, ids, clock=clock)
+    return certificate_of(erasure)
 
 
-@contacts.command("requests")
-@click.option("--done", metavar="REQUEST", help="Say that this one has been answered.")
-def requests_(done: str | None) -> None:
-    """List what was asked under the law of privacy and waits for a person.
-
-    A request for erasure that a platform posts is carried out at once and is not listed. One for
-    export is answered by giving the person what we hold of them.
-
-    Example: starter.py contacts requests
-    """
-    from sekvens.clock import SystemClock
-    from sekvens.contacts import requests
-
-    with open_database() as database:
-        if done is not None:
-            with database.write() as session:
-                if not requests.finish(session, done, now=SystemClock().now()):
-                    raise click.UsageError(f"no request {printable(done)} is open")
-            click.echo(f"{done} is done.")
-            return
-        table = make_table("request", "asked", "for", "by", "contact")
-        with database.read() as session:
-            for row in requests.open_requests(session):
-                table.add_row(
-                    row.id, minute(row.asked_at), row.kind, row.source, row.contact_id or "-"
-                )
-        make_console().print(table)
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _changes(console: "Console", session: "Session", contact_ids: "Sequence[str]") -> None:
-    from rich.markup import escape
-    from sqlalchemy import select
-
-    from sekvens.contacts.consent import topic_of_purpose
-    from sekvens.contacts.tables import ConsentChange
-
-    table = make_table(
-        "when", "about", "consent", "rests on", "source", "page", "wording", "from", "event",
-        title="Consent",
-    )  # fmt: skip
-    query = select(ConsentChange).where(ConsentChange.contact_id.in_(contact_ids))
-    for row in session.scalars(query.order_by(ConsentChange.at, ConsentChange.id)):
-        topic = topic_of_purpose(row.purpose)
-        rests_on = f"{row.basis} {row.order_id}" if row.order_id else row.basis
-        wording = f"{row.wording_version or '-'} {(row.wording_digest or '')[:12]}"
-        cells = (rests_on, row.source, row.page_url or "-", wording, row.ip_mark or "-")
-        table.add_row(
-            minute(row.at), f"topic {topic}" if topic else row.purpose, row.status,
-            *(escape(printable(cell)) for cell in cells), escape(printable(row.event_id)),
-        )  # fmt: skip
-    console.print(table)
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(text + "\n")
 
 
 def _who(console: "Console", session: "Session", contact: "Contact") -> None:

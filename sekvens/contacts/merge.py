@@ -1,18 +1,20 @@
 """Two contacts turn out to be one person: the younger is merged into the older.
 
-Nothing that was said is lost, and the stricter consent stays. Workflow ids never change: the
-enrollments, messages and deliveries of the younger keep its id, and `merged_into` leads from there.
+Nothing that was said is lost, and the stricter consent stays, for each purpose. Workflow ids never
+change: the enrollments, messages and deliveries of the younger keep its id, and `merged_into` leads
+from there. Where both were in one flow, `sekvens.enrollments.leaving` lets the younger passage go.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.consent import stricter
+from sekvens.contacts.suppression import key_of_address, suppress
 from sekvens.contacts.tables import (
     Consent,
     ConsentChange,
@@ -21,6 +23,8 @@ from sekvens.contacts.tables import (
     Identity,
     LegalBasis,
     Preferences,
+    Suppression,
+    SuppressionReason,
 )
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
 from sekvens.notices.noting import note_consent
@@ -29,6 +33,8 @@ from sekvens.reviews.tables import Review
 
 #: The source of a notice that two contacts are one, and share the stricter consent.
 MERGED: Final = "merge"
+#: These are about the person; a bounce is about the mailbox, and inactivity ends.
+_SAID_BY_SOMEBODY: Final = (SuppressionReason.COMPLAINT, SuppressionReason.MANUAL)
 
 
 def older_first(a: Contact, b: Contact) -> tuple[Contact, Contact]:
@@ -55,10 +61,13 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
     )
     _merge_consent(session, winner.id, loser.id)
     _merge_preferences(session, winner.id, loser.id)
+    emails = [each.email for each in (winner, loser) if each.email is not None]
     _merge_traits(winner, loser)
+    if winner.email is not None:
+        _carry_over(session, emails, winner.email)
     rests = [at for at in (winner.rests_until, loser.rests_until) if at is not None]
     winner.rests_until = max(rests, default=None)
-    winner.suppression_owed = winner.suppression_owed or loser.suppression_owed
+    winner.suppression_owed = _stricter_debt(winner.suppression_owed, loser.suppression_owed)
     loser.suppression_owed = None
     loser.merged_into = winner.id
     winner.updated_at = loser.updated_at = now
@@ -71,10 +80,13 @@ def _merge_consent(session: Session, winner_id: str, loser_id: str) -> None:
     for consent in session.scalars(both):
         by_purpose[consent.purpose].append(consent)
     for purpose, found in by_purpose.items():
-        _merge_words(session, winner_id, purpose, found)
+        _merge_words(session, winner_id, loser_id, purpose, found)
 
 
-def _merge_words(session: Session, winner_id: str, purpose: str, found: Sequence[Consent]) -> None:
+def _merge_words(
+    session: Session, winner_id: str, loser_id: str, purpose: str, found: Sequence[Consent]
+) -> None:
+    """Let the stricter of two consents stand; where that is not the winner's own, say whence."""
     status = ConsentStatus(found[0].status)
     for consent in found:
         status = stricter(status, ConsentStatus(consent.status))
@@ -84,16 +96,31 @@ def _merge_words(session: Session, winner_id: str, purpose: str, found: Sequence
         key=lambda consent: (consent.basis == LegalBasis.CONSENT, consent.changed_at),
     )
     mine = next((consent for consent in found if consent.contact_id == winner_id), None)
+    is_news = mine is None or mine.status != status
     if mine is None:
         mine = Consent(contact_id=winner_id, purpose=purpose)
         session.add(mine)
-    is_news = len(found) == 1 or found[0].status != found[1].status
+    # Heard by whoever knew one of the two by another word.
+    is_told = len(found) == 1 or found[0].status != found[1].status
     mine.status, mine.changed_at = status, counts.changed_at
     mine.basis, mine.order_id = counts.basis, counts.order_id
+    if is_news:
+        session.add(
+            ConsentChange(
+                contact_id=winner_id,
+                purpose=purpose,
+                status=status,
+                at=counts.changed_at,
+                source=MERGED,
+                event_id=loser_id,
+                basis=counts.basis,
+                order_id=counts.order_id,
+            )
+        )
     for consent in found:
         if consent is not mine:
             session.delete(consent)
-    if is_news:  # one of the two is told another word than theirs
+    if is_told:
         note_consent(
             session,
             contact_id=winner_id,
@@ -118,6 +145,28 @@ def _merge_preferences(session: Session, winner_id: str, loser_id: str) -> None:
     mine.fewer = mine.fewer or theirs.fewer
     mine.changed_at = max(mine.changed_at, theirs.changed_at)
     session.delete(theirs)
+
+
+def _carry_over(session: Session, emails: Sequence[str], stands: str) -> None:
+    """Let a person's no hold for the address that stands, whichever of theirs it was said of.
+
+    A mailbox that does not exist says nothing of another one.
+    """
+    keys = [key_of_address(email) for email in emails]
+    query = select(Suppression).where(
+        Suppression.address_hash.in_(keys), Suppression.reason.in_(_SAID_BY_SOMEBODY)
+    )
+    for row in session.scalars(query.order_by(Suppression.at)).all():
+        reason = SuppressionReason(row.reason)
+        suppress(session, stands, reason=reason, at=row.at, source=row.source)
+
+
+def _stricter_debt(
+    mine: dict[str, Any] | None, theirs: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    if mine is None or theirs is None:
+        return mine or theirs
+    return theirs if mine["reason"] == SuppressionReason.INACTIVE else mine
 
 
 def _merge_traits(winner: Contact, loser: Contact) -> None:

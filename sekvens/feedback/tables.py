@@ -17,6 +17,7 @@ class Feedback(Base):
         Index("ix_feedback_message_id_type", "message_id", "type"),
         Index("ix_feedback_type_at", "type", "at"),
         Index("ix_feedback_kind_at", "kind", "at"),
+        Index("ix_feedback_read_at", "read_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: SNS's MessageId, or our hash of it
