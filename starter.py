@@ -22,6 +22,7 @@ from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.staff import staff
 from sekvens.commands.status import status
 from sekvens.commands.switches import pause, resume, stop
 
@@ -44,7 +45,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview),
     *(products, reviews, answers, offers),
-    *(audiences, contacts),
+    *(audiences, contacts, staff),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

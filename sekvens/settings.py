@@ -2,8 +2,9 @@
 
 `SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
 `SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`, and
-`SEKVENS_ADAPTERS__SHOPIFY__SECRETS` one of a section within a section. How to reach Temporal stands
-in Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+`SEKVENS_ADAPTERS__SHOPIFY__SECRETS` one of a section within a section; with `_FILE` behind it, it
+names a file that holds the value. How to reach Temporal stands in Temporal's own environment
+configuration (`temporal.toml`, `TEMPORAL_*`).
 """
 
 import math
@@ -20,6 +21,7 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.events.adapters.section import AdaptersSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
+from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
     ATTEMPT_SECONDS_MIN,
@@ -192,6 +194,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     try:
+        data = with_secret_files(data)
+        _split_lists(data)
         return msgspec.convert(_overridden(data, environ), Settings, strict=False)
     except msgspec.ValidationError as error:
         said = _naming_the_offer(str(error), data)
@@ -210,17 +214,35 @@ def _naming_the_offer(said: str, data: Mapping[str, Any]) -> str:
     return said
 
 
+def _split_lists(data: Mapping[str, Any]) -> None:
+    """Make lists of what files hold for keys that are lists, in sections within sections too."""
+    for table in data.values():
+        if not isinstance(table, dict):
+            continue
+        _split_lists(table)
+        for key in LISTS & table.keys():
+            if isinstance(table[key], str):
+                table[key] = _items(table[key])
+
+
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
         *sections, key = name.removeprefix("SEKVENS_").lower().split("__")
         if not name.startswith("SEKVENS_") or not sections:
             continue
-        is_list = key in LISTS
-        values = [item.strip() for item in value.split(",") if item.strip()]
         table = data
         for section in sections:
             table = table.setdefault(section, {})
             if not isinstance(table, dict):
                 raise SettingsError(f"{section} is a table in the settings file, for {name} to set")
-        table[key] = values if is_list else value
+        if key.endswith(SUFFIX):
+            key = key.removesuffix(SUFFIX)
+            if name.upper().removesuffix(SUFFIX.upper()) in environ:
+                raise SettingsError(f"{name} and the same without _FILE are both set: set one")
+            value = secret_of(Path(value), key=key, name=name)  # noqa: PLW2901  what it names
+        table[key] = _items(value) if key in LISTS else value
     return data
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -324,5 +324,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "ses_quota": "what SES lets the account send",
     "shop_figures": "figures over all contacts",
     "switches": "what is stopped, and by whom on the staff",
+    "staff": "who works here, and is no contact",
+    "staff_sessions": "who of the staff is logged in",
     "templates": "e-mails before anybody's name is put in",
 }

@@ -5,7 +5,6 @@ anybody who was given the link. A copy goes when its time is over, or with the c
 """
 
 import zlib
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -57,9 +56,3 @@ def forget_old(session: Session, *, now: datetime, kept_for: timedelta) -> int:
     ids = session.scalars(old).all()
     session.execute(delete(MessageCopy).where(MessageCopy.message_id.in_(ids)))
     return len(ids)
-
-
-def forget_those_of(session: Session, contact_ids: Collection[str]) -> None:
-    """Delete the copies of a person's messages."""
-    own = select(Message.id).where(Message.contact_id.in_(contact_ids))
-    session.execute(delete(MessageCopy).where(MessageCopy.message_id.in_(own)))

@@ -20,6 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from sekvens.errors import TemplateError
+from sekvens.messages.allowed import check, of_frame
 from sekvens.messages.blocks import Block
 from sekvens.messages.colours import Palette, palette
 from sekvens.messages.footer import Footer
@@ -57,6 +58,7 @@ class Layout:
         self._style = files["style.css"]
         self._media = files["media.css"]
         environment = _environment(DictLoader(dict(files)), locale)
+        _check(environment, files)
         self._html = environment.get_template("letter.html")
         self._text = environment.get_template("letter.txt")
         self._html_blocks = _blocks(environment, "blocks.html")
@@ -117,6 +119,18 @@ def _pictures(block: Block) -> frozenset[str]:
     """Tell the pictures that a block shows: a layout may write them as it writes links."""
     shown = (getattr(each, "picture_url", None) for each in block.arguments.values())
     return frozenset(url for url in shown if isinstance(url, str))
+
+
+def _check(environment: ImmutableSandboxedEnvironment, files: Mapping[str, str]) -> None:
+    """Refuse a layout that says more than a layout may, such as one that was not checked in."""
+    for name in sorted(files):
+        if name.endswith((".html", ".txt")):
+            try:
+                tree = environment.parse(files[name])
+                check(tree, of_frame(tree))
+            except JinjaError as error:
+                line = getattr(error, "lineno", None) or 1
+                raise TemplateError(f"layout {name}, line {line}: {error.message}") from error
 
 
 def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateModule:

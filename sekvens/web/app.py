@@ -23,11 +23,13 @@ from sekvens.web.answers import Answers
 from sekvens.web.clicks import ClickPages
 from sekvens.web.confirm import Confirm
 from sekvens.web.ingress import Ingress
+from sekvens.web.limits import Limits
 from sekvens.web.preferences import PreferencePage
 from sekvens.web.reference import reference_page
 from sekvens.web.replies import Outermost, failure, on_http_error, unavailable
 from sekvens.web.sign_up import SignUp
 from sekvens.web.sns import SnsDoor
+from sekvens.web.staff import StaffPages
 from sekvens.web.unsubscribe import Unsubscribe
 from sekvens.web.view import View
 
@@ -53,7 +55,8 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
         await asyncio.to_thread(ingress.stop)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_middleware(Outermost)
+    app.add_middleware(Limits)
+    app.add_middleware(Outermost, is_https=settings.api.public_url.startswith("https://"))
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(ingress.router())
     app.include_router(Adapters(settings, database, clock, ingress).router())
@@ -65,6 +68,7 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     app.include_router(View(settings, database, clock).router())
     app.include_router(SignUp(settings, database, clock).router())
     app.include_router(Confirm(settings, database, clock).router())
+    app.include_router(StaffPages(settings, database, clock).router())
     app.include_router(_service(database))
     _add_reference(app, settings.api.public_url)
     return app

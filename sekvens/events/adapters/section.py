@@ -8,12 +8,14 @@ from typing import Final
 
 import msgspec
 
+from sekvens.sections import SecretSection
+
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 #: A shorter one can be guessed. Shopify's own are longer.
 SECRET_CHARACTERS_MIN: Final = 16
 
 
-class AdapterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AdapterSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is the same for every platform."""
 
     #: sign its webhooks; several while one takes another's place. Better given by the environment
