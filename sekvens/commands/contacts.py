@@ -201,7 +201,11 @@ def _messages(console: "Console", session: "Session", contact_id: str) -> None:
     )  # fmt: skip
     for row in rows:
         fate = fates.get(row.id)
-        known = [row.state, fate and fate.state, "overlapped" if row.id in overlaps else None]
+        known = [
+            row.state,
+            fate.state if fate else None,
+            "overlapped" if row.id in overlaps else None,
+        ]
         state = ", ".join(filter(None, known))
         why = ""
         if row.state == MessageState.DISPATCHING:

@@ -22,7 +22,7 @@ REASONS_MAX = 20
 
 @click.command()
 def status() -> None:
-    """Show what is stopped or paused, SES's quota, rates, and what waits: why and since when.
+    """Show what is stopped or paused, SES's quota and reports, rates, and what waits since when.
 
     Times are wall time, in UTC.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -30,12 +30,13 @@ AGE_MAX: Final = timedelta(hours=1)
 #: Clocks differ.
 AHEAD_MAX: Final = timedelta(minutes=5)
 
+SnsType: TypeAlias = Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
 _NOTIFICATION: Final = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION: Final = (
     "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type",
 )  # fmt: skip
 #: What is signed, in this order; a subject only where there is one.
-SIGNED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+SIGNED: Final[Mapping[SnsType, tuple[str, ...]]] = MappingProxyType(
     {
         "Notification": _NOTIFICATION,
         "SubscriptionConfirmation": _CONFIRMATION,
@@ -62,7 +63,7 @@ class SnsRefused(SekvensError):
 class SnsMessage:
     """A post of SNS's that is believed."""
 
-    type: Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
+    type: SnsType
     topic_arn: str
     #: of a confirmation: where SNS hears that we want it
     subscribe_url: str = ""
@@ -92,8 +93,9 @@ class SnsVerifier:
             NotFetched: the certificate cannot be had now.
         """
         given = _read(body)
-        kind, topic_arn = given.get("Type"), given.get("TopicArn", "")
-        if kind not in SIGNED:
+        kind = _type_of(given)
+        topic_arn = given.get("TopicArn", "")
+        if kind is None:
             raise SnsRefused("it is no message of SNS; is raw message delivery switched on?")
         named = topic_arn if TOPIC_ARN.fullmatch(topic_arn) else None
         if topic_arn not in self._topic_arns:
@@ -146,8 +148,13 @@ class SnsVerifier:
 
 def signed_text(given: Mapping[str, str]) -> bytes:
     """Write what SNS signs of a message."""
-    names = [name for name in SIGNED[given["Type"]] if name in given]
+    kind = _type_of(given)
+    names = [name for name in SIGNED[kind] if name in given] if kind else []
     return "".join(f"{name}\n{given[name]}\n" for name in names).encode("utf-8", "replace")
+
+
+def _type_of(given: Mapping[str, str]) -> SnsType | None:
+    return next((kind for kind in SIGNED if kind == given.get("Type")), None)
 
 
 def _read(body: bytes) -> dict[str, str]:

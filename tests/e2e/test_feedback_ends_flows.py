@@ -19,8 +19,9 @@ from tests.e2e.stack import (
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 DAY_SECONDS = 12.0
-#: A moment on a quiet machine; a busy one must not fail for being busy.
-MOMENTS = 15.0
+#: A second or two on a quiet machine (what it took is printed); a busy one must not fail for being
+#: busy. The flows would go on for weeks of the shop's time, many minutes here.
+MOMENTS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +60,14 @@ def left(stack: Stack, user_id: str) -> set[str | None]:
     [("bounce", "suppressed"), ("complaint", "suppressed"), ("unsubscribe", "unsubscribed")],
 )
 def test_a_button_of_the_inbox_ends_the_contacts_flows_within_moments(
-    stack: Stack, button: str, reason: str
+    stack: Stack, button: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     user_id = f"reader-{button}"
     stack.post(*sign_up(user_id), stack.cart(user_id, f"cart-{button}"))
     begun = press(stack, user_id, button)
     reasons, took = left(stack, user_id), time.monotonic() - begun
+    with capsys.disabled():
+        print(f"\nfrom the button {button} to the end of the flows: {took:.1f} s")  # noqa: T201
 
     assert reasons == {reason}
     assert took < MOMENTS

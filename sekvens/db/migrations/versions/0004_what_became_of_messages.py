@@ -10,7 +10,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-#: What was kept before had no word of ours; a bounce's class is not read again from what was kept.
+#: What was kept before had no word of ours.
 _WORDS = {
     "Send": "accepted",
     "Delivery": "delivered",
@@ -47,12 +47,34 @@ def upgrade() -> None:
     with op.batch_alter_table("feedback", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("detail", sa.String(), nullable=True))
-    feedback = sa.table("feedback", sa.column("type", sa.String()), sa.column("kind", sa.String()))
-    words = sa.case(_WORDS, value=feedback.c.type, else_="unknown")
-    op.execute(sa.update(feedback).values(kind=words))
+    _translate(op.get_bind())
     with op.batch_alter_table("feedback", schema=None) as batch_op:
         batch_op.alter_column("kind", existing_type=sa.String(), nullable=False)
         batch_op.create_index("ix_feedback_kind_at", ["kind", "at"], unique=False)
+
+
+def _translate(connection: sa.Connection) -> None:
+    """Give what was kept its word; a soft bounce must not count as a hard one from now on."""
+    feedback = sa.table(
+        "feedback",
+        sa.column("id", sa.String()),
+        sa.column("type", sa.String()),
+        sa.column("kind", sa.String()),
+        sa.column("detail", sa.String()),
+        sa.column("raw", sa.JSON()),
+    )
+    words = sa.case(_WORDS, value=feedback.c.type, else_="unknown")
+    connection.execute(sa.update(feedback).values(kind=words))
+    bounces = sa.select(feedback.c.id, feedback.c.raw).where(feedback.c.type == "Bounce")
+    for report_id, raw in connection.execute(bounces).all():
+        part = (raw or {}).get("bounce") or {}
+        given, sub = (part.get(name, "Undetermined") for name in ("bounceType", "bounceSubType"))
+        kind = "bounced" if given == "Permanent" else "soft_bounced"
+        connection.execute(
+            sa.update(feedback)
+            .where(feedback.c.id == report_id)
+            .values(kind=kind, detail=f"{given}/{sub}")
+        )
 
 
 def downgrade() -> None:
