@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekvens.db.session import Database
+from sekvens.messages.blocks import Block
+from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.links import (
     answer_url,
     click_url,
@@ -14,10 +16,14 @@ from sekvens.messages.links import (
     read_click_link,
     unsubscribe_url,
 )
+from sekvens.messages.markdown import Prose, block_mark
+from sekvens.messages.source import Written
 from sekvens.messages.tagging import Tags
-from sekvens.messages.targets import Targets, as_header
+from sekvens.messages.targets import Targets, as_header, leading
+from sekvens.messages.templates import read_layout
+from sekvens.messages.views import StoryView
 from sekvens.ses.testing import TakenThen
-from tests.unit.composing import composed
+from tests.unit.composing import composed, sample_shop
 from tests.unit.engaging import BODY, NEWS, PRESS, TAGGED_NEWS, ClickOffice
 from tests.unit.sending import API, PostOffice
 
@@ -147,6 +153,22 @@ def test_without_targets_every_link_leads_straight_to_where_it_leads():
 
     assert f'href="{NEWS}"' in made.html
     assert f"<{PRESS}>" in made.text
+
+
+def test_a_picture_that_a_pinned_layout_writes_as_a_link_is_no_link():
+    story = StoryView(title="En vante", text=Prose(f"[hem]({PRESS})"), author="Kim",
+                      picture_url="https://shop.example/1.jpg", picture_alt="En vante")  # fmt: skip
+    found = targets()
+    written = Written(subject="", preheader="", markdown=block_mark(0), values=(),
+                      blocks=(Block(macro="story", arguments={"story": story}),))  # fmt: skip
+    frame = Frame(subject="", preheader="", locale="sv", is_marketing=False, unsubscribe_url=None,
+                  shop=sample_shop(), view=None, asked={})  # type: ignore[arg-type]  # fmt: skip
+    with leading(found):
+        html = Layout(read_layout(), locale="sv").html(written, frame)
+
+    assert 'src="https://shop.example/1.jpg"' in html
+    assert found.by_id["story"] == PRESS
+    assert "https://shop.example/1.jpg" not in found.by_id.values()
 
 
 def test_both_parts_of_a_letter_lead_through_us_and_nothing_else_does(database: Database):
