@@ -9,7 +9,7 @@ written its targets are known to `lead`, by which every URL of it passes.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import Final
@@ -124,6 +124,8 @@ def as_header(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not host.isascii():
-        port = f":{parts.port}" if parts.port else ""
-        parts = parts._replace(netloc=host.encode("idna").decode() + port)
+        # What DNS knows no name for leads nowhere, and is written in any form that is safe.
+        with suppress(ValueError):
+            port = f":{parts.port}" if parts.port else ""
+            parts = parts._replace(netloc=host.encode("idna").decode() + port)
     return quote(urlunsplit(parts), safe=_SAFE)

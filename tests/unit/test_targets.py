@@ -145,6 +145,11 @@ def test_a_header_takes_any_target_and_no_target_makes_another_header(text):
     assert not set(written) & set("\r\n \0")
 
 
+@pytest.mark.parametrize("host", ["å" * 80, "å.example:99999", "å..example"])
+def test_a_host_that_cannot_be_is_written_all_the_same(host):
+    assert as_header(f"https://{host}/a").isascii()
+
+
 # 3. In e-mails
 
 

@@ -75,6 +75,8 @@ def test_marketing_consent_does_not_mind_what_is_said_of_tracking(database: Data
 
     assert shop.consent() == "subscribed"
     assert allowed(shop) == (False, False)
+    shop.post(track("Unsubscribed", ago=2))
+    assert shop.consent() == "unsubscribed"
 
 
 def test_every_word_is_kept_as_evidence(sqlite_database: Database):
