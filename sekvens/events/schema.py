@@ -121,8 +121,8 @@ Properties: those of `Email Delivered`, `link_id`, `link_url`. Report no clicks 
 QUESTION_ANSWERED: Final = "Question Answered"
 """The contact answered a question of one of our e-mails, by the page that its link leads to.
 
-Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; `words`, what they wrote
-in their own; `product_id` of a rating. The questions and their answers are those of
+Segment has no such event. Properties: `question`, `answer`, `flow`, `step`; `words`, what they
+wrote in their own; `product_id` of a rating. The questions and their answers are those of
 `sekvens.messages.questions`; an answer in a quiz becomes a trait.
 """
 
