@@ -60,7 +60,7 @@ class SecretSection(msgspec.Struct, frozen=True, kw_only=True):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        given = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        given = [(name, getattr(self, name)) for name in self.__struct_fields__]
         return [(name, "…" if name in SECRETS and value else value) for name, value in given]
 
 
