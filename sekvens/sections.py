@@ -177,6 +177,12 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     secret: str
     #: whether its name may lead into a private network
     allow_private: bool = False
+    #: whether it is told of every change of consent or suppression
+    consent: bool = False
+    #: … with the contact's address; without it, by ids alone
+    address: bool = False
+    #: sources whose changes it is not told of, for they came from it: `klaviyo`
+    ignores: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         url = urlsplit(self.url)

@@ -1,9 +1,10 @@
-"""`show`: all that is known about one contact, as tables; `contacts erase` forgets them."""
+"""`show`: all that is known about one contact, as tables; `contacts` imports and erases them."""
 
 from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.importing_contacts import import_, suppress
 from sekvens.commands.resources import find_contact, open_database
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
@@ -34,10 +35,14 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """Erase contacts.
+    """Import contacts and suppressions, erase contacts.
 
-    Example: starter.py contacts erase c-djjezhg34dpd7uoe
+    Example: starter.py contacts import contacts.csv
     """
+
+
+contacts.add_command(import_)
+contacts.add_command(suppress)
 
 
 @contacts.command("erase")

@@ -7,6 +7,7 @@ from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.enrollments.temporal import ClientStarter
 from sekvens.events.relay import Relay
+from sekvens.notices.posting import Courier
 from sekvens.plugin import connect
 from sekvens.service import Service, until_ready
 from sekvens.settings import load_settings
@@ -19,15 +20,23 @@ async def serve(service: Service) -> None:
     database = Database(settings.database.url)
     try:
         await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
-        client = await until_ready("Temporal", connect)
-        service.ready("the relay carries events to Temporal")
-        relay = Relay(
-            database,
-            ClientStarter(client),
-            clock=SystemClock(),
-            shop_time=shop_time,
-            attempt_seconds=settings.sending.attempt_seconds,
-        )
-        await relay.run(service.stop)
+        courier = Courier(database=database, clock=SystemClock(), webhooks=settings.webhooks)
+        await asyncio.to_thread(courier.set_up)
+        # It needs no Temporal, so it does not wait for it.
+        courier_at_work = asyncio.create_task(courier.run(service.stop))
+        try:
+            client = await until_ready("Temporal", connect)
+            service.ready("the relay carries events to Temporal")
+            relay = Relay(
+                database,
+                ClientStarter(client),
+                clock=SystemClock(),
+                shop_time=shop_time,
+                attempt_seconds=settings.sending.attempt_seconds,
+            )
+            await relay.run(service.stop)
+            await courier_at_work
+        finally:
+            courier_at_work.cancel()
     finally:
         database.close()

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Consent, ConsentChange, ConsentStatus
+from sekvens.notices.noting import note_consent
 
 #: The purpose that consent is asked for; order e-mails need none.
 MARKETING: Final = "marketing"
@@ -65,5 +66,18 @@ def record_consent(
         present = Consent(contact_id=contact_id, purpose=MARKETING, status=status, changed_at=at)
         session.add(present)
     elif counts_over((at, status), (present.changed_at, ConsentStatus(present.status))):
+        is_change = present.status != status
         present.status, present.changed_at = status, at
+        if not is_change:
+            return present
+    else:
+        return present
+    note_consent(
+        session,
+        contact_id=contact_id,
+        purpose=MARKETING,
+        status=status,
+        at=at,
+        source=source,
+    )
     return present

@@ -30,6 +30,7 @@ from sekvens.enrollments.tables import Delivery, Enrollment
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedEvent, Visit
+from sekvens.notices.tables import Notice
 from sekvens.offers.tables import OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review, ReviewState
@@ -160,6 +161,7 @@ def _forget_events(
     session.execute(
         update(ConsentChange).where(ConsentChange.contact_id.in_(ids)).values(source="")
     )
+    session.execute(update(Notice).where(Notice.contact_id.in_(ids)).values(source=""))
 
 
 def _forget_purchases(session: Session, ids: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ enrollments, messages and deliveries of the younger keep its id, and `merged_int
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -19,8 +20,12 @@ from sekvens.contacts.tables import (
     Identity,
 )
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
+from sekvens.notices.noting import note_consent
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
+
+#: The source of a notice that two contacts are one, and share the stricter consent.
+MERGED: Final = "merge"
 
 
 def older_first(a: Contact, b: Contact) -> tuple[Contact, Contact]:
@@ -71,10 +76,20 @@ def _merge_consent(session: Session, winner_id: str, loser_id: str) -> None:
     if mine is None:
         mine = Consent(contact_id=winner_id, purpose=MARKETING)
         session.add(mine)
+    is_news = len(found) == 1 or found[0].status != found[1].status
     mine.status, mine.changed_at = status, changed_at
     for consent in found:
         if consent is not mine:
             session.delete(consent)
+    if is_news:  # one of the two is told another word than theirs
+        note_consent(
+            session,
+            contact_id=winner_id,
+            purpose=MARKETING,
+            status=status,
+            at=changed_at,
+            source=MERGED,
+        )
 
 
 def _merge_traits(winner: Contact, loser: Contact) -> None:

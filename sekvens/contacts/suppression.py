@@ -7,6 +7,7 @@ The first reason stays: an address that bounced and is then blocked by hand has 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,10 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.tables import Contact, Suppression, SuppressionReason, address_hash
 from sekvens.events.facts import chunks
 from sekvens.messages.addresses import usable
+from sekvens.notices.noting import LIFTED, SUPPRESSED, has_hooks, note_suppression
+
+#: The source of a notice that an inactivity has ended.
+SUBSCRIBED_AGAIN: Final = "subscribed again"
 
 
 def suppress(
@@ -32,6 +37,7 @@ def suppress(
     else:
         return False
     session.flush()
+    _note(session, address, status=SUPPRESSED, reason=reason, at=at, source=source)
     return True
 
 
@@ -82,10 +88,16 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
     query = select(Suppression).where(
         Suppression.address_hash.in_(at_by_key), Suppression.reason == SuppressionReason.INACTIVE
     )
+    lifted = set()
     for row in session.scalars(query):
         if row.at < at_by_key[row.address_hash]:
             session.delete(row)
+            lifted.add(row.address_hash)
     session.flush()
+    for address, at in subscribed.items():
+        if key_of_address(address) in lifted:
+            reason = SuppressionReason.INACTIVE
+            _note(session, address, status=LIFTED, reason=reason, at=at, source=SUBSCRIBED_AGAIN)
 
 
 def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]:
@@ -99,6 +111,21 @@ def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]
         for contact in session.scalars(select(Contact).where(Contact.email.in_(some))):
             found[contact.email or ""].add(contact.id)
     return {address: set().union(*(found[one] for one in each)) for address, each in spelt.items()}
+
+
+def _note(
+    session: Session,
+    address: str,
+    *,
+    status: str,
+    reason: SuppressionReason,
+    at: datetime,
+    source: str,
+) -> None:
+    """Note a change for every contact who has the address; nobody else could be told of it."""
+    if has_hooks(session):
+        whose = who_has(session, [address])[address]
+        note_suppression(session, whose, status=status, reason=reason, at=at, source=source)
 
 
 def _spellings(address: str) -> set[str]:

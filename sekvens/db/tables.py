@@ -5,7 +5,9 @@ from sekvens.db.base import Base
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
+from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
+from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
 from sekvens.quota import tables as quota
@@ -18,8 +20,10 @@ __all__ = [
     "enrollments",
     "events",
     "feedback",
+    "imports",
     "messages",
     "metadata",
+    "notices",
     "offers",
     "products",
     "quota",

@@ -40,11 +40,15 @@ class Row:
 
 
 @contextmanager
-def opened_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
-    """Read a binary file as text, UTF-16 where it says so, else UTF-8; the file stays open."""
+def opened_text(file: BinaryIO, encoding: str | None = None) -> Iterator[io.TextIOWrapper]:
+    """Read a binary file as text; the file stays open.
+
+    Without an encoding it is UTF-16 where the file says so, else UTF-8.
+    """
     buffered = io.BufferedReader(file)  # type: ignore[type-var]
-    head = buffered.peek(4)
-    encoding = next((name for mark, name in _ENCODINGS if head.startswith(mark)), "utf-8")
+    if encoding is None:
+        head = buffered.peek(4)
+        encoding = next((name for mark, name in _ENCODINGS if head.startswith(mark)), "utf-8")
     text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
     try:
         yield text
@@ -53,13 +57,17 @@ def opened_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
         buffered.detach()
 
 
-def read_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
+def read_rows(file: BinaryIO, *, encoding: str | None = None) -> Iterator[Row | Rejected]:
     """Read a file with quoted values (CSV), whichever delimiter its header uses.
+
+    Args:
+        file: The file, opened in binary mode.
+        encoding: The file's; without one, what its first bytes say, else UTF-8.
 
     Raises:
         UnreadableFile: it has no header, or a quoted value has no end.
     """
-    with opened_text(file) as text:
+    with opened_text(file, encoding) as text:
         lines = iter(text)
         first = next(lines, "")
         delimiter = max(DELIMITERS, key=first.count)
