@@ -33,6 +33,7 @@ def status() -> None:
         _switches(console, session)
         _quota(console, session)
         _rates(console, session, now)
+        _hooks(console, session)
         _waiting(console, session, now)
 
 
@@ -98,6 +99,29 @@ def _rates(console: "Console", session: "Session", now: "datetime") -> None:
             f"{limits.pause:.2%}" if rate.purpose == "marketing" else "-",
             f"too few to judge (below {limits.volume_min:,})" if few else rate.level,
         )
+    console.print(table)
+
+
+def _hooks(console: "Console", session: "Session") -> None:
+    """Say of each system that is told of consent what it has not taken yet, and why."""
+    from rich.markup import escape
+
+    from sekvens.notices.queries import standings
+
+    hooks = standings(session)
+    if not hooks:
+        return
+    table = make_table(
+        "webhook", "took one", "waiting", "fails since", "why", "tried again",
+        title="Changes of consent",
+    )  # fmt: skip
+    for hook in hooks:
+        failing = f"[red]{minute(hook.failing_since)}[/red]" if hook.failing_since else "-"
+        problem = escape(printable(hook.problem or "-"))
+        table.add_row(
+            escape(hook.name), minute(hook.told_at), f"{hook.waiting:,}", failing, problem,
+            minute(hook.due_at),
+        )  # fmt: skip
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""Open cases, folded from events: delays, returns and complaints, and what settles them.
+"""Open cases, folded from events: delays, returns, complaints, replies, and what settles them.
 
 Of each case the newest word counts, whatever order the words come in: it is open while nothing that
 closes it is as new as what opened it. Only an opening makes a row, because most orders are shipped
@@ -17,12 +17,14 @@ from sekvens.events.facts import Fact, chunks, logs
 from sekvens.events.schema import (
     COMPLAINT_OPENED,
     COMPLAINT_RESOLVED,
+    EMAIL_REPLIED,
     ORDER_CANCELLED,
     ORDER_DELAYED,
     ORDER_DELIVERED,
     ORDER_READY_FOR_PICKUP,
     ORDER_REFUNDED,
     ORDER_SHIPPED,
+    REPLY_ANSWERED,
     RETURN_COMPLETED,
     RETURN_STARTED,
 )
@@ -33,6 +35,7 @@ _OPENS: Final = {
     ORDER_DELAYED: CaseKind.DELAY,
     RETURN_STARTED: CaseKind.RETURN,
     COMPLAINT_OPENED: CaseKind.COMPLAINT,
+    EMAIL_REPLIED: CaseKind.REPLY,
 }
 _CLOSES: Final = {
     ORDER_SHIPPED: (CaseKind.DELAY,),
@@ -42,9 +45,13 @@ _CLOSES: Final = {
     ORDER_REFUNDED: (CaseKind.DELAY, CaseKind.RETURN),
     RETURN_COMPLETED: (CaseKind.RETURN,),
     COMPLAINT_RESOLVED: (CaseKind.COMPLAINT,),
+    REPLY_ANSWERED: (CaseKind.REPLY,),
 }
 CASE_EVENTS: Final = frozenset({*_OPENS, *_CLOSES})
-_COMPLAINTS: Final = frozenset({COMPLAINT_OPENED, COMPLAINT_RESOLVED})
+#: These are told apart by the help desk's own id.
+_BY_CASE_ID: Final = frozenset(
+    {COMPLAINT_OPENED, COMPLAINT_RESOLVED, EMAIL_REPLIED, REPLY_ANSWERED}
+)
 _ALWAYS: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
@@ -84,7 +91,9 @@ def fold_cases(session: Session, facts: Sequence[Fact], merged: Collection[str])
 
 
 def _words(fact: Fact) -> Iterator[_Word]:
-    names = ("case_id", "order_id") if fact.name in _COMPLAINTS else ("order_id",)
+    if fact.properties.get("automatic") is True:
+        return  # an out-of-office note waits for no answer
+    names = ("case_id", "order_id") if fact.name in _BY_CASE_ID else ("order_id",)
     named = next((fact.properties[name] for name in names if fact.properties.get(name)), None)
     key = None if named is None else key_of(named)
     if fact.name in _OPENS:

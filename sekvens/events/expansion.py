@@ -27,6 +27,7 @@ from sekvens.enrollments.publish import PublishedFlow, live_flows, published_flo
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.events.deliveries import first_look, next_look
+from sekvens.events.schema import ENROLLS_NOBODY
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
@@ -164,6 +165,8 @@ class _Expansion:
         contact_id = self.canonical[entry.contact_id]
         under_way = self.listeners[contact_id]
         ends = [self._deliver(event, listener, self.now) for listener in under_way]
+        if event.name in ENROLLS_NOBODY:
+            return
         for published in self.live:
             if published.flow.is_triggered_by(event.name, event.properties):
                 self._admit(event, entry, published, ends_some=any(ends))

@@ -108,9 +108,22 @@ COMPLAINT_RESOLVED: Final = "Complaint Resolved"
 EMAIL_DELIVERED: Final = "Email Delivered"
 """Another system's e-mail reached the contact: Segment's own name (spec/email).
 
-Properties: `email_id`, `email_subject`, `campaign_id`, `campaign_name`. It counts towards what the
-contact has received. Our own messages are counted without it.
+Properties: `email_id`, `email_subject`, `campaign_id`, `campaign_name`, `purpose`. It counts for
+what the contact has received, and for the frequency cap on that day, unless its `purpose` is
+`transactional`; one `email_id` counts once. It enrolls nobody. Our own messages are counted without
+it.
 """
+
+EMAIL_REPLIED: Final = "Email Replied"
+"""The contact wrote back, and the shop's help desk has it. Segment has no such event.
+
+Properties: `case_id` (the help desk's own), `email_id`, `flow`, `automatic`. It holds marketing
+back until `Reply Answered` for the same case, a week at the most; an out-of-office note
+(`automatic`) holds nothing back.
+"""
+
+REPLY_ANSWERED: Final = "Reply Answered"
+"""The help desk has answered: the `case_id` of the reply. Segment has no such event."""
 
 EMAIL_LINK_CLICKED: Final = "Email Link Clicked"
 """A person clicked a link in an e-mail: Segment's own name (spec/email), a sign of life.
@@ -205,6 +218,8 @@ EVENTS: Final = (
     EventKind(name=REFERRAL_REWARDED, ours=True),
     EventKind(name=EMAIL_DELIVERED),
     EventKind(name=EMAIL_LINK_CLICKED),
+    EventKind(name=EMAIL_REPLIED, folds_into=_CASE, ours=True),
+    EventKind(name=REPLY_ANSWERED, folds_into=_CASE_CLOSED, ours=True),
     EventKind(name=PAGE, folds_into="visit"),
     EventKind(name=EMAIL_SUBSCRIBED, folds_into="consent: subscribed", ours=True),
     EventKind(name=UNSUBSCRIBED, folds_into="consent: unsubscribed"),
@@ -213,6 +228,9 @@ EVENTS: Final = (
 
 #: What `flows validate` checks a flow's events against.
 KNOWN_EVENTS: Final = frozenset(kind.name for kind in EVENTS)
+
+#: What other systems did, and not the contact: no flow starts on it, whatever its trigger says.
+ENROLLS_NOBODY: Final = frozenset({EMAIL_DELIVERED})
 
 CONSENT_EVENTS: Final = frozenset({EMAIL_SUBSCRIBED, UNSUBSCRIBED})
 ORDER_EVENTS: Final = frozenset({ORDER_COMPLETED, ORDER_UPDATED, ORDER_REFUNDED, ORDER_CANCELLED})

@@ -113,6 +113,7 @@ class CaseKind(StrEnum):
     DELAY = "delay"  #: an order comes later than promised
     RETURN = "return"  #: something is on its way back
     COMPLAINT = "complaint"  #: the contact is not satisfied
+    REPLY = "reply"  #: the contact has written, and waits for an answer
 
 
 class OpenCase(Base):

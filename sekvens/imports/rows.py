@@ -69,12 +69,7 @@ def read_rows(file: BinaryIO, *, encoding: str | None = None) -> Iterator[Row | 
     """
     with opened_text(file, encoding) as text:
         lines = iter(text)
-        first = next(lines, "")
-        delimiter = max(DELIMITERS, key=first.count)
-        try:
-            header = _names(next(csv.reader([first], delimiter=delimiter), []))
-        except csv.Error:
-            raise UnreadableFile(_NO_HEADER) from None
+        header, delimiter = _header(next(lines, ""))
         records = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             began = records.line_num + 2
@@ -89,6 +84,18 @@ def read_rows(file: BinaryIO, *, encoding: str | None = None) -> Iterator[Row | 
                 ) from None
             if any(record):
                 yield _row(header, record, began)
+
+
+def read_header(file: BinaryIO, *, encoding: str | None = None) -> list[str]:
+    """Read the names of a file's columns, as `Row` has them; then it is at its beginning again.
+
+    Raises:
+        UnreadableFile: it has no header.
+    """
+    with opened_text(file, encoding) as text:
+        names, _ = _header(next(iter(text), ""))
+    file.seek(0)
+    return names
 
 
 def read_unquoted_rows(file: BinaryIO) -> Iterator[Row | Rejected]:
@@ -114,6 +121,15 @@ def header_name(column: str) -> str:
     name = re.sub(r"^g:", "", column.strip().casefold())
     # Of `shipping(country:price)`, as Merchant Center writes it, the name counts.
     return re.sub(r"\W+", "_", name).strip("_")
+
+
+def _header(line: str) -> tuple[list[str], str]:
+    """Read the header and tell which delimiter it uses."""
+    delimiter = max(DELIMITERS, key=line.count)
+    try:
+        return _names(next(csv.reader([line], delimiter=delimiter), [])), delimiter
+    except csv.Error:
+        raise UnreadableFile(_NO_HEADER) from None
 
 
 def _names(columns: Sequence[str]) -> list[str]:

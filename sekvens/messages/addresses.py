@@ -3,9 +3,13 @@
 What it hands back is what is sent to: the domain in ASCII (punycode), the local part untouched.
 """
 
+from functools import lru_cache
+
 from email_validator import EmailNotValidError, validate_email
 
 
+# An import asks ten times for each address of a batch, and checking one takes long.
+@lru_cache(maxsize=4096)
 def usable(address: str) -> str | None:
     """Tell the address in the form SES takes it; None if no mail server would.
 

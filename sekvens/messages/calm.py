@@ -34,6 +34,7 @@ class HoldReason(StrEnum):
     OPEN_COMPLAINT = "open_complaint"  #: the contact waits for an answer to a complaint
     OPEN_RETURN = "open_return"  #: a return is under way
     OPEN_DELAY = "open_delay"  #: an order of theirs is late
+    OPEN_REPLY = "open_reply"  #: the contact has written, and nobody has answered yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,8 @@ class Situation:
     """What is known of one contact, and of the e-mail that wants to leave."""
 
     zone: str  #: IANA name
-    sent: tuple[datetime, ...] = ()  #: marketing of the last eight days, in doubt included
+    #: marketing of the last eight days, in doubt included, and what other systems sent
+    sent: tuple[datetime, ...] = ()
     ahead: tuple[datetime, ...] = ()  #: when flows of a higher priority mean to send next
     rests_until: datetime | None = None
     open_cases: frozenset[HoldReason] = frozenset()

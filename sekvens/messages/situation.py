@@ -14,6 +14,8 @@ from sekvens.contacts.cases import open_cases
 from sekvens.contacts.tables import Contact
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
+from sekvens.events.schema import EMAIL_DELIVERED
+from sekvens.events.tables import ContactEvent
 from sekvens.flows.steps import Purpose
 from sekvens.messages.calm import YIELD_MAX, HoldReason, Rules, Situation
 from sekvens.messages.tables import Message, MessageState
@@ -58,7 +60,12 @@ def situation_of(
     cases = open_cases(session, contact_ids, now=order.now)
     return Situation(
         zone=zone_or(contact.timezone, shop.timezone),
-        sent=() if order.past_cap else _sent(session, order, contact_ids, now=now),
+        sent=()
+        if order.past_cap
+        else (
+            *_sent(session, order, contact_ids, now=now),
+            *_reported(session, order, contact_ids),
+        ),
         ahead=() if order.past_cap else _ahead(session, order, contact_ids, priority),
         rests_until=contact.rests_until,
         open_cases=frozenset(HoldReason(f"open_{kind}") for kind in cases),
@@ -87,6 +94,26 @@ def _sent(
         sent_on or order.now - (now - (dispatched_at or now)) * order.shop_speed
         for sent_on, dispatched_at in session.execute(query)
     )
+
+
+def _reported(
+    session: Session, order: SendInput, contact_ids: Sequence[str]
+) -> tuple[datetime, ...]:
+    """List when other systems sent the contact marketing lately, as far as they report it."""
+    query = select(ContactEvent.occurred_at, ContactEvent.properties).where(
+        ContactEvent.contact_id.in_(contact_ids),
+        ContactEvent.name == EMAIL_DELIVERED,
+        ContactEvent.occurred_at > order.now - COUNTED_FOR,
+    )
+    found: dict[object, datetime] = {}
+    for number, (at, properties) in enumerate(session.execute(query)):
+        if properties.get("purpose") == Purpose.TRANSACTIONAL:
+            continue
+        # A receiving server may be said twice to have it.
+        email_id = properties.get("email_id")
+        key = (type(email_id).__name__, str(email_id)) if email_id else number
+        found[key] = min(at, found.get(key, at))
+    return tuple(found.values())
 
 
 def _ahead(

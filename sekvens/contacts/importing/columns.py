@@ -1,6 +1,6 @@
 """Which columns of a file say what, by their headers; a shop may map others by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -29,21 +29,21 @@ class Columns:
         """Tell what a row says for a field of ours; nothing: an empty text."""
         return row.get(*self.fields.get(name, ()))
 
-    def check(self, row: Row) -> None:
+    def check(self, header: Collection[str]) -> None:
         """Refuse a file that lacks what no import can do without, or a column that was mapped.
 
         Raises:
             UnreadableFile: it has no column of addresses, or no such column as was mapped.
         """
-        is_there = any(name in row.values for name in self.fields["email"])
+        is_there = any(name in header for name in self.fields["email"])
         if not is_there and "email" not in self.by_hand:
             raise UnreadableFile(
                 "the file has no column of addresses: name the one that holds them (--map "
                 "email=COLUMN)"
             )
-        missing = [column for column in self.traits.values() if column not in row.values]
+        missing = [column for column in self.traits.values() if column not in header]
         by_hand = [self.fields[name][0] for name in sorted(self.by_hand)]
-        missing += [column for column in by_hand if column not in row.values]
+        missing += [column for column in by_hand if column not in header]
         if missing:
             raise UnreadableFile(f"the file has no column {missing[0]!r}, which --map names")
 

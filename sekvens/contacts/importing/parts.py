@@ -8,9 +8,9 @@ terms on which it is read, so that another mapping is another import.
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -86,7 +86,7 @@ class Part:
         with zipfile.ZipFile(self.path) as archive:
             return archive.getinfo(self.member).file_size
 
-    def read(self, file: BinaryIO, now: datetime) -> Iterator[Found]:
+    def read(self, file: BinaryIO, now: datetime) -> Generator[Found, None, None]:
         """Read the rows as a stream."""
         encoding = detect_encoding(file)
         return read_file(file, self.columns, self.reader, encoding=encoding, now=now)
@@ -121,6 +121,9 @@ def parts_of(
         if not members:
             raise UnreadableFile("the ZIP holds no export of an audience: subscribed_….csv")
     parts = [_section(path, member, maps, terms) for member in members]
+    there = {part.mark.kind for part in parts}
+    if len(parts) > 1:  # the whole export: what it lacks, there is none of
+        parts = [replace(part, needs=part.needs & there) for part in parts]
     order = [section.value for section in Section]
     return sorted(parts, key=lambda part: order.index(part.mark.kind))
 

@@ -5,7 +5,7 @@ of consent that cannot be read rejects its row: evidence is not guessed at.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, Final
 
@@ -21,7 +21,7 @@ from sekvens.contacts.tables import ConsentStatus, SuppressionReason
 from sekvens.events.parse import ID_LENGTH_MAX, OLDEST
 from sekvens.imports.outcome import Rejected
 from sekvens.imports.plain import seen_line
-from sekvens.imports.rows import Row, read_rows
+from sekvens.imports.rows import Row, read_header, read_rows
 from sekvens.imports.values import instant_of
 from sekvens.messages.addresses import usable
 
@@ -51,20 +51,17 @@ RowReader = Callable[[Row, Columns, datetime], Iterable[Found]]
 
 def read_file(
     file: BinaryIO, columns: Columns, reader: RowReader, *, encoding: str, now: datetime
-) -> Iterator[Found]:
+) -> Generator[Found, None, None]:
     """Read a file's rows as a stream. `now` is wall time.
 
     Raises:
         UnreadableFile: it is no table of values with a header, or lacks a column.
     """
-    is_checked = False
+    columns.check(read_header(file, encoding=encoding))
     for row in read_rows(file, encoding=encoding):
         if isinstance(row, Rejected):
             yield row
             continue
-        if not is_checked:
-            columns.check(row)
-            is_checked = True
         try:
             yield from list(reader(row, columns, now))
         except Unusable as unusable:

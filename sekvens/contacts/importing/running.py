@@ -9,6 +9,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from contextlib import suppress as ignored
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -93,8 +94,7 @@ def import_part(
         if not without_suppressions:
             _check_suppressions(session, part, run)
     outcome.begun_at_line = before.line_done if before is not None else 0
-    with part.opened() as file:
-        found = part.read(file, run.terms.now)
+    with part.opened() as file, closing(part.read(file, run.terms.now)) as found:
         for batch in _batches(found):
             _take(batch, part, run, outcome)
             outcome.rows += len({one.line for one in batch})
