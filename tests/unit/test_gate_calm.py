@@ -79,6 +79,28 @@ def test_of_five_e_mails_in_a_week_the_fifth_waits(office: PostOffice) -> None:
     assert fifth == until(MORNING + 8 * DAY, HoldReason.FREQUENCY_CAP)
 
 
+def test_what_another_system_sent_today_counts_as_an_e_mail_of_the_day(office: PostOffice) -> None:
+    office.happens("Email Delivered", ago=90, email_id="letter-1", campaign_name="November")
+
+    assert office.send() == until(MORNING, HoldReason.FREQUENCY_CAP)
+
+
+def test_what_another_system_sent_on_five_days_fills_the_week(office: PostOffice) -> None:
+    for day in range(1, 5):
+        office.happens("Email Delivered", ago=day * 1440, email_id=f"letter-{day}")
+        office.happens("Email Delivered", ago=day * 1440 - 1, email_id=f"letter-{day}")
+
+    assert office.send() == until(MORNING + 2 * DAY, HoldReason.FREQUENCY_CAP)
+
+
+def test_anothers_order_mail_and_what_is_long_ago_is_not_counted(office: PostOffice) -> None:
+    office.happens("Email Delivered", ago=60, email_id="receipt", purpose="transactional")
+    for day in range(9, 14):
+        office.happens("Email Delivered", ago=day * 1440)
+
+    assert isinstance(office.send(), Sent)
+
+
 def test_what_was_skipped_or_belongs_to_an_order_is_not_counted(office: PostOffice) -> None:
     office.send(skip=True)
     office.send(**another(office, 2), purpose=TRANSACTIONAL)
@@ -160,6 +182,7 @@ def test_who_rests_is_left_in_peace(office: PostOffice) -> None:
         ("Complaint Opened", HoldReason.OPEN_COMPLAINT),
         ("Return Started", HoldReason.OPEN_RETURN),
         ("Order Delayed", HoldReason.OPEN_DELAY),
+        ("Email Replied", HoldReason.OPEN_REPLY),
     ],
 )
 def test_an_open_case_pauses_marketing(office: PostOffice, event: str, reason: HoldReason) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from sekvens.contacts.cases import COUNTS_FOR, open_cases
+from sekvens.contacts.cases import COUNTS_FOR, REPLY_COUNTS_FOR, open_cases
 from sekvens.db.session import Database
 from sekvens.events.tables import OpenCase
 from tests.unit.ingesting import NOON, Shop, alias, identify, track
@@ -27,7 +27,12 @@ def cases(shop: Shop, user: str = "u", *, later: timedelta = timedelta()) -> tup
 
 @pytest.mark.parametrize(
     ("opening", "kind"),
-    [("Order Delayed", "delay"), ("Return Started", "return"), ("Complaint Opened", "complaint")],
+    [
+        ("Order Delayed", "delay"),
+        ("Return Started", "return"),
+        ("Complaint Opened", "complaint"),
+        ("Email Replied", "reply"),
+    ],
 )
 def test_a_case_is_open_from_the_event_that_opens_it(shop: Shop, opening: str, kind: str) -> None:
     shop.post(track(opening, order_id="1"))
@@ -47,6 +52,7 @@ def test_a_case_is_open_from_the_event_that_opens_it(shop: Shop, opening: str, k
         ("Return Started", "Order Refunded"),
         ("Return Started", "Order Cancelled"),
         ("Complaint Opened", "Complaint Resolved"),
+        ("Email Replied", "Reply Answered"),
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
@@ -89,6 +95,19 @@ def test_a_closing_that_names_nothing_settles_all_of_its_kind(shop: Shop) -> Non
     shop.post(track("Complaint Resolved", ago=1))
 
     assert cases(shop) == ()
+
+
+def test_an_out_of_office_note_is_no_case(shop: Shop) -> None:
+    shop.post(track("Email Replied", case_id="k", automatic=True))
+
+    assert cases(shop) == ()
+
+
+def test_a_reply_that_nobody_closes_stops_counting_sooner(shop: Shop) -> None:
+    shop.post(track("Email Replied", case_id="k"))
+
+    assert cases(shop, later=REPLY_COUNTS_FOR - timedelta(seconds=1)) == ("reply",)
+    assert cases(shop, later=REPLY_COUNTS_FOR) == ()
 
 
 def test_a_case_that_nobody_closes_stops_counting(shop: Shop) -> None:
