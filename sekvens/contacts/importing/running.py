@@ -207,15 +207,11 @@ class RejectsFile:
         """Write rows; what they hold is for the owner of the file alone."""
         if not rejected:
             return
-        for row in self._rows(name, rejected):
-            self._writer().writerow(row)
-
-    def _writer(self) -> "csv.writer":  # type: ignore[valid-type]  # typeshed has no class for it
         if self._file is None:
             number = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             self._file = os.fdopen(number, "w", encoding="utf-8", newline="")
             csv.writer(self._file).writerow(["file", "line", "reason", "row"])
-        return csv.writer(self._file)
+        csv.writer(self._file).writerows(self._rows(name, rejected))
 
     @staticmethod
     def _rows(name: str, rejected: list[Rejected]) -> Iterator[list[str]]:
