@@ -17,7 +17,13 @@ from tests.unit.moving_in import CLEAN, KLAVIYO, MAILCHIMP, SUPPRESSED, UNSUB, M
 
 
 @pytest.fixture
-def mover(database: Database, tmp_path: Path) -> Mover:
+def mover(sqlite_database: Database, tmp_path: Path) -> Mover:
+    return Mover(sqlite_database, tmp_path)
+
+
+@pytest.fixture
+def anywhere(database: Database, tmp_path: Path) -> Mover:
+    """A mover on both databases, where the database matters."""
     return Mover(database, tmp_path)
 
 
@@ -108,15 +114,15 @@ def test_a_profile_that_says_it_is_suppressed_is(mover: Mover) -> None:
     assert (outcome.counts["kept_suppressed"], outcome.rows) == (1, 2)
 
 
-def test_profiles_wait_for_the_suppressions_of_their_export(mover: Mover) -> None:
+def test_profiles_wait_for_the_suppressions_of_their_export(anywhere: Mover) -> None:
     with pytest.raises(SuppressionsMissing, match="--no-suppressions"):
-        klaviyo(mover, profile("elsa@example.com", "SUBSCRIBED"), none=False)
-    refused = mover.count(Contact)
-    suppressed(mover, "elsa@example.com,HARD_BOUNCE,2024-05-06")
-    outcome = klaviyo(mover, profile("elsa@example.com", "SUBSCRIBED"), none=False)
+        klaviyo(anywhere, profile("elsa@example.com", "SUBSCRIBED"), none=False)
+    refused = anywhere.count(Contact)
+    suppressed(anywhere, "elsa@example.com,HARD_BOUNCE,2024-05-06")
+    outcome = klaviyo(anywhere, profile("elsa@example.com", "SUBSCRIBED"), none=False)
 
     assert (refused, outcome.counts["kept_suppressed"]) == (0, 1)
-    assert mover.consent("elsa@example.com") is None
+    assert anywhere.consent("elsa@example.com") is None
 
 
 def test_suppressions_of_last_month_are_of_another_export(mover: Mover) -> None:
@@ -127,13 +133,15 @@ def test_suppressions_of_last_month_are_of_another_export(mover: Mover) -> None:
         klaviyo(mover, profile("elsa@example.com", "SUBSCRIBED"), none=False)
 
 
-def test_a_suppression_ends_the_flows_of_whoever_has_the_address(mover: Mover) -> None:
-    shop = Shop(mover.database)
+def test_a_suppression_ends_the_flows_of_whoever_has_the_address(anywhere: Mover) -> None:
+    shop = Shop(anywhere.database)
     shop.post(identify("42", email="elsa@example.com"))
-    file = mover.file("email,reason,at\nELSA@example.com,complaint,2025-01-01\nx@y.se,perhaps,\n")
-    (outcome,) = mover.take(file, kind=Kind.SUPPRESSIONS)
+    file = anywhere.file(
+        "email,reason,at\nELSA@example.com,complaint,2025-01-01\nx@y.se,perhaps,\n"
+    )
+    (outcome,) = anywhere.take(file, kind=Kind.SUPPRESSIONS)
 
-    assert mover.suppression("elsa@example.com") == "complaint"
+    assert anywhere.suppression("elsa@example.com") == "complaint"
     assert len(shop.outbox("42")) == 1
     assert [one.line for one in outcome.rejected] == [3]
 
@@ -165,12 +173,12 @@ def audience(mover: Mover) -> Path:
     )
 
 
-def test_an_audience_is_imported_with_its_suppressions_first(mover: Mover) -> None:
-    parts = mover.take(audience(mover), tool=Tool.MAILCHIMP)
+def test_an_audience_is_imported_with_its_suppressions_first(anywhere: Mover) -> None:
+    parts = anywhere.take(audience(anywhere), tool=Tool.MAILCHIMP)
 
     assert [part.name.partition("_")[0] for part in parts] == [*Section]
-    assert mover.suppression("dead@example.com") == "bounce"
-    consents = [mover.consent(f"{name}@example.com") for name in ("elsa", "gone", "dead", "kim")]
+    assert anywhere.suppression("dead@example.com") == "bounce"
+    consents = [anywhere.consent(f"{name}@example.com") for name in ("elsa", "gone", "dead", "kim")]
     assert consents == ["subscribed", "unsubscribed", None, "never_subscribed"]
 
 
@@ -192,13 +200,13 @@ def test_mailchimps_evidence_is_kept(mover: Mover) -> None:
     assert said["Unsubscribed"][1]["reason"] == "OTHER: Too many"
 
 
-def test_an_audience_again_changes_nothing(mover: Mover) -> None:
-    mover.take(audience(mover), tool=Tool.MAILCHIMP)
-    before = mover.count(ContactEvent)
-    again = mover.take(audience(mover), tool=Tool.MAILCHIMP)
+def test_an_audience_again_changes_nothing(anywhere: Mover) -> None:
+    anywhere.take(audience(anywhere), tool=Tool.MAILCHIMP)
+    before = anywhere.count(ContactEvent)
+    again = anywhere.take(audience(anywhere), tool=Tool.MAILCHIMP)
 
     assert all(part.was_done for part in again)
-    assert mover.count(ContactEvent) == before
+    assert anywhere.count(ContactEvent) == before
 
 
 def test_an_audience_of_whom_nobody_bounced_needs_no_file_that_says_so(mover: Mover) -> None:

@@ -18,18 +18,24 @@ from tests.unit.moving_in import ELSA, ELSA_AT, Mover, csv
 
 
 @pytest.fixture
-def mover(database: Database, tmp_path: Path) -> Mover:
+def mover(sqlite_database: Database, tmp_path: Path) -> Mover:
+    return Mover(sqlite_database, tmp_path)
+
+
+@pytest.fixture
+def anywhere(database: Database, tmp_path: Path) -> Mover:
+    """A mover on both databases, where the database matters."""
     return Mover(database, tmp_path)
 
 
-def test_who_agreed_with_evidence_is_subscribed_at_that_time(mover: Mover) -> None:
-    outcome = mover.csv(ELSA)
+def test_who_agreed_with_evidence_is_subscribed_at_that_time(anywhere: Mover) -> None:
+    outcome = anywhere.csv(ELSA)
 
-    contact = mover.contact("elsa@example.com")
+    contact = anywhere.contact("elsa@example.com")
     assert contact is not None
     assert (contact.first_name, outcome.counts["subscribed"]) == ("Elsa", 1)
-    assert mover.evidence("elsa@example.com") == [("subscribed", ELSA_AT, "import: Footer form")]
-    assert Shop(mover.database).contact_id("42") == contact.id
+    assert anywhere.evidence("elsa@example.com") == [("subscribed", ELSA_AT, "import: Footer form")]
+    assert Shop(anywhere.database).contact_id("42") == contact.id
 
 
 @pytest.mark.parametrize(
@@ -54,11 +60,11 @@ def test_who_has_not_confirmed_yet_is_pending(mover: Mover) -> None:
     assert mover.consent("a@example.com") == "pending"
 
 
-def test_evidence_that_comes_later_makes_it_consent(mover: Mover) -> None:
-    mover.csv("elsa@example.com,42,Elsa,subscribed,,,")
-    mover.csv(ELSA)
+def test_evidence_that_comes_later_makes_it_consent(anywhere: Mover) -> None:
+    anywhere.csv("elsa@example.com,42,Elsa,subscribed,,,")
+    anywhere.csv(ELSA)
 
-    assert mover.consent("elsa@example.com") == "subscribed"
+    assert anywhere.consent("elsa@example.com") == "subscribed"
 
 
 def test_evidence_for_all_rows_may_be_said_once(mover: Mover) -> None:
@@ -96,13 +102,13 @@ def test_an_unsubscribe_without_a_time_counts_from_now(mover: Mover) -> None:
 
 
 @pytest.mark.parametrize("reason", ["bounce", "inactive"])
-def test_a_suppressed_address_stays_suppressed(mover: Mover, reason: str) -> None:
-    shop = Shop(mover.database)
+def test_a_suppressed_address_stays_suppressed(anywhere: Mover, reason: str) -> None:
+    shop = Shop(anywhere.database)
     shop.post(identify("42", email="elsa@example.com"))
     shop.post(track("Contact Suppressed", "42", ago=10**6, reason=reason))
-    outcome = mover.csv(ELSA)
+    outcome = anywhere.csv(ELSA)
 
-    assert mover.suppression("elsa@example.com") == reason
+    assert anywhere.suppression("elsa@example.com") == reason
     assert outcome.counts["kept_suppressed"] == 1
 
 
@@ -123,14 +129,14 @@ def test_who_is_known_by_the_address_is_no_second_contact(mover: Mover) -> None:
     assert mover.consent("elsa@example.com") == "subscribed"
 
 
-def test_an_address_that_gets_its_id_in_a_later_file_is_one_contact(mover: Mover) -> None:
-    mover.csv(ELSA.replace(",42,", ",,"))
-    mover.csv("elsa@example.com,42,Elsa,,,,")
+def test_an_address_that_gets_its_id_in_a_later_file_is_one_contact(anywhere: Mover) -> None:
+    anywhere.csv(ELSA.replace(",42,", ",,"))
+    anywhere.csv("elsa@example.com,42,Elsa,,,,")
 
-    contact = mover.contact("elsa@example.com")
+    contact = anywhere.contact("elsa@example.com")
     assert contact is not None
-    assert Shop(mover.database).contact_id("42") == contact.id
-    assert mover.consent("elsa@example.com") == "subscribed"
+    assert Shop(anywhere.database).contact_id("42") == contact.id
+    assert anywhere.consent("elsa@example.com") == "subscribed"
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -149,23 +155,23 @@ def test_an_unsubscribe_in_the_same_file_counts_in_either_order(mover: Mover) ->
     assert mover.consent("elsa@example.com") == "unsubscribed"
 
 
-def test_an_unsubscribe_reaches_everybody_who_has_the_address(mover: Mover) -> None:
-    shop = Shop(mover.database)
+def test_an_unsubscribe_reaches_everybody_who_has_the_address(anywhere: Mover) -> None:
+    shop = Shop(anywhere.database)
     for user in ("1", "2"):
         shop.post(identify(user, email="elsa@example.com"))
         shop.post(track("Email Subscribed", user, ago=9))
-    mover.csv("elsa@example.com,,,unsubscribed,,,")
+    anywhere.csv("elsa@example.com,,,unsubscribed,,,")
 
     assert (shop.consent("1"), shop.consent("2")) == ("unsubscribed", "unsubscribed")
 
 
-def test_nobody_is_enrolled_unless_it_is_said(mover: Mover) -> None:
-    mover.csv(ELSA, "kim@example.com,7,Kim,unsubscribed,2025-01-02T10:00:00Z,,")
-    quiet = mover.count(OutboxEntry)
-    mover.csv(ELSA.replace("42", "43").replace("elsa@", "e@"), enrolls=True)
+def test_nobody_is_enrolled_unless_it_is_said(anywhere: Mover) -> None:
+    anywhere.csv(ELSA, "kim@example.com,7,Kim,unsubscribed,2025-01-02T10:00:00Z,,")
+    quiet = anywhere.count(OutboxEntry)
+    anywhere.csv(ELSA.replace("42", "43").replace("elsa@", "e@"), enrolls=True)
 
     # An unsubscribe always reaches the flows: it ends them.
-    assert (quiet, mover.count(OutboxEntry)) == (1, 2)
+    assert (quiet, anywhere.count(OutboxEntry)) == (1, 2)
 
 
 def test_the_same_file_again_changes_nothing(mover: Mover) -> None:
@@ -177,20 +183,20 @@ def test_the_same_file_again_changes_nothing(mover: Mover) -> None:
     assert (mover.count(ContactEvent), mover.count(ConsentChange)) == before
 
 
-def test_the_same_rows_in_another_file_change_nothing(mover: Mover) -> None:
-    mover.csv(ELSA, "b@example.com,,B,,,,")
-    before = mover.count(ContactEvent), mover.count(ConsentChange)
-    again = mover.csv("b@example.com,,B,,,,", ELSA)
+def test_the_same_rows_in_another_file_change_nothing(anywhere: Mover) -> None:
+    anywhere.csv(ELSA, "b@example.com,,B,,,,")
+    before = anywhere.count(ContactEvent), anywhere.count(ConsentChange)
+    again = anywhere.csv("b@example.com,,B,,,,", ELSA)
 
     assert again.counts["unchanged"] == 2
-    assert (mover.count(ContactEvent), mover.count(ConsentChange)) == before
+    assert (anywhere.count(ContactEvent), anywhere.count(ConsentChange)) == before
 
 
-def test_a_dry_run_says_what_would_happen_and_changes_nothing(mover: Mover) -> None:
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(anywhere: Mover) -> None:
     rows = [ELSA, "b@example.com,,B,subscribed,,,", "none,,C,,,,"]
-    foretold = mover.csv(*rows, dry=True)
-    before = [mover.count(table) for table in (Contact, ContactEvent, Consent, ImportedFile)]
-    happened = mover.csv(*rows)
+    foretold = anywhere.csv(*rows, dry=True)
+    before = [anywhere.count(table) for table in (Contact, ContactEvent, Consent, ImportedFile)]
+    happened = anywhere.csv(*rows)
 
     assert before == [0, 0, 0, 0]
     assert foretold.counts == happened.counts
@@ -209,7 +215,7 @@ def broken_after(batches: int) -> Any:
 
 
 def test_after_a_crash_it_goes_on_where_it_stopped(
-    mover: Mover, monkeypatch: pytest.MonkeyPatch
+    anywhere: Mover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [f"p{number}@example.com,{number},P,,,," for number in range(9)]
     rows[2] = "none,2,P,,,,"
@@ -217,16 +223,16 @@ def test_after_a_crash_it_goes_on_where_it_stopped(
     with monkeypatch.context() as patch:
         patch.setattr(running, "take_over", broken_after(2))
         with pytest.raises(OSError, match="power"):
-            mover.csv(*rows)
-    there = mover.count(Contact)
-    outcome = mover.csv(*rows)
+            anywhere.csv(*rows)
+    there = anywhere.count(Contact)
+    outcome = anywhere.csv(*rows)
 
-    assert (there, mover.count(Contact), outcome.begun_at_line) == (3, 8, 5)
+    assert (there, anywhere.count(Contact), outcome.begun_at_line) == (3, 8, 5)
     assert (outcome.counts["added"], outcome.counts["rejected"]) == (5, 0)
-    with mover.database.read() as session:
+    with anywhere.database.read() as session:
         (kept,) = session.query(ImportedFile).all()
         assert kept.counts == {"added": 8, "rejected": 1}
-    assert mover.rejects.read_text().count("contacts.csv,4,") == 1
+    assert anywhere.rejects.read_text().count("contacts.csv,4,") == 1
 
 
 def test_a_rejected_row_is_kept_with_its_line_and_reason(mover: Mover) -> None:

@@ -90,7 +90,7 @@ class Office:
 
 
 @pytest.fixture
-def office(database: Database) -> Iterator[Office]:
+def tool() -> Iterator[tuple[type[Tool], str]]:
     class Fresh(Tool):
         refuses: ClassVar[set[str]] = set()
         got: ClassVar[list[dict[str, Any]]] = []
@@ -100,22 +100,33 @@ def office(database: Database) -> Iterator[Office]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield Office(database, Fresh, f"http://127.0.0.1:{server.server_port}/hook")
+    yield Fresh, f"http://127.0.0.1:{server.server_port}/hook"
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-async def test_a_change_of_consent_is_told_with_ids_and_no_address(office: Office) -> None:
-    office.shop.post(track("Email Subscribed", "42", source="footer"))
-    await office.post_all()
+@pytest.fixture
+def office(sqlite_database: Database, tool: tuple[type[Tool], str]) -> Office:
+    return Office(sqlite_database, *tool)
 
-    assert office.tool.got == [
+
+@pytest.fixture
+def anywhere(database: Database, tool: tuple[type[Tool], str]) -> Office:
+    """An office on both databases, where the database matters."""
+    return Office(database, *tool)
+
+
+async def test_a_change_of_consent_is_told_with_ids_and_no_address(anywhere: Office) -> None:
+    anywhere.shop.post(track("Email Subscribed", "42", source="footer"))
+    await anywhere.post_all()
+
+    assert anywhere.tool.got == [
         {
             "type": "consent.changed",
             "timestamp": NOON.isoformat(),
             "data": {
-                "contact_id": office.shop.contact_id("42"),
+                "contact_id": anywhere.shop.contact_id("42"),
                 "user_ids": ["42"],
                 "purpose": "marketing",
                 "status": "subscribed",
@@ -124,7 +135,7 @@ async def test_a_change_of_consent_is_told_with_ids_and_no_address(office: Offic
             },
         }
     ]
-    assert office.waiting() == 0
+    assert anywhere.waiting() == 0
 
 
 async def test_it_is_signed_as_standard_webhooks_are(office: Office) -> None:
@@ -144,14 +155,14 @@ async def test_the_address_goes_along_only_where_the_settings_say_so(office: Off
     assert office.tool.got[0]["data"]["email"] == "elsa@example.com"
 
 
-async def test_a_suppression_is_told_for_everybody_who_has_the_address(office: Office) -> None:
-    office.shop.post(identify("43", email="elsa@example.com"))
-    office.shop.post(track("Contact Suppressed", "42", reason="bounce", source="desk"))
-    await office.post_all()
+async def test_a_suppression_is_told_for_everybody_who_has_the_address(anywhere: Office) -> None:
+    anywhere.shop.post(identify("43", email="elsa@example.com"))
+    anywhere.shop.post(track("Contact Suppressed", "42", reason="bounce", source="desk"))
+    await anywhere.post_all()
 
-    assert office.told() == [("suppression.changed", "suppressed", "desk")] * 2
-    assert {said["data"]["user_ids"][0] for said in office.tool.got} == {"42", "43"}
-    assert {said["data"]["reason"] for said in office.tool.got} == {"bounce"}
+    assert anywhere.told() == [("suppression.changed", "suppressed", "desk")] * 2
+    assert {said["data"]["user_ids"][0] for said in anywhere.tool.got} == {"42", "43"}
+    assert {said["data"]["reason"] for said in anywhere.tool.got} == {"bounce"}
 
 
 async def test_the_end_of_an_inactivity_is_told(office: Office) -> None:
@@ -170,14 +181,16 @@ async def test_what_changes_nothing_is_told_to_nobody(office: Office) -> None:
     assert [status for _, status, _ in office.told()] == ["subscribed", "unsubscribed"]
 
 
-async def test_two_who_turn_out_to_be_one_are_told_of_the_stricter_consent(office: Office) -> None:
-    office.shop.post(track("Email Subscribed", "42"), track("Unsubscribed", "43"))
-    await office.post_all()
-    office.shop.post(alias("43", "42"))
-    await office.post_all()
+async def test_two_who_turn_out_to_be_one_are_told_of_the_stricter_consent(
+    anywhere: Office,
+) -> None:
+    anywhere.shop.post(track("Email Subscribed", "42"), track("Unsubscribed", "43"))
+    await anywhere.post_all()
+    anywhere.shop.post(alias("43", "42"))
+    await anywhere.post_all()
 
-    assert office.told()[2:] == [("consent.changed", "unsubscribed", "merge")]
-    assert office.tool.got[2]["data"]["user_ids"] == ["42", "43"]
+    assert anywhere.told()[2:] == [("consent.changed", "unsubscribed", "merge")]
+    assert anywhere.tool.got[2]["data"]["user_ids"] == ["42", "43"]
 
 
 async def test_an_import_is_told_as_any_other_change(office: Office, tmp_path: Path) -> None:
@@ -206,19 +219,19 @@ async def test_nothing_is_noted_where_nobody_is_to_be_told(database: Database) -
     assert shop.count(Notice) == 0
 
 
-async def test_a_contacts_changes_come_in_their_order_whatever_fails(office: Office) -> None:
-    office.tool.refuses.add("subscribed")
-    office.shop.post(track("Email Subscribed", "42", ago=2))
-    office.shop.post(track("Unsubscribed", "42", ago=1))
-    office.shop.post(identify("43"), track("Unsubscribed", "43"))
-    await office.post_all()
-    first = [said["data"]["user_ids"] for said in office.tool.got]
-    office.tool.refuses.clear()
-    office.clock.move(PAUSE_MIN)
-    await office.post_all()
+async def test_a_contacts_changes_come_in_their_order_whatever_fails(anywhere: Office) -> None:
+    anywhere.tool.refuses.add("subscribed")
+    anywhere.shop.post(track("Email Subscribed", "42", ago=2))
+    anywhere.shop.post(track("Unsubscribed", "42", ago=1))
+    anywhere.shop.post(identify("43"), track("Unsubscribed", "43"))
+    await anywhere.post_all()
+    first = [said["data"]["user_ids"] for said in anywhere.tool.got]
+    anywhere.tool.refuses.clear()
+    anywhere.clock.move(PAUSE_MIN)
+    await anywhere.post_all()
 
     assert first == [["43"]]
-    assert [status for _, status, _ in office.told()[1:]] == ["subscribed", "unsubscribed"]
+    assert [status for _, status, _ in anywhere.told()[1:]] == ["subscribed", "unsubscribed"]
 
 
 async def test_a_repeat_has_the_same_id(office: Office) -> None:
@@ -254,13 +267,13 @@ async def test_a_dead_hook_is_left_in_peace_ever_longer_and_loses_nothing(office
     assert (len(office.tool.got), office.waiting()) == (1, 0)
 
 
-async def test_nobody_waits_for_a_dead_hook(office: Office) -> None:
-    courier = office.hire(others=("dead",))
-    office.shop.post(track("Email Subscribed", "42"))
-    await office.post_all(courier, "dead")
-    await office.post_all(courier)
+async def test_nobody_waits_for_a_dead_hook(anywhere: Office) -> None:
+    courier = anywhere.hire(others=("dead",))
+    anywhere.shop.post(track("Email Subscribed", "42"))
+    await anywhere.post_all(courier, "dead")
+    await anywhere.post_all(courier)
 
-    with office.database.read() as session:
+    with anywhere.database.read() as session:
         dead, letters = standings(session)
     assert (dead.waiting, dead.failing_since, letters.waiting) == (1, NOON, 0)
     assert "no connection" in (dead.problem or "")
@@ -292,32 +305,32 @@ async def test_two_relays_post_nothing_twice(office: Office) -> None:
     assert len(office.tool.got) == 60
 
 
-async def test_while_one_relay_posts_another_does_not(office: Office) -> None:
-    office.shop.post(track("Email Subscribed", "42"))
-    held = office.courier._lease("letters")
+async def test_while_one_relay_posts_another_does_not(anywhere: Office) -> None:
+    anywhere.shop.post(track("Email Subscribed", "42"))
+    held = anywhere.courier._lease("letters")
 
     assert len(held) == 1
-    assert await office.hire().post_once("letters") == 0
-    office.clock.move(timedelta(minutes=3))  # it died
-    assert await office.hire().post_once("letters") == 1
+    assert await anywhere.hire().post_once("letters") == 0
+    anywhere.clock.move(timedelta(minutes=3))  # it died
+    assert await anywhere.hire().post_once("letters") == 1
 
 
-async def test_who_is_erased_is_told_by_an_id_and_nothing_else(office: Office) -> None:
-    office.shop.post(track("Email Subscribed", "42", source="elsa@example.com's form"))
-    with office.database.write() as session:
-        erase(session, office.shop.contact_id("42"), now=NOON, now_shop=NOON)
-    await office.post_all(office.hire(address=True))
+async def test_who_is_erased_is_told_by_an_id_and_nothing_else(anywhere: Office) -> None:
+    anywhere.shop.post(track("Email Subscribed", "42", source="elsa@example.com's form"))
+    with anywhere.database.write() as session:
+        erase(session, anywhere.shop.contact_id("42"), now=NOON, now_shop=NOON)
+    await anywhere.post_all(anywhere.hire(address=True))
 
-    assert b"elsa" not in b"".join(office.tool.bodies)
-    assert [said["data"]["user_ids"] for said in office.tool.got] == [[], []]
+    assert b"elsa" not in b"".join(anywhere.tool.bodies)
+    assert [said["data"]["user_ids"] for said in anywhere.tool.got] == [[], []]
 
 
-def test_a_hook_that_has_left_the_settings_is_forgotten(office: Office) -> None:
-    office.shop.post(track("Email Subscribed", "42"))
-    Courier(database=office.database, clock=SystemClock(), webhooks={}).set_up()
+def test_a_hook_that_has_left_the_settings_is_forgotten(anywhere: Office) -> None:
+    anywhere.shop.post(track("Email Subscribed", "42"))
+    Courier(database=anywhere.database, clock=SystemClock(), webhooks={}).set_up()
 
-    assert office.waiting() == 0
-    with office.database.read() as session:
+    assert anywhere.waiting() == 0
+    with anywhere.database.read() as session:
         assert standings(session) == []
 
 
