@@ -101,8 +101,7 @@ def expand(
 
 def head(session: Session) -> int | None:
     """Tell the event at the head of the outbox, without reading what it says."""
-    first = select(OutboxEntry.event_id).order_by(OutboxEntry.event_id).limit(1)
-    return session.scalar(first)
+    return session.scalar(select(OutboxEntry.event_id).order_by(OutboxEntry.event_id).limit(1))
 
 
 def set_aside(
@@ -165,9 +164,7 @@ class _Expansion:
         contact_id = self.canonical[entry.contact_id]
         under_way = self.listeners[contact_id]
         ends = [self._deliver(event, listener, self.now) for listener in under_way]
-        if event.name in ENROLLS_NOBODY:
-            return
-        for published in self.live:
+        for published in () if event.name in ENROLLS_NOBODY else self.live:
             if published.flow.is_triggered_by(event.name, event.properties):
                 self._admit(event, entry, published, ends_some=any(ends))
 
