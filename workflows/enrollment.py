@@ -112,6 +112,7 @@ class EnrollmentWorkflow:
             if isinstance(item, EventsSignal):
                 for event in orders.events_for(self._pinned, item):
                     self._see(event.event_id, event.matched, event.seq)
+                    self._state = orders.leave_if_told(self._state, event, now=self._now())
             elif isinstance(item, RecordInput):
                 # The fact first: the gates of the contact's other enrollments must see it, too.
                 summary = f"record {item.event_name}"

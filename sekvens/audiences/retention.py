@@ -16,7 +16,7 @@ from sekvens.audiences.wire import EraseBatchResult
 from sekvens.clock import Clock
 from sekvens.contacts.erase import erase
 from sekvens.contacts.suppression import key_of_address
-from sekvens.contacts.tables import Contact, Suppression, SuppressionReason
+from sekvens.contacts.tables import Contact, ErasureReason, Suppression, SuppressionReason
 from sekvens.db.session import Database
 from sekvens.events.barrier import wait_for_senders
 from sekvens.events.facts import chunks
@@ -74,8 +74,18 @@ class Retention:
         with self._database.write() as session:
             if not self._due(session, now, after=None, until=None, only=contact_id):
                 return 0
-            ids = erase(session, contact_id, now=now, now_shop=self._shop_time.at(now))
-        wait_for_senders(self._database, ids, clock=self._clock)
+            now_shop = self._shop_time.at(now)
+            erased = erase(
+                session,
+                contact_id,
+                now=now,
+                now_shop=now_shop,
+                by="retention",
+                why=ErasureReason.INACTIVE,
+            )
+        if erased is None:
+            return 0
+        wait_for_senders(self._database, erased.contact_ids, clock=self._clock)
         return 1
 
     def _due(

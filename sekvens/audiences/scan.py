@@ -16,7 +16,7 @@ from sekvens.audiences.figures import keep_reorder_gap
 from sekvens.audiences.window import Window, count_everybody, look
 from sekvens.audiences.wire import Counts, ScanBatchResult
 from sekvens.clock import Clock
-from sekvens.contacts.aliases import canonical, known_as
+from sekvens.contacts.aliases import canonical
 from sekvens.db.session import Database
 from sekvens.enrollments.enroll import NotEnrolled, admit, start_of
 from sekvens.enrollments.publish import PublishedFlow, live_flow
@@ -156,7 +156,6 @@ class _Transaction:
         deadline = time.monotonic() + TRANSACTION_MAX.total_seconds()
         # A merge may have come between: the contact that stands now is meant.
         stands = canonical(self._session, contact_ids)
-        names = known_as(self._session, set(stands.values()))
         entered: list[Enrollment] = []
         done = 0
         for contact_id in contact_ids:
@@ -165,7 +164,7 @@ class _Transaction:
             if not patient and not try_turn(self._session, Turn.ENROLL, whose):
                 self.busy.append(contact_id)
                 continue
-            result = self._admit(whose, names[whose])
+            result = self._admit(whose)
             if isinstance(result, Enrollment):
                 self._session.add(result)
                 self._session.flush()
@@ -178,7 +177,7 @@ class _Transaction:
         self.counts = self.counts.plus(Counts(enrolled=len(entered)))
         return done
 
-    def _admit(self, contact_id: str, names: tuple[str, ...]) -> Enrollment | NotEnrolled:
+    def _admit(self, contact_id: str) -> Enrollment | NotEnrolled:
         return admit(
             self._session,
             self._published,
@@ -188,7 +187,6 @@ class _Transaction:
             learned_at=self._now_shop,
             now_wall=self._now_wall,
             now_shop=self._now_shop,
-            contact_ids=names,
             by_scan=True,
         )
 

@@ -1,10 +1,19 @@
-"""`show`: all that is known about one contact, as tables; `contacts erase` forgets them."""
+"""`show`: one contact as tables; `contacts export` and `erase`: all that is held, out or away."""
 
-from typing import TYPE_CHECKING
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sekvens.commands.resources import find_contact, open_database
+from sekvens.commands.resources import (
+    find_contact,
+    find_people,
+    login_name,
+    only_one,
+    open_database,
+)
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
@@ -12,6 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sekvens.contacts.tables import Contact
+    from sekvens.db.session import Database
+
+_FILE: Final = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
 @click.command()
@@ -34,40 +46,102 @@ def show(contact: str) -> None:
 
 @click.group()
 def contacts() -> None:
-    """Erase contacts.
+    """Hand out what is held of contacts, and erase them.
 
-    Example: starter.py contacts erase c-djjezhg34dpd7uoe
+    Example: starter.py contacts export c-djjezhg34dpd7uoe
     """
+
+
+@contacts.command("export")
+@click.argument("contact")
+@click.option("--file", "file", type=_FILE, help="Write it here, readable by you alone.")
+def export_(contact: str, file: Path | None) -> None:
+    """Export everything that is held of CONTACT as JSON: to the terminal, or into a file.
+
+    CONTACT is our id, the shop's own id or the address; of several who go by it, name one by our
+    id. Another person in it (who recommended the shop) is told as "another contact".
+
+    Example: starter.py contacts export elsa.lindqvist@example.com --file elsa.json
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.contacts.export import export
+    from sekvens.contacts.person import person_of
+
+    with open_database() as database, database.read() as session:
+        ids = find_people(session, contact)
+        person = person_of(session, only_one(ids, remedy="name one of them by this id"))
+        assert person is not None  # noqa: S101  it has just been found
+        text = _json(export(session, person, now=SystemClock().now()))
+    if file is None:
+        click.echo(text)
+    else:
+        _write_private(file, text)
+        click.echo(f"{person.ids[0]} is exported to {file}.")
 
 
 @contacts.command("erase")
 @click.argument("contact")
+@click.option("--all", "everybody", is_flag=True, help="Erase all contacts who go by it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def erase_(contact: str, *, yes: bool) -> None:
+@click.option("--why", type=click.Choice(["request", "staff"]), default="request",
+              help="They asked for it, or the staff decided so. Default: request.")  # fmt: skip
+@click.option("--by", help="Who says so. Default: your login name.")
+@click.option("--certificate", "file", type=_FILE, help="Write the certificate here, too.")
+def erase_(
+    contact: str, *, everybody: bool, yes: bool, why: str, by: str | None, file: Path | None
+) -> None:
     """Erase CONTACT, and those merged into them: address, names, traits, what their events say.
 
-    CONTACT is our id, the shop's user id or the address. Ids, times and sums stay, and so does the
-    suppression of the address by its hash. Marketing flows under way end. This cannot be undone.
+    CONTACT is our id, the shop's own id or the address. Ids, times and sums stay, and so does the
+    suppression of the address by its hash. Enrollments under way end, and nothing is sent to them
+    any more. This cannot be undone. What is printed is the certificate: ids and counts alone. Who
+    is erased already gets the first one again.
 
-    Example: starter.py contacts erase c-djjezhg34dpd7uoe --yes
+    Example: starter.py contacts erase c-djjezhg34dpd7uoe --yes --certificate erased.json
     """
+    with open_database() as database:
+        with database.read() as session:
+            ids = find_people(session, contact)
+        if not everybody:
+            ids = [only_one(ids, remedy="name one of them by this id, or erase them --all")]
+        if not yes:
+            click.confirm(f"Erase {', '.join(ids)} for good?", abort=True, err=True)
+        certificates = [_erase(database, each, why=why, by=by or login_name()) for each in ids]
+    text = _json(certificates if everybody else certificates[0])
+    click.echo(text)
+    if file is not None:
+        _write_private(file, text)
+    click.echo(f"{', '.join(ids)} is erased.", err=True)
+
+
+def _erase(database: "Database", contact_id: str, *, why: str, by: str) -> dict[str, Any]:
     from sekvens.clock import SystemClock
-    from sekvens.contacts.erase import erase
+    from sekvens.contacts.erase import certificate_of, erase
+    from sekvens.contacts.tables import ErasureReason
     from sekvens.events.barrier import wait_for_senders
     from sekvens.settings import load_settings
 
-    with open_database() as database:
-        with database.read() as session:
-            found = find_contact(session, contact).id
-        if not yes:
-            click.confirm(f"Erase {found} for good?", abort=True)
-        clock = SystemClock()
-        now = clock.now()
-        now_shop = load_settings().shop_time().at(now)
-        with database.write() as session:
-            erased = erase(session, found, now=now, now_shop=now_shop)
-        wait_for_senders(database, erased, clock=clock)
-    click.echo(f"{found} is erased.")
+    clock = SystemClock()
+    now = clock.now()
+    now_shop = load_settings().shop_time().at(now)
+    with database.write() as session:
+        erased = erase(
+            session, contact_id, now=now, now_shop=now_shop, by=by, why=ErasureReason(why)
+        )
+        assert erased is not None  # noqa: S101  contacts are never deleted
+        certificate = certificate_of(erased.certificate)
+    wait_for_senders(database, erased.contact_ids, clock=clock)
+    return certificate
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(text + "\n")
 
 
 def _who(console: "Console", session: "Session", contact: "Contact") -> None:

@@ -1,6 +1,6 @@
 """What commands work with, made from the settings: the database, and the people in it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 class UnknownContact(SekvensError):
     """Nobody is known by this name."""
+
+
+class AmbiguousContact(SekvensError):
+    """Several contacts are known by this name."""
 
 
 @contextmanager
@@ -47,6 +51,45 @@ def find_contact(session: "Session", name: str) -> "Contact":
             f"no contact is known as {name!r}: give our id (c-…), the shop's user id or the address"
         )
     return found
+
+
+def find_people(session: "Session", name: str) -> "Sequence[str]":
+    """List the contacts who go by a name: our id, the shop's own id, or an address.
+
+    Raises:
+        UnknownContact: nobody goes by it.
+    """
+    from sekvens.contacts.person import people_called
+
+    found = people_called(session, name)
+    if not found:
+        raise UnknownContact(
+            f"no contact is known as {name!r}: give our id (c-…), the shop's own id or the address"
+        )
+    return found
+
+
+def only_one(contact_ids: "Sequence[str]", *, remedy: str) -> str:
+    """Tell which contact is meant.
+
+    Raises:
+        AmbiguousContact: it may be one of several.
+    """
+    if len(contact_ids) > 1:
+        raise AmbiguousContact(
+            f"{len(contact_ids)} contacts go by that name, {', '.join(contact_ids)}: {remedy}"
+        )
+    return contact_ids[0]
+
+
+def login_name() -> str:
+    """Tell who gives a command, as their machine knows them."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "somebody"
 
 
 def publish_flows(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.commands.resources import open_database
+from sekvens.commands.resources import login_name, open_database
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def resume(flow: str | None, by: str | None, *, breaker: bool) -> None:
         raise click.UsageError("give --flow or --breaker, not both")
     name = BREAKER if breaker else flow or EVERYTHING
     with open_database() as database, database.write() as session:
-        ended = end(session, name, by=by or _login(), now=SystemClock().now())
+        ended = end(session, name, by=by or login_name(), now=SystemClock().now())
         left = [each.name for each in standing(session)]
         if ended is None:
             others = f"; {', '.join(map(in_words, left))} is" if left else ""
@@ -103,7 +103,7 @@ def _turn(flow: str | None, state: "SwitchState", *, note: str | None, by: str |
             if flow is not None:
                 _check_flow(session, flow)
             now = SystemClock().now()
-            switch = turn(session, name, state, by=by or _login(), note=note, now=now)
+            switch = turn(session, name, state, by=by or login_name(), note=note, now=now)
         let_senders_pass(database, name)
     holds = "nothing leaves" if state == SwitchState.STOPPED else "no marketing leaves"
     since = f"{switch.since:%Y-%m-%d %H:%M} UTC, by {switch.by}"
@@ -119,12 +119,3 @@ def _check_flow(session: "Session", flow: str) -> None:
     published = published_flows(session)
     if flow not in published:
         raise UnknownFlow(f"no flow {flow!r} is published; there are {', '.join(published)}")
-
-
-def _login() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "somebody"

@@ -2,195 +2,205 @@
 
 What stays are ids, names of events, times, sums of money, consent as it stood, and the suppression
 of their address by its hash. Ids that the shop gave stay if they are plain, so that a repeat of an
-old event is still known as one; any other id becomes its hash, for it may be an address.
+old event is still known as one; any other id becomes its hash, for it may be an address. What goes
+and what stays is said of each column in `sekvens.contacts.holdings`.
 """
 
 import logging
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from sekvens.contacts.aliases import canonical_id, known_as
-from sekvens.contacts.suppression import key_of_address, who_has
-from sekvens.contacts.tables import (
-    ConsentChange,
-    Contact,
-    Identity,
-    IdentityKind,
-    Suppression,
-    SuppressionReason,
-)
-from sekvens.db.base import new_id
+from sekvens.contacts.holdings import HOLDINGS, Chosen, Deleted, Holding, Stays
+from sekvens.contacts.person import Person, person_of
+from sekvens.contacts.suppression import who_has
+from sekvens.contacts.tables import Contact, Erasure, ErasureReason, SuppressionReason
+from sekvens.db.base import Base, new_id
+from sekvens.enrollments.leaving import let_go, under_way
 from sekvens.enrollments.names import plain
-from sekvens.enrollments.tables import Delivery, Enrollment
+from sekvens.events.identity import load_contacts
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED
-from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedEvent, Visit
-from sekvens.offers.tables import OfferCode, Redemption, Referral
-from sekvens.products.tables import OrderLine
-from sekvens.reviews.tables import Review, ReviewState
+from sekvens.events.tables import ContactEvent
+from sekvens.flows.steps import ExitReason
 
 logger = logging.getLogger(__name__)
 
-#: What a contact's row says about the person.
-_FORGOTTEN: Final[dict[str, Any]] = {
-    "email": None,
-    "first_name": None,
-    "last_name": None,
-    "locale": None,
-    "timezone": None,
-    "country": None,
-    "traits": {},
-    "traits_at": {},
-    "suppression_owed": None,
-}
-#: A shorter name of a person is found in too many texts that are not about them.
-_WORD_LENGTH_MIN: Final = 3
+#: Whatever its columns hold is written down at the erasure itself.
+_CERTIFICATES: Final = Erasure.__tablename__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """A person who is erased."""
+
+    #: all contacts that were theirs, the canonical one first, and behind them others who have the
+    #: same address; after the commit `sekvens.events.barrier.wait_for_senders` is to have them
+    contact_ids: tuple[str, ...]
+    certificate: Erasure
+    is_new: bool  #: False: they had been erased before, and this is that certificate
 
 
 def erase(
-    session: Session, contact_id: str, *, now: datetime, now_shop: datetime
-) -> tuple[str, ...]:
+    session: Session,
+    contact_id: str,
+    *,
+    now: datetime,
+    now_shop: datetime,
+    by: str,
+    why: ErasureReason = ErasureReason.REQUEST,
+) -> Erased | None:
     """Forget a contact, and those merged into them; a repeat changes nothing more.
 
-    Marketing flows under way end by the fact that their address is suppressed; it is suppressed as
-    inactive, so that whoever comes back may be a new contact. Call
-    `sekvens.events.barrier.wait_for_senders` with the result after the commit.
+    All that is under way for them ends. Their address is suppressed as inactive, so that whoever
+    comes back may be a new contact.
 
     Args:
         session: A writing session.
         contact_id: Any of the person's contacts.
         now: Wall time.
         now_shop: Shop time.
+        by: Who does it.
+        why: The reason for the certificate.
 
     Returns:
-        All contacts that were the person's, the canonical one first, and behind them others who
-        have the same address; none if there is no such contact.
+        Whom it was about; None: there is no such contact.
     """
-    canonical = canonical_id(session, contact_id)
-    if session.get(Contact, canonical) is None:
-        return ()
-    ids = known_as(session, [canonical])[canonical]
+    load_contacts(session, [contact_id])  # whoever stores something of them waits
+    person = person_of(session, contact_id)
+    if person is None:
+        return None
+    known = session.scalar(select(Erasure).where(Erasure.contact_id == person.ids[0]))
+    if known is not None:
+        return Erased(contact_ids=person.ids, certificate=known, is_new=False)
+    ended = let_go(session, under_way(session, person.ids), ExitReason.SUPPRESSED, now=now)
+    others = set().union(*who_has(session, person.emails).values()) - set(person.ids)
+    fact = _suppress(session, person, now=now, now_shop=now_shop)
+    certificate = Erasure(
+        id=new_id("x"),
+        contact_id=person.ids[0],
+        contact_ids=list(person.ids),
+        erased_at=now,
+        by=by,
+        why=why,
+        tables=_forget(session, person),
+        enrollments_ended=ended,
+    )
+    session.add(certificate)
+    _mark(session, person, fact, now=now)
+    logger.info(
+        "contact %s is erased",
+        person.ids[0],
+        extra={"action": "contact_erased", "contact_id": person.ids[0]},
+    )
+    return Erased(contact_ids=(*person.ids, *sorted(others)), certificate=certificate, is_new=True)
+
+
+def certificate_of(erasure: Erasure) -> dict[str, Any]:
+    """Write a certificate out: ids, counts and times."""
+    return {
+        "certificate": erasure.id,
+        "format": 1,
+        "contact": erasure.contact_id,
+        "contacts": erasure.contact_ids,
+        "erased_at": erasure.erased_at.isoformat(),
+        "by": erasure.by,
+        "why": erasure.why,
+        "enrollments_ended": erasure.enrollments_ended,
+        "tables": erasure.tables,
+    }
+
+
+def _suppress(session: Session, person: Person, *, now: datetime, now_shop: datetime) -> str:
+    """Suppress the address by a fact, while it is known; name the fact."""
     fact = new_id("erased")
     record_fact(
         session,
-        contact_id=canonical,
+        contact_id=person.ids[0],
         name=CONTACT_SUPPRESSED,
         message_id=fact,
-        properties={"reason": SuppressionReason.INACTIVE, "source": "erasure"},
+        properties=_said(),
         occurred_at=now_shop,
         now=now,
     )
     session.flush()
-    contacts = session.scalars(select(Contact).where(Contact.id.in_(ids))).all()
-    names = session.scalars(select(Identity).where(Identity.contact_id.in_(ids))).all()
-    emails = [each.email for each in contacts if each.email is not None]
-    others = set().union(*who_has(session, emails).values()) - set(ids)
-    _forget_suppressions(session, emails)
-    _forget_rejected(session, contacts, names)
-    _forget_reviews(session, ids, contacts)
-    _forget_events(session, ids, names, but=fact)
-    _forget_purchases(session, ids)
-    _forget_passages(session, ids)
-    session.execute(delete(Identity).where(Identity.contact_id.in_(ids)))
-    session.execute(update(Contact).where(Contact.id.in_(ids)).values(**_FORGOTTEN, updated_at=now))
-    session.expire_all()
-    logger.info(
-        "contact %s is erased",
-        canonical,
-        extra={"action": "contact_erased", "contact_id": canonical},
-    )
-    return (*ids, *sorted(others))
+    return fact
 
 
-def _forget_suppressions(session: Session, emails: Iterable[str]) -> None:
-    """Keep the hash, and hash the id of the event that it came by."""
-    keys = [key_of_address(email) for email in emails]
-    for row in session.scalars(select(Suppression).where(Suppression.address_hash.in_(keys))):
-        row.source = plain(row.source)
+def _said() -> dict[str, Any]:
+    return {"reason": SuppressionReason.INACTIVE, "source": "erasure"}
 
 
-def _forget_rejected(
-    session: Session, contacts: Sequence[Contact], names: Sequence[Identity]
-) -> None:
-    """Delete events that we could not use and that name the person: they belong to nobody."""
-    said = {each.email for each in contacts if each.email} | {f'"{name.value}"' for name in names}
-    if said:
-        found = or_(*(RejectedEvent.raw.icontains(text, autoescape=True) for text in sorted(said)))
-        session.execute(delete(RejectedEvent).where(found))
-
-
-def _forget_reviews(session: Session, ids: Sequence[str], contacts: Sequence[Contact]) -> None:
-    """Let what may be shown stand as nobody's, unless it says who wrote it."""
-    words = {
-        word.casefold()
-        for each in contacts
-        for word in (each.email, each.first_name, each.last_name)
-        if word and len(word) >= _WORD_LENGTH_MIN
-    }
-    told = [re.compile(rf"\b{re.escape(word)}\b") for word in words]
-    for review in session.scalars(select(Review).where(Review.contact_id.in_(ids))):
-        text = review.text.casefold()
-        if review.state != ReviewState.APPROVED or any(word.search(text) for word in told):
-            session.delete(review)
-        else:
-            review.contact_id = review.author = None
+def _mark(session: Session, person: Person, fact: str, *, now: datetime) -> None:
+    """Let nothing more be stored of them; what the erasure itself said stands."""
+    own_fact = update(ContactEvent).where(ContactEvent.message_id == fact)
+    session.execute(own_fact.values(properties=_said()))
+    marked = update(Contact).where(Contact.id.in_(person.ids))
+    session.execute(marked.values(erased_at=now, updated_at=now))
     session.flush()
+    session.expire_all()
 
 
-def _forget_events(
-    session: Session, ids: Sequence[str], names: Sequence[Identity], *, but: str
-) -> None:
-    visitors = [name.value for name in names if name.kind == IdentityKind.ANONYMOUS_ID]
-    theirs = or_(
-        ContactEvent.contact_id.in_(ids),
-        ContactEvent.contact_id.is_(None) & ContactEvent.anonymous_id.in_(visitors),
-    )
-    _hash_ids(session, ContactEvent.message_id, theirs)
-    session.execute(update(ContactEvent).where(theirs).values(anonymous_id=None))
-    session.execute(
-        update(ContactEvent).where(theirs, ContactEvent.message_id != but).values(properties={})
-    )
-    session.execute(update(Visit).where(Visit.contact_id.in_(ids)).values(url=None, title=None))
-    _hash_ids(session, ConsentChange.event_id, ConsentChange.contact_id.in_(ids))
-    session.execute(
-        update(ConsentChange).where(ConsentChange.contact_id.in_(ids)).values(source="")
-    )
+def _forget(session: Session, person: Person) -> dict[str, dict[str, int]]:
+    """Do what is said of each table; count its rows by what became of them."""
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for holding in children_first():
+        if holding.name != _CERTIFICATES:
+            counts[holding.name].update(_forget_rows(session, person, holding))
+    found = ((name, +counted) for name, counted in sorted(counts.items()))
+    return {name: dict(counted) for name, counted in found if counted}
 
 
-def _forget_purchases(session: Session, ids: Sequence[str]) -> None:
-    """Keep sums, times and which products sold; the shop's books are not kept here."""
-    for table in (Cart, OpenCase):
-        session.execute(delete(table).where(table.contact_id.in_(ids)))
-    session.execute(update(Order).where(Order.contact_id.in_(ids)).values(products=[], details={}))
-    for column, whose in (
-        (Order.order_id, Order.contact_id),
-        (OrderLine.order_id, OrderLine.contact_id),
-        (Redemption.order_id, Redemption.contact_id),
-        (Referral.order_id, Referral.friend_id),
-    ):
-        _hash_ids(session, column, whose.in_(ids))
-    # Nobody else gets a code that was taken, whosever it was.
-    session.execute(update(OfferCode).where(OfferCode.contact_id.in_(ids)).values(contact_id=None))
+def children_first() -> Iterator[Holding]:
+    """List the holdings so that what refers to another table comes before it."""
+    order = {table: at for at, table in enumerate(Base.metadata.sorted_tables)}
+    yield from sorted(HOLDINGS, key=lambda holding: -order[holding.table.__table__])  # type: ignore[index]
 
 
-def _forget_passages(session: Session, ids: Sequence[str]) -> None:
-    """An entry key and the id of an event are the shop's, and may be anything."""
-    _hash_ids(session, Enrollment.entry_key, Enrollment.contact_id.in_(ids))
-    own = select(Enrollment.id).where(Enrollment.contact_id.in_(ids))
-    _hash_ids(session, Delivery.message_id, Delivery.enrollment_id.in_(own))
+def _forget_rows(session: Session, person: Person, holding: Holding) -> dict[str, int]:
+    whose = holding.whose(person)
+    match holding.erasure:
+        case Chosen() as chosen:
+            return dict(chosen.forget(session, person))
+        case Deleted():
+            return {"deleted": _rows(session.execute(delete(holding.table).where(whose)))}
+        case Stays() as stays:
+            return {_becomes(stays): _empty(session, holding.table, stays, whose)}
+        case _:
+            assert_never(holding.erasure)
+
+
+def _becomes(stays: Stays) -> str:
+    return "emptied" if stays.empties or stays.hashes else "kept"
+
+
+def _empty(session: Session, table: type[Base], stays: Stays, whose: Any) -> int:
+    for name in stays.hashes:
+        _hash_ids(session, getattr(table, name), whose)
+    if stays.empties:
+        emptied = update(table).where(whose).values(**stays.empties)
+        options = {"synchronize_session": False}
+        return _rows(session.execute(emptied, execution_options=options))
+    return session.scalar(select(func.count()).select_from(table).where(whose)) or 0
+
+
+def _rows(result: Any) -> int:
+    assert isinstance(result, CursorResult)  # noqa: S101  of a statement that writes
+    return result.rowcount
 
 
 def _hash_ids(session: Session, column: InstrumentedAttribute[Any], whose: Any) -> None:
     """Turn each id that is not plain into its hash, the same in every table."""
-    for given in session.scalars(select(column).where(whose).distinct()).all():
-        if given is not None and plain(given) != given:
+    given: Sequence[Any] = session.scalars(select(column).where(whose).distinct()).all()
+    for each in given:
+        if each is not None and plain(each) != each:
             table: Any = column.class_
             session.execute(
-                update(table).where(whose, column == given).values({column: plain(given)}),
+                update(table).where(whose, column == each).values({column: plain(each)}),
                 execution_options={"synchronize_session": False},
             )

@@ -56,6 +56,7 @@ class Contact(Base):
     #: a suppression that came before any address: its reason, shop time and source
     suppression_owed: Mapped[dict[str, Any] | None]
     rests_until: Mapped[datetime | None]  #: shop time until which they get no marketing
+    erased_at: Mapped[datetime | None]  #: wall time; nothing is stored of them from then on
     merged_into: Mapped[str | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     created_at: Mapped[datetime]  #: wall time
     updated_at: Mapped[datetime]  #: wall time
@@ -95,6 +96,30 @@ class ConsentChange(Base):
     at: Mapped[datetime]
     source: Mapped[str]  #: where it was given: a form's name, a checkout, `signal`
     event_id: Mapped[str]
+
+
+class ErasureReason(StrEnum):
+    """Why a contact was erased. Persisted: members are never renamed."""
+
+    REQUEST = "request"  #: they asked for it
+    INACTIVE = "inactive"  #: never ordered, and suppressed as inactive for long
+    STAFF = "staff"  #: somebody on the staff decided so
+
+
+class Erasure(Base):
+    """The certificate of an erasure: what was removed, by ids and counts alone."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    #: the canonical contact; nobody is erased twice
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), unique=True)
+    contact_ids: Mapped[list[Any]]  #: all that the person was known as here
+    erased_at: Mapped[datetime]  #: wall time
+    by: Mapped[str]  #: who did it, as they are known on their machine; or `retention`
+    why: Mapped[str]  #: `ErasureReason`
+    tables: Mapped[dict[str, Any]]  #: table -> {deleted, emptied, kept} -> rows
+    enrollments_ended: Mapped[int]  #: how many were under way
 
 
 class Suppression(Base):

@@ -1,5 +1,6 @@
 """Every table, in one import, for migrations and for creating a schema."""
 
+from sekvens.audiences import tables as audiences
 from sekvens.contacts import tables as contacts
 from sekvens.db.base import Base
 from sekvens.enrollments import tables as enrollments
@@ -14,6 +15,7 @@ from sekvens.segments import tables as segments
 from sekvens.switches import tables as switches
 
 __all__ = [
+    "audiences",
     "contacts",
     "enrollments",
     "events",

@@ -12,7 +12,8 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.aliases import known_as
+from sekvens.contacts.aliases import canonical_id, known_as
+from sekvens.contacts.tables import Contact
 from sekvens.db.base import new_id
 from sekvens.enrollments import names
 from sekvens.enrollments.position import next_send_at
@@ -34,6 +35,7 @@ class EntryRefusal(StrEnum):
     UNDER_WAY = "under_way"  #: the contact is in this flow now
     REENTRY = "reentry"  #: the contact has been here, and the flow does not take them again yet
     CONDITIONS = "conditions"  #: the entry conditions do not hold
+    GONE = "gone"  #: the contact has been erased
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,8 @@ def enroll(
     """Let a contact into a flow, if it takes them, and owe the enrollment its start.
 
     `contact_id` is the canonical contact; `contact_ids` are all that the person is known as, the
-    canonical one first, where the caller knows them already. Without a trigger (a person enrolls
-    by hand) no age is checked.
+    canonical one first, where the caller knows them already and has the relay's turn. Without a
+    trigger (a person enrolls by hand) no age is checked.
     """
     result = admit(
         session,
@@ -105,7 +107,10 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
         return NotEnrolled(reason=EntryRefusal.TOO_OLD)
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
-    ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
+    ids = tuple(contact_ids) or _known_now(session, contact_id)
+    if not ids:
+        return NotEnrolled(reason=EntryRefusal.GONE)
+    contact_id = ids[0]
     refusal = refusal_of(
         session, flow, contact_ids=ids, entry_key=key, now=now_shop, by_scan=by_scan
     )
@@ -193,6 +198,20 @@ def refusal_of(
         entry_key=entry_key,
     )
     return None if holds else EntryRefusal.CONDITIONS
+
+
+def _known_now(session: Session, contact_id: str) -> tuple[str, ...]:
+    """List all that a person is known as, the canonical contact first; nothing if they are erased.
+
+    Asked in turn, for whoever merges or erases a contact takes the same turn: what was known of
+    them before may be old.
+    """
+    stands = canonical_id(session, contact_id)
+    if stands != contact_id:
+        take_turn(session, Turn.ENROLL, stands)
+    if session.scalar(select(Contact.erased_at).where(Contact.id == stands)) is not None:
+        return ()
+    return known_as(session, [stands])[stands]
 
 
 def start_of(enrollment: Enrollment, trigger: ContactEvent | None, now_wall: datetime) -> Delivery:

@@ -29,6 +29,8 @@ def exit_of(
     """
     if enrollment.state == EnrollmentState.ENDED:
         return ExitReason(enrollment.exit_reason or ExitReason.CANCELLED)
+    if enrollment.exit_owed is not None:
+        return ExitReason(enrollment.exit_owed)
     rules = graph.exit_rules()
     # What the relay owes this enrollment, and what it has not got to yet: between them, every event
     # committed since the enrollment's own trigger, an older one that was committed late included.

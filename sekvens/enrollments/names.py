@@ -39,6 +39,9 @@ SEARCH_ATTRIBUTES = (CONTACT_ID, FLOW_VERSION, EXIT_REASON, PARKED_REASON)
 #: Memo key that ties a workflow execution to its row.
 ENROLLMENT_ID = "enrollment_id"
 
+#: Marks in a history that an exit by the relay was understood.
+EXIT_BY_RELAY_PATCH = "exit-by-relay"
+
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 

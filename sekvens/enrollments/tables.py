@@ -59,6 +59,9 @@ class Enrollment(Base):
     #: let it go first; None: no more is known to come
     next_send_at: Mapped[datetime | None]
     exit_reason: Mapped[str | None]
+    exit_owed: Mapped[
+        str | None
+    ]  #: `ExitReason`: it is to end, whether it has been told yet or not
     started_at: Mapped[datetime]  #: shop time
     ended_at: Mapped[datetime | None]  #: shop time
     last_seq: Mapped[int] = mapped_column(default=0)  #: the newest delivery's number
@@ -82,5 +85,6 @@ class Delivery(Base):
     message_id: Mapped[str]  #: the event's `messageId`
     matched: Mapped[list[Any]]  #: keys of the flow's patterns that the event fits
     urgent: Mapped[bool]  #: an exit event goes at once, the rest at a bounded pace
+    exit_reason: Mapped[str | None]  #: it ends the enrollment whatever it matches: `ExitReason`
     created_at: Mapped[datetime]  #: wall time
     delivered_at: Mapped[datetime | None]  #: wall time

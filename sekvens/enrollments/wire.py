@@ -10,6 +10,7 @@ from typing import Literal
 
 from sekvens.flows.codec import JsonObject
 from sekvens.flows.outcomes import Outcome, Parked
+from sekvens.flows.steps import ExitReason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,7 @@ class EnrollmentEvent:
     seq: int  #: position in the enrollment's own sequence, from 1; repeats are dropped by it
     event_id: str  #: the event's `messageId`, as `names.plain` makes it
     matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
+    exit_reason: ExitReason | None = None  #: it ends the enrollment, whatever it fits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from sekvens.enrollments.temporal import WorkflowStart
 from sekvens.enrollments.wire import EnrollmentEvent, EnrollmentInput, EventsSignal
 from sekvens.flows.codec import JsonObject
 from sekvens.flows.definition import Flow
-from sekvens.flows.steps import Purpose
+from sekvens.flows.steps import ExitReason, Purpose
 
 #: Enrollments leased at once: a quarter of a second's work of a small Temporal, so that an exit
 #: event never waits long for the batch before it.
@@ -218,6 +218,7 @@ def _pack(
             seq=delivery.seq,
             event_id=names.plain(delivery.message_id),
             matched=tuple(delivery.matched),
+            exit_reason=ExitReason(delivery.exit_reason) if delivery.exit_reason else None,
         )
         for delivery in owed
         if delivery.seq > 0

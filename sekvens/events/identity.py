@@ -8,6 +8,8 @@ or a usable e-mail address comes with it. Rules where the names disagree:
 * an `anonymousId` whose contact has no `userId` yet is the same person: the two are merged;
 * an alias says outright that two names are one person, so those are always merged;
 * nobody is merged because of an e-mail address: anyone can type in another's.
+
+Of two enrollments in one flow that a merge gives one person, the younger leaves.
 """
 
 import zlib
@@ -23,6 +25,7 @@ from sekvens.contacts.merge import merge, older_first
 from sekvens.contacts.tables import Contact, Identity, IdentityKind
 from sekvens.contacts.traits import usable_email
 from sekvens.db.base import new_id
+from sekvens.enrollments.leaving import supersede
 from sekvens.events.facts import chunks, look_up
 from sekvens.events.parse import IncomingEvent
 
@@ -122,6 +125,12 @@ class _Book:
         rows = look_up(self._session, _BY_NAME, {value for _, value in names})
         self._by_name = {(row.kind, row.value): row.contact_id for row in rows}
         self.contacts = load_contacts(self._session, self._by_name.values())
+        # Erased while we waited for the lock: whoever comes by this name now is somebody new.
+        self._by_name = {
+            name: contact_id
+            for name, contact_id in self._by_name.items()
+            if self.contacts[contact_id].erased_at is None
+        }
         self._has_user_id = {
             contact_id
             for (kind, _), contact_id in self._by_name.items()
@@ -175,6 +184,10 @@ class _Book:
         for loser_id in self.merged_into:
             loser = self.contacts[loser_id]
             merge(self._session, winner=self.canonical(loser), loser=loser, now=self._now)
+        if self.merged_into:
+            stand = {self.canonical(self.contacts[loser]).id for loser in self.merged_into}
+            self._session.flush()
+            supersede(self._session, stand, now=self._now)
 
     def _lock_visitors(self, anonymous_ids: set[str]) -> None:
         """Keep one writer from storing a visitor's event while another makes the visitor known.

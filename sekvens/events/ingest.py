@@ -120,7 +120,7 @@ def record_fact(
         now: Wall time.
 
     Returns:
-        False if it had been recorded already, or there is no such contact.
+        False if it had been recorded already, or there is no such contact, or no longer.
     """
     contacts = load_contacts(session, [contact_id])
     if contact_id not in contacts or _known(session, [message_id]):
@@ -128,6 +128,8 @@ def record_fact(
     contact = contacts[contact_id]
     while contact.merged_into:
         contact = contacts[contact.merged_into]
+    if contact.erased_at is not None:
+        return False
     fact = Fact(
         event_id=0,
         message_id=message_id,

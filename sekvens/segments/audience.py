@@ -88,8 +88,9 @@ def candidates(
 
 
 def everybody(*, after: str | None, until: str | None = None) -> Select[str]:
-    """List contacts that were not merged away, in the order of their ids."""
-    query = select(Contact.id).where(Contact.merged_into.is_(None)).order_by(Contact.id)
+    """List contacts that were neither merged away nor erased, in the order of their ids."""
+    stands = Contact.merged_into.is_(None) & Contact.erased_at.is_(None)
+    query = select(Contact.id).where(stands).order_by(Contact.id)
     if after is not None:
         query = query.where(Contact.id > after)
     return query if until is None else query.where(Contact.id <= until)

@@ -4,18 +4,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from sekvens.audiences.retention import Retention
 from sekvens.audiences.wire import EraseBatchResult
 from sekvens.clock import FrozenClock
-from sekvens.contacts.erase import erase
+from sekvens.contacts.erase import certificate_of, erase
 from sekvens.contacts.tables import Contact, Identity, Suppression, address_hash
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
-from sekvens.enrollments.publish import publish
-from sekvens.enrollments.tables import Delivery
+from sekvens.enrollments.enroll import EntryRefusal, NotEnrolled, enroll
+from sekvens.enrollments.exits import exit_of
+from sekvens.enrollments.publish import live_flow, publish
+from sekvens.enrollments.tables import Enrollment
+from sekvens.events import identity
+from sekvens.events.ingest import record_fact
 from sekvens.events.tables import ContactEvent
+from sekvens.flows.graph import compile_flow
 from sekvens.flows.shop_time import ShopTime
 from sekvens.offers.tables import CodeSource, OfferCode
 from sekvens.products.tables import OrderLine
@@ -90,7 +95,8 @@ def canaries(database: Database) -> set[str]:
 
 def forget(shop: Shop, contact_id: str) -> tuple[str, ...]:
     with shop.database.write() as session:
-        return erase(session, contact_id, now=NOON, now_shop=NOON)
+        erased = erase(session, contact_id, now=NOON, now_shop=NOON, by="maja")
+    return () if erased is None else erased.contact_ids
 
 
 def test_no_column_of_any_table_holds_the_person_any_more(shop: Shop):
@@ -133,13 +139,88 @@ def test_nobody_else_loses_anything(shop: Shop):
     assert shop.count(Identity) == 1
 
 
-def test_a_flow_under_way_learns_of_it_and_leaves(shop: Shop):
+async def test_what_is_under_way_is_told_to_leave_at_once(shop: Shop):
+    world = World(shop.database, FrozenClock(NOON))
+    [enrollment] = world.enrollments()
+    await world.relay_all()
     forget(shop, shop.contact_id("kanarie@tweet.example"))
-    World(shop.database, FrozenClock(NOON)).expand_all()
+    await world.deliver_all(passes=2)
 
+    [execution] = world.temporal.of(enrollment.id)
+    assert execution.events_seen()[-1].exit_reason == "suppressed"
     with shop.database.read() as session:
-        matched = session.scalars(select(Delivery.matched).where(Delivery.urgent)).all()
-    assert ["Contact Suppressed"] in matched
+        row, graph = session.get_one(Enrollment, enrollment.id), compile_flow(cart_flow())
+        assert exit_of(session, row, graph, [row.contact_id]) == "suppressed"
+
+
+def test_the_certificate_counts_what_was_removed_and_a_repeat_shows_the_first(shop: Shop):
+    contact_id = shop.contact_id("kanarie@tweet.example")
+    first, second = certificate(shop, contact_id), certificate(shop, contact_id, by="another")
+
+    assert first == second
+    assert (first["contact"], first["by"], first["why"]) == (contact_id, "maja", "request")
+    assert first["enrollments_ended"] == 1
+    assert first["tables"]["contacts"] == {"emptied": 2}
+    assert first["tables"]["identities"]["deleted"] >= 3
+    assert first["tables"]["reviews"] == {"deleted": 1, "emptied": 1}
+    assert first["tables"]["suppressions"] == {"emptied": 1}
+
+
+def test_nothing_is_stored_of_somebody_erased_and_nobody_enrolls_them(shop: Shop):
+    contact_id = shop.contact_id("kanarie@tweet.example")
+    forget(shop, contact_id)
+    with shop.database.write() as session:
+        is_stored = record_fact(
+            session, contact_id=contact_id, name="Order Completed", message_id="late",
+            order_id=ADDRESS, occurred_at=NOON, now=NOON,
+        )  # fmt: skip
+        flow = live_flow(session, "cart")
+        entered = enroll(
+            session, flow, contact_id=contact_id, entry_key="k", trigger=None,
+            now_wall=NOON, now_shop=NOON,
+        )  # fmt: skip
+
+    assert not is_stored
+    assert entered == NotEnrolled(reason=EntryRefusal.GONE)
+    assert canaries(shop.database) == set()
+
+
+def test_whoever_comes_back_is_a_new_contact_with_a_certificate_of_their_own(shop: Shop):
+    old = shop.contact_id("kanarie@tweet.example")
+    forget(shop, old)
+    shop.post(identify("kanarie@tweet.example", **PERSON))
+    new = shop.contact_id("kanarie@tweet.example")
+    again = certificate(shop, new)
+
+    assert new != old
+    assert again["contacts"] == [new]
+    assert canaries(shop.database) == set()
+
+
+def test_an_event_that_waits_for_an_erasure_makes_a_new_contact(shop: Shop, monkeypatch):
+    old, look = shop.contact_id("kanarie@tweet.example"), identity.look_up
+
+    def look_and_erase(session, query, ids):
+        # The names are read, and the contact is erased before it is locked: the id leads nowhere.
+        rows = look(session, query, ids)
+        if query is identity._BY_NAME:
+            found = select(Contact).where(Contact.id == old)
+            session.scalars(found).one().erased_at = NOON
+            session.execute(delete(Identity).where(Identity.contact_id == old))
+            session.flush()
+        return rows
+
+    monkeypatch.setattr(identity, "look_up", look_and_erase)
+    shop.post(track("Product Viewed", "kanarie@tweet.example"))
+
+    assert shop.contact_id("kanarie@tweet.example") != old
+
+
+def certificate(shop: Shop, contact_id: str, *, by: str = "maja") -> dict[str, Any]:
+    with shop.database.write() as session:
+        erased = erase(session, contact_id, now=NOON, now_shop=NOON, by=by)
+        assert erased is not None
+        return certificate_of(erased.certificate)
 
 
 def test_an_alias_is_as_good_a_name_and_a_repeat_changes_nothing_more(shop: Shop):
