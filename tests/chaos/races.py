@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -47,12 +48,15 @@ class Fact(StrEnum):
     LINK = "unsubscribe link"  #: in one click of a mail client
     SUPPRESSION = "suppression"
     ERASURE = "erasure"
+    MERGE = "merge"  #: with somebody who has been in the flow for longer
     PAUSE = "pause"  #: of one flow
     STOP = "stop"  #: of everything
 
 
 #: What the API acknowledges; the rest is known when a call or a command returns.
 BY_API: Final = (Fact.PURCHASE, Fact.UNSUBSCRIBE, Fact.LINK, Fact.SUPPRESSION)
+#: How long somebody's other self has been in the flow.
+LONGER: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +113,7 @@ class Races:
         """Race once for each fact, in lanes; a stop races a message of every lane."""
         alone = [fact for fact in facts if fact is not Fact.STOP]
         dealt = list(zip(alone, self._sign_up(len(alone)), self._aparts(len(alone)), strict=True))
+        self._double([order for fact, order, _ in dealt if fact is Fact.MERGE])
 
         def race_in(lane: int) -> list[Race]:
             mine = dealt[lane :: len(self._orders)]
@@ -141,6 +146,8 @@ class Races:
                 return self.api.track(user, "Contact Suppressed")
             case Fact.ERASURE:
                 erase_person(database, order.contact_id, clock=clock, now_shop=clock.now())
+            case Fact.MERGE:
+                return self.api.alias(f"{user}-before", user)
             case Fact.PAUSE:
                 turn(database, order.flow, SwitchState.PAUSED, now=clock.now())
             case Fact.STOP:
@@ -228,6 +235,19 @@ class Races:
                 for order in orders
             )
         return orders
+
+    def _double(self, orders: Sequence[SendInput]) -> None:
+        """Let each have another self, not yet known to be the same, earlier in the same flow."""
+        if orders:
+            self.office.shop.post(*(identify(f"{each.enrollment_id}-before") for each in orders))
+        for each in orders:
+            name = f"{each.enrollment_id}-before"
+            self.office.enroll(
+                name,
+                self.office.shop.contact_id(name),
+                flow=each.flow,
+                started_at=NOON - LONGER,
+            )
 
     def _own_up(self, races: Iterable[Race]) -> list[Race]:
         """Ask the ledger which messages overlapped with a fact."""

@@ -27,7 +27,7 @@ from sekvens.ses.testing import FakeSes
 from sekvens.switches import turning
 from sekvens.switches.tables import SwitchState
 from sekvens.web.app import create_app
-from tests.unit.ingesting import track
+from tests.unit.ingesting import alias, track
 from tests.unit.serving import WRITE_KEY, settings
 
 T = TypeVar("T")
@@ -109,6 +109,10 @@ class Api:
         token = url.rpartition("/")[2]
         one_click = {"List-Unsubscribe": "One-Click"}
         return self._reply(self._client.post(f"/u/{token}", data=one_click))
+
+    def alias(self, previous: str, user: str) -> float:
+        """Post that two names are one person; tell the instant of the reply."""
+        return self._reply(self._client.post("/v1/alias", json=alias(previous, user)))
 
     def close(self) -> None:
         """Stop it as it is stopped in production: what waits is stored first."""

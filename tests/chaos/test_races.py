@@ -1,7 +1,8 @@
 """Races on the send service: what a fact forbids, SES accepts before its reply or never.
 
-10,000 races in the long setting, on both databases: 2,000 purchases, unsubscribes (half of them by
-the link in an e-mail), suppressions, erasures, and pauses (half of them of everything).
+10,500 races in the long setting, on both databases: 2,000 purchases, unsubscribes (half of them by
+the link in an e-mail), suppressions, erasures, and pauses (half of them of everything), and 500
+merges with somebody who is in the same flow.
 """
 
 import threading
@@ -30,6 +31,7 @@ RACES: Final[Mapping[Fact, int]] = {
     Fact.LINK: HALF,
     Fact.SUPPRESSION: 2 * HALF,
     Fact.ERASURE: 2 * HALF,
+    Fact.MERGE: HALF,
     Fact.PAUSE: HALF,
     Fact.STOP: -(-HALF // LANES),  # each races a message of every lane
 }

@@ -40,6 +40,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
         names.CARRY_OUT_ACTIVITY: "carry_out",
         names.ENROLLMENT_ID: "enrollment_id",
     }
+    assert names.EXIT_BY_RELAY_PATCH == "exit-by-relay"
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
 
 

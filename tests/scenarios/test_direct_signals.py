@@ -7,9 +7,15 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from sekvens.enrollments import names
-from sekvens.enrollments.wire import EnrollmentInput, EnrollmentResult
+from sekvens.enrollments.wire import (
+    EnrollmentEvent,
+    EnrollmentInput,
+    EnrollmentResult,
+    EventsSignal,
+)
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.codec import to_json
+from sekvens.flows.steps import ExitReason
 from tests.scenarios.temporal_driver import world_worker
 
 CART = next(flow for flow in CATALOGUE if flow.name == "cart-abandonment")
@@ -44,6 +50,16 @@ async def test_a_purchase_ends_the_enrollment_whatever_it_carries(
     payload: tuple[object, ...], time_skipping: WorkflowEnvironment
 ):
     assert await ends_after(time_skipping, "purchase", *payload) == "converted"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("reason", [ExitReason.SUPERSEDED, ExitReason.SUPPRESSED])
+async def test_an_exit_that_the_relay_says_outright_ends_it_in_mid_wait(
+    reason: ExitReason, time_skipping: WorkflowEnvironment
+):
+    told = EnrollmentEvent(seq=1, event_id="exit-e-1", matched=(), exit_reason=reason)
+
+    assert await ends_after(time_skipping, "events", EventsSignal(events=(told,))) == reason
 
 
 @pytest.mark.asyncio(loop_scope="session")

@@ -17,7 +17,7 @@ from sekvens.feedback.tables import Feedback
 from sekvens.messages.tables import Message, MessageState, Overlap
 from sekvens.offers.tables import OfferClaim, Referral
 from starter import main
-from tests.unit.ingesting import NOON, Shop, identify, track
+from tests.unit.ingesting import NOON, identify, track
 from tests.unit.sending import ADDRESS, PostOffice
 from tests.unit.test_holdings import NAMES
 

@@ -121,7 +121,7 @@ def test_a_database_that_goes_away_after_the_call_loses_no_answer(
 def test_a_merge_between_claim_and_lock_takes_the_locks_anew(office: PostOffice) -> None:
     office.later(timedelta(minutes=1))
     young = office.subscriber("young", "ung@kund.example")
-    office.enroll("e-young", young)
+    office.enroll("e-young", young, started_at=NOON - timedelta(days=1))
     held, hold = [], office.database.locks.hold
 
     @contextmanager
