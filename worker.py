@@ -28,6 +28,8 @@ from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from activities.outages import Outages
+from sekvens.audiences.expiry import Expirer
+from sekvens.audiences.look_back import check_look_back, flows_in_use
 from sekvens.audiences.retention import Retention
 from sekvens.audiences.scan import Scanner
 from sekvens.audiences.schedules import keep_schedules
@@ -41,7 +43,7 @@ from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
 from sekvens.feedback.queue import SqsQueue
-from sekvens.flows.definition import Audience
+from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
@@ -83,6 +85,8 @@ async def serve(service: Service) -> None:
     )
     ses = SesClient(settings.ses)
     await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
+    used = await until_ready("the database", lambda: asyncio.to_thread(used_flows, database))
+    check_look_back(settings.privacy, used)
     desk = build_desk(settings, database, ses)
     queue_rate = await until_ready("SES", lambda: asyncio.to_thread(desk.queue_rate))
     client = await until_ready("Temporal", connect)
@@ -147,6 +151,7 @@ def build_workers(
             activities=[
                 audiences.scan_audience_batch,
                 audiences.erase_inactive_batch,
+                audiences.expire_batch,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -224,6 +229,7 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
         retention=Retention(
             database=database, clock=clock, shop_time=shop_time, erase_after=erase_after
         ),
+        expirer=Expirer(database=database, clock=clock, privacy=settings.privacy),
     )
 
 
@@ -232,6 +238,12 @@ def live_audiences(database: Database) -> list[str]:
     with database.read() as session:
         flows = [published.flow for published in live_flows(session)]
     return [flow.name for flow in flows if isinstance(flow.trigger, Audience)]
+
+
+def used_flows(database: Database) -> list[Flow]:
+    """List the flow versions that are live, or that somebody is under way in."""
+    with database.read() as session:
+        return flows_in_use(session)
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -1,14 +1,17 @@
-"""The activities of scheduled work: a batch of a scan, and a batch of erasures."""
+"""The activities of scheduled work: a batch of a scan, of erasures, of what expires."""
 
 from temporalio import activity
 
 from sekvens.audiences import names
+from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.retention import Retention
 from sekvens.audiences.scan import Scanner
 from sekvens.audiences.wire import (
     Counts,
     EraseBatchInput,
     EraseBatchResult,
+    ExpireBatchInput,
+    ExpireBatchResult,
     ScanBatchInput,
     ScanBatchResult,
 )
@@ -17,9 +20,10 @@ from sekvens.audiences.wire import (
 class AudienceActivities:
     """Scans and erases, in threads; a repeat goes on where the attempt before it was last heard."""
 
-    def __init__(self, *, scanner: Scanner, retention: Retention) -> None:
+    def __init__(self, *, scanner: Scanner, retention: Retention, expirer: Expirer) -> None:
         self._scanner = scanner
         self._retention = retention
+        self._expirer = expirer
 
     @activity.defn(name=names.SCAN_ACTIVITY, no_thread_cancel_exception=True)
     def scan_audience_batch(self, order: ScanBatchInput) -> ScanBatchResult:
@@ -30,6 +34,11 @@ class AudienceActivities:
     def erase_inactive_batch(self, order: EraseBatchInput) -> EraseBatchResult:
         """Erase on for some seconds."""
         return self._retention.batch(order.cursor, activity.heartbeat)
+
+    @activity.defn(name=names.EXPIRE_ACTIVITY, no_thread_cancel_exception=True)
+    def expire_batch(self, order: ExpireBatchInput) -> ExpireBatchResult:
+        """Let old data go for some seconds."""
+        return self._expirer.batch(order.cursor, activity.heartbeat)
 
 
 def _say(so_far: ScanBatchResult) -> None:

@@ -216,6 +216,19 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     #: who never ordered is erased after so many days of being suppressed as inactive; 0: never
     erase_inactive_days: AtLeastZero = 365
+    #: after so many days only ids and sums stay of what events said; 0 here and below: all stays.
+    #: No fewer than the flows look back
+    event_properties_days: AtLeastZero = 730
+    #: visits go after so many days
+    visit_days: AtLeastZero = 365
+    #: of what SES reported only the kind, the time and the message stay
+    feedback_raw_days: AtLeastZero = 90
+    #: what the relay has delivered goes
+    delivery_days: AtLeastZero = 90
+    #: events that could not be used go
+    rejected_event_days: AtLeastZero = 30
+    #: IP addresses go, and what was made of them
+    ip_days: AtLeastZero = 30
 
 
 def is_local(endpoint_url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Scheduled work: a scan that finds a flow's audience, and the erasure of who has left for good.
+"""Scheduled work: a scan that finds a flow's audience, and what goes: contacts, and old data.
 
 Each goes on from a cursor, batch by batch, and remembers what it came to: a crash costs a batch at
 the most. Everything that needs the world is an activity; its repeat changes nothing.
@@ -18,13 +18,18 @@ with workflow.unsafe.imports_passed_through():
         AudienceScanResult,
         EraseBatchInput,
         EraseBatchResult,
+        ExpireBatchInput,
+        ExpireBatchResult,
+        ExpiryInput,
+        ExpiryResult,
         RetentionInput,
         RetentionResult,
         ScanBatchInput,
         ScanBatchResult,
         ScanProgress,
+        added_up,
     )
-    from sekvens.audiences.wording import erased_in_words, progress_in_words
+    from sekvens.audiences.wording import erased_in_words, expired_in_words, progress_in_words
 
 #: An outage delays and never drops, as in `workflows.enrollment`.
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
@@ -112,6 +117,41 @@ class RetentionWorkflow:
             if batch.cursor is None:
                 return RetentionResult(erased=erased)
             if _is_long(None):
+                workflow.continue_as_new(self._order)
+
+
+@workflow.defn(name=names.EXPIRY_WORKFLOW)
+class ExpiryWorkflow:
+    """Lets go what is older than the settings say, rule by rule."""
+
+    @workflow.init
+    def __init__(self, order: ExpiryInput) -> None:
+        self._order = order
+
+    @workflow.query(name=names.PROGRESS_QUERY)
+    def progress(self) -> ExpiryResult:
+        """Show what has gone so far."""
+        counts = self._order.counts
+        return ExpiryResult(counts=counts, sentence=expired_in_words(counts))
+
+    @workflow.run
+    async def run(self, _order: ExpiryInput) -> ExpiryResult:
+        """Work off batch after batch until nothing is old enough."""
+        while True:
+            batch = await workflow.execute_activity(
+                names.EXPIRE_ACTIVITY,
+                ExpireBatchInput(cursor=self._order.cursor),
+                result_type=ExpireBatchResult,
+                start_to_close_timeout=BATCH_TIMEOUT,
+                heartbeat_timeout=SILENCE_MAX,
+                retry_policy=PATIENT,
+            )
+            counts = added_up(self._order.counts, batch.counts)
+            self._order = replace(self._order, cursor=batch.cursor, counts=counts)
+            workflow.set_current_details(expired_in_words(counts))
+            if batch.cursor is None:
+                return self.progress()
+            if _is_long(self._order.history_events_max):
                 workflow.continue_as_new(self._order)
 
 

@@ -1,6 +1,6 @@
 """The workflows that a worker registers, in one list."""
 
-from workflows.audiences import AudienceScanWorkflow, RetentionWorkflow
+from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
 
-WORKFLOWS = [EnrollmentWorkflow, AudienceScanWorkflow, RetentionWorkflow]
+WORKFLOWS = [EnrollmentWorkflow, AudienceScanWorkflow, RetentionWorkflow, ExpiryWorkflow]

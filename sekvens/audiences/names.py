@@ -6,14 +6,18 @@ Renaming one orphans what is under way; `tests/replay/test_names_are_pinned.py` 
 #: Workflow types, as the Temporal UI shows them; no flow may be called so.
 SCAN_WORKFLOW = "audience-scan"
 RETENTION_WORKFLOW = "retention"
+EXPIRY_WORKFLOW = "expiry"
 
 SCAN_ACTIVITY = "scan_audience_batch"
 ERASE_ACTIVITY = "erase_inactive_batch"
+EXPIRE_ACTIVITY = "expire_batch"
 
 PROGRESS_QUERY = "progress"
 
 #: Id of the schedule that keeps to what the privacy settings say.
 RETENTION_SCHEDULE = "retention"
+#: Id of the schedule by which old data goes.
+EXPIRY_SCHEDULE = "expiry"
 #: What the ids of the audiences' schedules begin with.
 AUDIENCE_PREFIX = "audience/"
 

@@ -1,4 +1,4 @@
-"""Temporal's schedules: one for the audience of each live flow, and one for retention.
+"""Temporal's schedules: one for the audience of each live flow, one for retention, one for expiry.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -28,7 +28,8 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.audiences import names
-from sekvens.audiences.wire import AudienceScanInput, RetentionInput
+from sekvens.audiences.rules import RULES
+from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
 from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.flows.shop_time import DAY
 from sekvens.settings import Settings
@@ -62,7 +63,7 @@ class Wanted:
 
 
 def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
-    """List the schedules of live flows with an audience, and that of retention."""
+    """List the schedules of live flows with an audience, and those of what goes in time."""
     off = settings.flows.off
     audiences = [
         Wanted(
@@ -90,7 +91,22 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
     # A round for each quick day would crowd out of the Temporal UI what a demo is there to show.
     days = 1 if settings.clock.day_seconds == DAY.total_seconds() else 7
     rounds = _schedule(settings, retention, is_held=is_held, every_hours=HOURS * days)
-    return [*audiences, Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds)]
+    return [
+        *audiences,
+        Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
+        Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
+    ]
+
+
+def _expiry(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        names.EXPIRY_WORKFLOW,
+        ExpiryInput(),
+        workflow_id=names.EXPIRY_WORKFLOW,
+        summary="let go what is old enough",
+    )
+    is_held = not any(getattr(settings.privacy, rule.setting) for rule in RULES)
+    return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

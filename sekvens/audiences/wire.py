@@ -3,6 +3,7 @@
 Contact ids, counts and reasons only (invariant 3).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +24,14 @@ class Counts:
             enrolled=self.enrolled + more.enrolled,
             refused={why: self.refused.get(why, 0) + more.refused.get(why, 0) for why in reasons},
         )
+
+
+def added_up(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Add up two parts, name by name."""
+    return {
+        name: counts.get(name, 0) + more.get(name, 0)
+        for name in sorted(counts.keys() | more.keys())
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +113,36 @@ class RetentionResult:
     """How many contacts a round erased."""
 
     erased: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiryInput:
+    """How far an earlier run of the same round came."""
+
+    cursor: str | None = None  #: name of the rule that it is at
+    counts: dict[str, int] = field(default_factory=dict)  #: rule -> rows
+    format: Literal[1] = 1
+    history_events_max: int | None = None  #: continue-as-new sooner than suggested (tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpireBatchInput:
+    """Let some more go that is old enough."""
+
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpireBatchResult:
+    """How far it came, and what went."""
+
+    cursor: str | None  #: None: every rule has been worked off
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiryResult:
+    """What a round came to. It also answers the `progress` query."""
+
+    counts: dict[str, int] = field(default_factory=dict)  #: rule -> rows
+    sentence: str = ""

@@ -1,5 +1,7 @@
 """Scans in words, for the Temporal UI and the command line; standard library only."""
 
+from collections.abc import Mapping
+
 from sekvens.audiences.wire import AudienceScanInput, Counts
 
 _WHY_NOT = {
@@ -40,3 +42,9 @@ def stopped_in_words(why: str) -> str:
 def erased_in_words(erased: int) -> str:
     """Say how many a round has erased so far."""
     return f"{erased:,} contacts erased"
+
+
+def expired_in_words(counts: Mapping[str, int]) -> str:
+    """Say what a round of expiry has come to so far: `visits: 300, deliveries: 12`."""
+    told = [f"{rule}: {rows:,}" for rule, rows in sorted(counts.items()) if rows]
+    return ", ".join(told) or "nothing is old enough"

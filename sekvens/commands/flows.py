@@ -83,11 +83,15 @@ def publish() -> None:
 
     Example: starter.py flows publish
     """
+    from sekvens.audiences.look_back import check_look_back
     from sekvens.clock import SystemClock
+    from sekvens.flows.catalogue import CATALOGUE
     from sekvens.settings import load_settings
 
     _stop_at_faults()  # a published version keeps its faults for ever
-    off = load_settings().flows.off
+    settings = load_settings()
+    check_look_back(settings.privacy, CATALOGUE)
+    off = settings.flows.off
     with open_database() as database:
         for flow, is_open in publish_flows(database, SystemClock(), off=off).items():
             click.echo(f"{flow} is published" + ("" if is_open else ", and off: nobody enters it"))

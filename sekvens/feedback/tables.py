@@ -16,6 +16,7 @@ class Feedback(Base):
     __table_args__ = (
         Index("ix_feedback_message_id_type", "message_id", "type"),
         Index("ix_feedback_type_at", "type", "at"),
+        Index("ix_feedback_read_at", "read_at"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: SNS's MessageId, or our hash of it

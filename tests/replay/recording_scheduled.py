@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from sekvens.audiences import names
-from sekvens.audiences.wire import AudienceScanInput, RetentionInput
+from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
 from sekvens.plugin import sekvens_plugin
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
@@ -22,6 +22,7 @@ RUNS = {
     "audience-scan": (names.SCAN_WORKFLOW, AudienceScanInput(flow="winback"), 0),
     "audience-scan-after-faults": (names.SCAN_WORKFLOW, AudienceScanInput(flow="winback"), 2),
     "retention": (names.RETENTION_WORKFLOW, RetentionInput(), 0),
+    "expiry": (names.EXPIRY_WORKFLOW, ExpiryInput(), 0),
 }
 
 

@@ -5,7 +5,8 @@ import json
 from typing import Any, get_args, get_type_hints
 
 from sekvens.audiences import names as scheduled
-from sekvens.contacts.tables import ConsentStatus, SuppressionReason
+from sekvens.audiences.rules import RULES
+from sekvens.contacts.tables import ConsentStatus, ErasureReason, SuppressionReason
 from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import EnrollmentInput
@@ -57,6 +58,11 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.ERASE_ACTIVITY == "erase_inactive_batch"
     assert scheduled.PROGRESS_QUERY == "progress"
     assert scheduled.RETENTION_SCHEDULE == "retention"
+    assert scheduled.EXPIRY_WORKFLOW == scheduled.EXPIRY_SCHEDULE == "expiry"
+    assert scheduled.EXPIRE_ACTIVITY == "expire_batch"
+    assert [rule.name for rule in RULES] == [
+        "rejected_events", "visits", "feedback.raw", "deliveries", "events.properties",
+    ]  # fmt: skip
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"
 
@@ -75,6 +81,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*EnrollmentState] == ["active", "parked", "ended"]
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
+    assert [*ErasureReason] == ["request", "inactive", "staff"]
     assert FORMAT == 1
 
 

@@ -16,6 +16,9 @@ from sekvens.audiences.wire import (
     Counts,
     EraseBatchInput,
     EraseBatchResult,
+    ExpireBatchInput,
+    ExpireBatchResult,
+    ExpiryResult,
     RetentionResult,
     ScanBatchInput,
     ScanBatchResult,
@@ -35,7 +38,15 @@ ERASURES: dict[str | None, EraseBatchResult] = {
     None: EraseBatchResult(cursor="c-2", erased=2),
     "c-2": EraseBatchResult(cursor=None, erased=1),
 }
-RESULTS = {names.SCAN_WORKFLOW: AudienceScanResult, names.RETENTION_WORKFLOW: RetentionResult}
+EXPIRIES: dict[str | None, ExpireBatchResult] = {
+    None: ExpireBatchResult(cursor="visits", counts={"rejected_events": 3, "visits": 500}),
+    "visits": ExpireBatchResult(cursor=None, counts={"visits": 20}),
+}
+RESULTS = {
+    names.SCAN_WORKFLOW: AudienceScanResult,
+    names.RETENTION_WORKFLOW: RetentionResult,
+    names.EXPIRY_WORKFLOW: ExpiryResult,
+}
 
 
 class ScriptedActivities:
@@ -57,6 +68,11 @@ class ScriptedActivities:
     async def erase(self, order: EraseBatchInput) -> EraseBatchResult:
         return ERASURES[order.cursor]
 
+    @activity.defn(name=names.EXPIRE_ACTIVITY)
+    async def expire(self, order: ExpireBatchInput) -> ExpireBatchResult:
+        self.asked.append(order.cursor)
+        return EXPIRIES[order.cursor]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -68,7 +84,7 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase],
+        activities=[scripted.scan, scripted.erase, scripted.expire],
     ):
         yield scripted
 

@@ -8,6 +8,8 @@ from sekvens.audiences.wire import (
     AudienceScanInput,
     AudienceScanResult,
     Counts,
+    ExpiryInput,
+    ExpiryResult,
     RetentionInput,
     RetentionResult,
     ScanProgress,
@@ -60,3 +62,19 @@ async def test_retention_goes_through_everybody(time_skipping: WorkflowEnvironme
         result = await handle.result()
 
     assert result == RetentionResult(erased=3)
+
+
+@pytest.mark.parametrize("history_events_max", [None, 1])
+async def test_expiry_adds_up_what_went_however_often_it_begins_anew(
+    time_skipping: WorkflowEnvironment, history_events_max: int | None
+):
+    order = ExpiryInput(history_events_max=history_events_max)
+    async with scripted_worker(time_skipping) as scripted:
+        handle = await start(time_skipping, names.EXPIRY_WORKFLOW, order)
+        result = await handle.result()
+        progress = await handle.query(names.PROGRESS_QUERY, result_type=ExpiryResult)
+
+    counts = {"rejected_events": 3, "visits": 520}
+    assert result == ExpiryResult(counts=counts, sentence="rejected_events: 3, visits: 520")
+    assert scripted.asked == [None, "visits"]
+    assert progress == result

@@ -9,6 +9,7 @@ import pytest_asyncio
 from temporalio.client import Client, ScheduleOverlapPolicy
 from temporalio.testing import WorkflowEnvironment
 
+from sekvens.audiences.rules import RULES
 from sekvens.audiences.schedules import OURS, Wanted, keep_schedules, wanted
 from sekvens.errors import SettingsError
 from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
@@ -86,13 +87,23 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_erases_nobody
     given = {"FLOWS__OFF": "sunset", "PRIVACY__ERASE_INACTIVE_DAYS": "0"}
 
     held = {schedule_id: each.is_held for schedule_id, each in by_id(**given).items()}
-    assert held == {"audience/winback": False, "audience/sunset": True, "retention": True}
+    assert held == {
+        "audience/winback": False, "audience/sunset": True, "retention": True, "expiry": False,
+    }  # fmt: skip
+
+
+async def test_expiry_by_which_nothing_goes_is_held():
+    never = {f"PRIVACY__{rule.setting.upper()}": "0" for rule in RULES}
+
+    assert by_id(**never)["expiry"].is_held
 
 
 async def test_several_workers_at_once_make_each_schedule_once(client: Client):
     await asyncio.gather(*(keep_schedules(client, settings(), FLOWS) for _ in range(3)))
 
-    assert await ids(client, at_least=3) == {"audience/winback", "audience/sunset", "retention"}
+    assert await ids(client, at_least=4) == {
+        "audience/winback", "audience/sunset", "retention", "expiry",
+    }  # fmt: skip
     described = await client.get_schedule_handle("audience/winback").describe()
     assert described.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
     assert described.info.next_action_times
