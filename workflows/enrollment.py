@@ -112,7 +112,9 @@ class EnrollmentWorkflow:
             if isinstance(item, EventsSignal):
                 for event in orders.events_for(self._pinned, item):
                     self._see(event.event_id, event.matched, event.seq)
-                    self._state = orders.leave_if_told(self._state, event, now=self._now())
+                    # Of a merge or an erasure. Older workers went on, and so do their replays.
+                    if event.exit_reason and workflow.patched(names.EXIT_BY_RELAY_PATCH):
+                        self._state = self._state.leave(event.exit_reason, self._now())
             elif isinstance(item, RecordInput):
                 # The fact first: the gates of the contact's other enrollments must see it, too.
                 summary = f"record {item.event_name}"

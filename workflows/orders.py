@@ -119,17 +119,6 @@ def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[Enrollmen
     return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
 
 
-def leave_if_told(state: State, event: EnrollmentEvent, *, now: datetime) -> State:
-    """End where the relay says so outright: a merge, an erasure.
-
-    A worker of a version before this one took such a signal and went on; so does the replay of its
-    history, and the gate lets nothing more of theirs leave.
-    """
-    if event.exit_reason is None or not workflow.patched(names.EXIT_BY_RELAY_PATCH):
-        return state
-    return state.leave(event.exit_reason, now)
-
-
 def direct_signal(args: Sequence[RawValue]) -> DirectSignal:
     """Read what a backend sent with a signal; what is no id of ours is not looked at.
 

@@ -54,7 +54,9 @@ class Rule:
     deal: Callable[[Session, Call], Done]
 
 
-def removed(table: type[Base], key: Column, query: Select[Any]) -> Callable[[Session, Call], Done]:
+def removed(
+    table: type[Base], key: Column, query: Select[*tuple[Any, ...]]
+) -> Callable[[Session, Call], Done]:
     """Delete rows; the query tells key and time of the first that there are, the oldest first."""
 
     def deal(session: Session, call: Call) -> Done:

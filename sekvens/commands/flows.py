@@ -88,9 +88,9 @@ def publish() -> None:
     from sekvens.flows.catalogue import CATALOGUE
     from sekvens.settings import load_settings
 
-    _stop_at_faults()  # a published version keeps its faults for ever
     settings = load_settings()
     check_look_back(settings.privacy, CATALOGUE)
+    _stop_at_faults()  # a published version keeps its faults for ever
     off = settings.flows.off
     with open_database() as database:
         for flow, is_open in publish_flows(database, SystemClock(), off=off).items():

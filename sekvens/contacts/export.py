@@ -51,7 +51,7 @@ def _rows_of(
 def _told(person: Person, column: Column[Any], value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    names_contact = any(key.references(Contact.__table__) for key in column.foreign_keys)
+    names_contact = any(key.column.table is Contact.__table__ for key in column.foreign_keys)
     if names_contact and value is not None and value not in person.ids:
         return SOMEBODY_ELSE
     return value

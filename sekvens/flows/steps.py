@@ -29,7 +29,8 @@ class ExitReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"  #: the contact took their consent back
     SUPPRESSED = "suppressed"  #: the address must not be mailed
     NO_LONGER_MATCHES = "no_longer_matches"  #: the reason to write has gone
-    SUPERSEDED = "superseded"  #: a more important flow took over
+    #: a more important flow took over, or the contact turned out to be in this one already
+    SUPERSEDED = "superseded"
     CANCELLED = "cancelled"  #: a person on the shop's staff ended it
     FAILED = "failed"  #: it could not go on, and a person decided to end it
 

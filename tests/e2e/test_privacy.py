@@ -14,9 +14,11 @@ import pytest
 from sqlalchemy import delete
 from temporalio.client import Client
 
+from sekvens.clock import SystemClock
 from sekvens.enrollments.wire import DirectSignal
 from sekvens.events.tables import Cart
 from sekvens.messages.tables import MessageState
+from tests.chaos.racing import erase_person
 from tests.e2e.stack import (
     Stack,
     eventually,
@@ -96,6 +98,21 @@ def test_temporals_own_files_hold_no_canary(stack):
 @pytest.mark.parametrize("service", ["api", "relay", "worker", "temporal", "local-ses"])
 def test_no_log_holds_a_canary(stack, service):
     assert canaries_in(stack.log(service).encode()) == set()
+
+
+def test_an_erasure_ends_what_is_parked_and_nothing_is_sent_any_more(stack):
+    mails, contact_id = stack.mails(USERS["parks"]), stack.enrolled(USERS["parks"]).contact_id
+    clock, now_shop = SystemClock(), stack.shop_now()
+    erase_person(stack.database, contact_id, clock=clock, now_shop=now_shop)
+
+    def theirs() -> set[str | None]:
+        rows = [row for row in stack.enrollments() if row.contact_id == contact_id]
+        return {row.state for row in rows}
+
+    eventually(lambda: theirs() == {"ended"}, "everything under way has ended")
+    reasons = {row.exit_reason for row in stack.enrollments() if row.contact_id == contact_id}
+    assert "suppressed" in reasons
+    assert stack.mails(USERS["parks"]) == mails
 
 
 async def test_the_search_finds_what_somebody_plants(stack):

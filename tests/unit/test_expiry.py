@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from sekvens.audiences import rules
@@ -23,6 +24,7 @@ from sekvens.flows.asking import happened, not_
 from sekvens.flows.builder import days, event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.sections import PrivacySettings
+from starter import main
 from tests.unit.ingesting import NOON, Shop, alias, identify, track
 from tests.unit.relaying import World, cart_flow
 
@@ -219,3 +221,12 @@ def test_an_ip_address_goes_by_a_rule_of_one_line(shop: Shop, monkeypatch: pytes
 
     assert expire(shop.database, later=40 * DAY, ip_days=30) == {"visits.url": 6}
     assert number_of(shop, Visit, Visit.url.is_not(None)) == 0
+
+
+def test_publishing_a_flow_that_looks_back_further_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SEKVENS_PRIVACY__EVENT_PROPERTIES_DAYS", "100")
+
+    said = CliRunner().invoke(main, ["flows", "publish"])
+
+    assert said.exit_code == 2
+    assert "event_properties_days is 100, but the flow" in said.stderr
