@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sekvens.contacts.holdings import HOLDINGS, Chosen, Deleted, Holding, Stays
@@ -183,10 +183,17 @@ def _empty(session: Session, table: type[Base], stays: Stays, whose: Any) -> int
     for name in stays.hashes:
         _hash_ids(session, getattr(table, name), whose)
     if stays.empties:
-        emptied = update(table).where(whose).values(**stays.empties)
+        emptied = update(table).where(whose, _says_something(table, stays)).values(**stays.empties)
         options = {"synchronize_session": False}
         return _rows(session.execute(emptied, execution_options=options))
     return session.scalar(select(func.count()).select_from(table).where(whose)) or 0
+
+
+def _says_something(table: type[Base], stays: Stays) -> ColumnElement[bool]:
+    """Leave rows alone that are empty already, as far as SQL can tell: a sender may hold them."""
+    if any(value is not None for value in stays.empties.values()):
+        return true()
+    return or_(*(getattr(table, name).is_not(None) for name in stays.empties))
 
 
 def _rows(result: Any) -> int:

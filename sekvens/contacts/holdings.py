@@ -83,7 +83,7 @@ class Holding:
     @property
     def name(self) -> str:
         """The table's name."""
-        return self.table.__tablename__
+        return str(self.table.__tablename__)
 
 
 def own(column: Column) -> Whose:

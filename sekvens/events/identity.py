@@ -26,6 +26,7 @@ from sekvens.contacts.tables import Contact, Identity, IdentityKind
 from sekvens.contacts.traits import usable_email
 from sekvens.db.base import new_id
 from sekvens.enrollments.leaving import supersede
+from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.events.facts import chunks, look_up
 from sekvens.events.parse import IncomingEvent
 
@@ -181,6 +182,9 @@ class _Book:
                     for name in sorted(self._new_names)
                 ],
             )
+        if self.merged_into:
+            # Before an entry of the outbox is changed: the relay, in its turn, would wait for it.
+            take_turn(self._session, Turn.EXPAND)
         for loser_id in self.merged_into:
             loser = self.contacts[loser_id]
             merge(self._session, winner=self.canonical(loser), loser=loser, now=self._now)
