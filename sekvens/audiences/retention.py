@@ -75,7 +75,7 @@ class Retention:
             if not self._due(session, now, after=None, until=None, only=contact_id):
                 return 0
             now_shop = self._shop_time.at(now)
-            erased = erase(
+            ids = erase(
                 session,
                 contact_id,
                 now=now,
@@ -83,9 +83,7 @@ class Retention:
                 by="retention",
                 why=ErasureReason.INACTIVE,
             )
-        if erased is None:
-            return 0
-        wait_for_senders(self._database, erased.contact_ids, clock=self._clock)
+        wait_for_senders(self._database, ids, clock=self._clock)
         return 1
 
     def _due(

@@ -116,7 +116,7 @@ def erase_(
 
 def _erase(database: "Database", contact_id: str, *, why: str, by: str) -> dict[str, Any]:
     from sekvens.clock import SystemClock
-    from sekvens.contacts.erase import certificate_of, erase
+    from sekvens.contacts.erase import certificate_of, erase, erasure_of
     from sekvens.contacts.tables import ErasureReason
     from sekvens.events.barrier import wait_for_senders
     from sekvens.settings import load_settings
@@ -125,13 +125,11 @@ def _erase(database: "Database", contact_id: str, *, why: str, by: str) -> dict[
     now = clock.now()
     now_shop = load_settings().shop_time().at(now)
     with database.write() as session:
-        erased = erase(
-            session, contact_id, now=now, now_shop=now_shop, by=by, why=ErasureReason(why)
-        )
-        assert erased is not None  # noqa: S101  contacts are never deleted
-        certificate = certificate_of(erased.certificate)
-    wait_for_senders(database, erased.contact_ids, clock=clock)
-    return certificate
+        ids = erase(session, contact_id, now=now, now_shop=now_shop, by=by, why=ErasureReason(why))
+        erasure = erasure_of(session, contact_id)
+        assert erasure is not None  # noqa: S101  contacts are never deleted
+    wait_for_senders(database, ids, clock=clock)
+    return certificate_of(erasure)
 
 
 def _json(value: object) -> str:

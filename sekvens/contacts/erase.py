@@ -9,13 +9,13 @@ and what stays is said of each column in `sekvens.contacts.holdings`.
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
 from sqlalchemy import ColumnElement, CursorResult, delete, func, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.holdings import HOLDINGS, Chosen, Deleted, Holding, Stays
 from sekvens.contacts.person import Person, person_of
 from sekvens.contacts.suppression import who_has
@@ -35,30 +35,20 @@ logger = logging.getLogger(__name__)
 _CERTIFICATES: Final = Erasure.__tablename__
 
 
-@dataclass(frozen=True, kw_only=True)
-class Erased:
-    """A person who is erased."""
-
-    #: all contacts that were theirs, the canonical one first, and behind them others who have the
-    #: same address; after the commit `sekvens.events.barrier.wait_for_senders` is to have them
-    contact_ids: tuple[str, ...]
-    certificate: Erasure
-    is_new: bool  #: False: they had been erased before, and this is that certificate
-
-
 def erase(
     session: Session,
     contact_id: str,
     *,
     now: datetime,
     now_shop: datetime,
-    by: str,
+    by: str = "sekvens",
     why: ErasureReason = ErasureReason.REQUEST,
-) -> Erased | None:
+) -> tuple[str, ...]:
     """Forget a contact, and those merged into them; a repeat changes nothing more.
 
     All that is under way for them ends. Their address is suppressed as inactive, so that whoever
-    comes back may be a new contact.
+    comes back may be a new contact. `erasure_of` finds the certificate. Call
+    `sekvens.events.barrier.wait_for_senders` with the result after the commit.
 
     Args:
         session: A writing session.
@@ -69,15 +59,15 @@ def erase(
         why: The reason for the certificate.
 
     Returns:
-        Whom it was about; None: there is no such contact.
+        All contacts that were the person's, the canonical one first, and behind them others who
+        have the same address; none if there is no such contact.
     """
     load_contacts(session, [contact_id])  # whoever stores something of them waits
     person = person_of(session, contact_id)
     if person is None:
-        return None
-    known = session.scalar(select(Erasure).where(Erasure.contact_id == person.ids[0]))
-    if known is not None:
-        return Erased(contact_ids=person.ids, certificate=known, is_new=False)
+        return ()
+    if erasure_of(session, person.ids[0]) is not None:
+        return person.ids
     ended = let_go(session, under_way(session, person.ids), ExitReason.SUPPRESSED, now=now)
     others = set().union(*who_has(session, person.emails).values()) - set(person.ids)
     fact = _suppress(session, person, now=now, now_shop=now_shop)
@@ -98,7 +88,13 @@ def erase(
         person.ids[0],
         extra={"action": "contact_erased", "contact_id": person.ids[0]},
     )
-    return Erased(contact_ids=(*person.ids, *sorted(others)), certificate=certificate, is_new=True)
+    return (*person.ids, *sorted(others))
+
+
+def erasure_of(session: Session, contact_id: str) -> Erasure | None:
+    """Find the certificate of somebody erased, by any of their contacts."""
+    stands = canonical_id(session, contact_id)
+    return session.scalar(select(Erasure).where(Erasure.contact_id == stands))
 
 
 def certificate_of(erasure: Erasure) -> dict[str, Any]:

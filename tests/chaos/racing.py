@@ -135,9 +135,8 @@ class Api:
 def erase_person(database: Database, contact_id: str, *, clock: Clock, now_shop: datetime) -> None:
     """Erase as retention and the command do."""
     with database.write() as session:
-        erased = erase(session, contact_id, now=clock.now(), now_shop=now_shop, by="maja")
-    assert erased is not None
-    wait_for_senders(database, erased.contact_ids, clock=clock)
+        ids = erase(session, contact_id, now=clock.now(), now_shop=now_shop)
+    wait_for_senders(database, ids, clock=clock)
 
 
 def turn(database: Database, name: str, state: SwitchState, *, now: datetime) -> None:

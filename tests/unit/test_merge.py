@@ -217,7 +217,7 @@ def races(database: Database) -> Iterator[Races]:
 
 
 def test_ses_takes_nothing_of_the_younger_after_a_merge_has_been_acknowledged(races: Races):
-    done = races.run([Fact.MERGE] * 8)
+    done = races.run([Fact.MERGE] * 4)
 
     assert not [race for race in done if race.is_lost]
     for outcome in (race.outcome for race in done if not isinstance(race.outcome, Sent)):
