@@ -201,7 +201,7 @@ def test_an_event_that_waits_for_an_erasure_makes_a_new_contact(shop: Shop, monk
 
     def look_and_erase(session, query, ids):
         # The names are read, and the contact is erased before it is locked: the id leads nowhere.
-        rows = look(session, query, ids)
+        rows = list(look(session, query, ids))
         if query is identity._BY_NAME:
             found = select(Contact).where(Contact.id == old)
             session.scalars(found).one().erased_at = NOON
