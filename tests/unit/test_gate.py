@@ -301,7 +301,7 @@ def test_what_the_plan_holds_is_deferred_and_leaves_the_next_day(database: Datab
 def test_a_merged_contact_is_judged_and_mailed_as_the_one_who_stands(office: PostOffice) -> None:
     office.shop.now = NOON + timedelta(minutes=1)
     young = office.subscriber("young", "ung@kund.example")
-    office.enroll("e-young", young)
+    office.enroll("e-young", young, started_at=NOON - timedelta(minutes=1))
     office.shop.post(alias("u", "young"))
     order = {"enrollment_id": "e-young", "contact_id": young}
     office.relay_all()
