@@ -21,16 +21,14 @@ from sekvens.events.adapters.reading import (
     told,
     track,
 )
-from sekvens.events.schema import EMAIL_SUBSCRIBED, UNSUBSCRIBED
+from sekvens.events.schema import EMAIL_CONFIRMATION_REQUESTED, EMAIL_SUBSCRIBED, UNSUBSCRIBED
 
 SOURCE: Final = "shopify"
-#: Asked to confirm, and has not yet. Without a `request_id` nobody is asked by us as well: Shopify
-#: has sent its own e-mail.
-CONFIRMATION_REQUESTED: Final = "Email Confirmation Requested"
 #: What Shopify says of consent (CustomerEmailMarketingState). What is not known says nothing.
 _CONSENT: Final = {
     "subscribed": EMAIL_SUBSCRIBED,
-    "pending": CONFIRMATION_REQUESTED,
+    # Without a `request_id` nobody is asked by us as well: Shopify has sent its own e-mail.
+    "pending": EMAIL_CONFIRMATION_REQUESTED,
     "unsubscribed": UNSUBSCRIBED,
     "not_subscribed": UNSUBSCRIBED,
     "redacted": UNSUBSCRIBED,

@@ -15,8 +15,19 @@ from sekvens.ses.local.checks import Refused
 from sekvens.ses.local.events import TOPIC_ARN
 from sekvens.ses.local.signature import SignatureCheck
 
-#: What the local SES tells of its messages by itself.
-EVENT_TYPES = ("SEND",)
+#: What the local SES tells of its messages, by itself or by the buttons of its inbox.
+EVENT_TYPES = (
+    "SEND",
+    "REJECT",
+    "BOUNCE",
+    "COMPLAINT",
+    "DELIVERY",
+    "OPEN",
+    "CLICK",
+    "RENDERING_FAILURE",
+    "DELIVERY_DELAY",
+    "SUBSCRIPTION",
+)
 
 
 class SetUpPages:
