@@ -14,7 +14,9 @@ from sqlalchemy import Select, delete, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sekvens.audiences.reducing import reduced
+from sekvens.contacts.tables import ConsentChange
 from sekvens.db.base import Base
+from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent, RejectedEvent, Visit
 from sekvens.feedback.tables import Feedback
@@ -156,6 +158,16 @@ RULES: Final = (
         name="feedback.raw",
         setting="feedback_raw_days",
         deal=emptied(Feedback, Feedback.read_at, raw={}),
+    ),
+    Rule(
+        name="consent_changes.ip_mark",
+        setting="ip_days",
+        deal=blanked(ConsentChange.id, ConsentChange.at, ConsentChange.ip_mark),
+    ),
+    Rule(
+        name="engagement.visitor",
+        setting="ip_days",
+        deal=blanked(Engagement.id, Engagement.at, Engagement.visitor),
     ),
     Rule(name="deliveries", setting="delivery_days", deal=_remove_delivered),
     Rule(name="events.properties", setting="event_properties_days", deal=_reduce_events),

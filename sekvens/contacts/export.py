@@ -4,6 +4,7 @@ It goes by `sekvens.contacts.holdings`, as an erasure does, so that neither forg
 another person nothing is told but that there is one.
 """
 
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -51,6 +52,8 @@ def _rows_of(
 def _told(person: Person, column: Column[Any], value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):  # a copy of an e-mail
+        return zlib.decompress(value).decode()
     names_contact = any(key.column.table is Contact.__table__ for key in column.foreign_keys)
     if names_contact and value is not None and value not in person.ids:
         return SOMEBODY_ELSE
