@@ -239,3 +239,17 @@ def _every_page(local: LocalSes, client: SesClient, html: str = HTML) -> Iterato
     yield from ("/", "/?q=anna", "/?q=nobody")
     for view in ("", "?scheme=dark", "/text", "/headers", "/source"):
         yield f"/messages/{ses_message_id}{view}"
+
+
+def test_a_button_does_as_the_reader_would_and_the_page_says_what_ses_has_told(
+    browser_page: "Page", local: LocalSes, client: SesClient
+) -> None:
+    message = send(client)
+    browser_page.goto(f"{local.url}/messages/{message}")
+    browser_page.select_option("select", "https://hallgrensylle.example/korg")
+    for button in ("Click", "Complain"):
+        browser_page.click(f".deeds button:text-is('{button}')")
+        browser_page.wait_for_url(f"{local.url}/messages/{message}")
+    told = browser_page.locator("dt:text-is('SES told') + dd").inner_text().split()
+
+    assert told == ["Send", "Delivery", "Click", "Complaint"]
