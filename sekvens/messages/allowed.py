@@ -206,10 +206,11 @@ def _check_call(node: nodes.Call, allowed: Allowed) -> None:
 
 def _check_assigned(node: nodes.Assign) -> None:
     """Let a list be kept only if it is one of constants: lists of lists double with each line."""
-    items = [item for made in node.node.find_all(nodes.List) for item in made.items]
-    items += [item for made in node.node.find_all(nodes.Tuple) for item in made.items]
-    if not all(isinstance(item, nodes.Const) for item in items):
-        _refuse(node.lineno, "a list that is set holds texts and numbers in plain sight only")
+    lists = (nodes.List, nodes.Tuple)
+    for made in (node.node, *node.node.find_all(lists)):
+        constant = all(isinstance(item, nodes.Const) for item in made.iter_child_nodes())
+        if isinstance(made, lists) and not constant:
+            _refuse(node.lineno, "a list that is set holds texts and numbers in plain sight only")
 
 
 def _refuse(line: int, why: str) -> None:
