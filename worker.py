@@ -123,7 +123,12 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(database=database, shop=settings.shop, api=settings.api)
+    envelope = Envelope(
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        keeps_copies=settings.privacy.copies_days > 0,
+    )
     sender = Sender(
         database=database,
         ses=ses,
@@ -131,6 +136,7 @@ def build_workers(
         envelope=envelope,
         sending=settings.sending,
         evidence=build_evidence(settings, database, ses),
+        consent=settings.consent,
     )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
@@ -222,7 +228,11 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
             database=database, clock=clock, shop_time=shop_time, off=settings.flows.off
         ),
         retention=Retention(
-            database=database, clock=clock, shop_time=shop_time, erase_after=erase_after
+            database=database,
+            clock=clock,
+            shop_time=shop_time,
+            erase_after=erase_after,
+            copies_kept_for=timedelta(days=settings.privacy.copies_days),
         ),
     )
 

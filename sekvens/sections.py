@@ -216,6 +216,8 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     #: who never ordered is erased after so many days of being suppressed as inactive; 0: never
     erase_inactive_days: AtLeastZero = 365
+    #: an e-mail can be opened in a browser for so many days; 0: no copy is kept, and no link made
+    copies_days: AtLeastZero = 60
 
 
 def is_local(endpoint_url: str) -> bool:

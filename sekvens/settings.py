@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.sections import (
@@ -38,7 +39,16 @@ from sekvens.shop import Offer, Shop
 
 #: Values that the environment gives separated by commas.
 LISTS = frozenset(
-    {"write_keys", "allow_list", "warm_up", "locales", "priority", "blackout_dates", "off"}
+    {
+        "write_keys",
+        "allow_list",
+        "warm_up",
+        "locales",
+        "priority",
+        "blackout_dates",
+        "off",
+        "origins",
+    }
 )
 
 SAMPLE_SHOP = Path(__file__).parent / "sample_shop" / "sekvens.toml"
@@ -57,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     flows: FlowSettings = FlowSettings()
     audiences: AudienceSettings = AudienceSettings()
     privacy: PrivacySettings = PrivacySettings()
+    consent: ConsentSettings = ConsentSettings()
     webhooks: dict[str, WebhookSettings] = {}
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """Retention: who never ordered, and has been suppressed as inactive for long, is erased.
 
 Whoever gives a sign of life in that time is kept. Whether somebody is to be erased is asked again
-in the transaction that does it.
+in the transaction that does it. Copies of e-mails whose time is over are deleted first.
 """
 
 import time
@@ -23,6 +23,7 @@ from sekvens.events.facts import chunks
 from sekvens.events.tables import Order
 from sekvens.flows.asking import active, all_of, happened, not_
 from sekvens.flows.shop_time import ShopTime
+from sekvens.messages import copies
 from sekvens.segments import sql
 from sekvens.segments.audience import candidates, everybody
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
@@ -43,17 +44,21 @@ class Retention:
         clock: Clock,
         shop_time: ShopTime,
         erase_after: timedelta,
+        copies_kept_for: timedelta | None = None,
         batch_max: timedelta = BATCH_MAX,
     ) -> None:
         self._database = database
         self._clock = clock
         self._shop_time = shop_time
         self._erase_after = erase_after  #: zero: nobody is erased
+        self._copies_kept_for = copies_kept_for  #: None: nobody deletes them here
         self._batch_max = batch_max
 
     def batch(self, cursor: str | None, beat: Callable[[], None]) -> EraseBatchResult:
         """Look at the contacts behind an id for a while; whoever is due is erased."""
         deadline = time.monotonic() + self._batch_max.total_seconds()
+        if cursor is None:
+            self._forget_copies(beat)
         erased = 0
         while self._erase_after:
             now = self._clock.now()
@@ -69,6 +74,13 @@ class Retention:
             if cursor is None or time.monotonic() >= deadline:
                 return EraseBatchResult(cursor=cursor, erased=erased)
         return EraseBatchResult(cursor=None)
+
+    def _forget_copies(self, beat: Callable[[], None]) -> None:
+        kept_for, gone = self._copies_kept_for, copies.BATCH
+        while kept_for is not None and gone == copies.BATCH:
+            with self._database.write() as session:
+                gone = copies.forget_old(session, now=self._clock.now(), kept_for=kept_for)
+            beat()
 
     def _erase(self, contact_id: str, now: datetime) -> int:
         with self._database.write() as session:

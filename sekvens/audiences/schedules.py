@@ -86,7 +86,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         workflow_id=names.RETENTION_WORKFLOW,
         summary="erase who has been inactive for long",
     )
-    is_held = not settings.privacy.erase_inactive_days
+    is_held = not (settings.privacy.erase_inactive_days or settings.privacy.copies_days)
     # A round for each quick day would crowd out of the Temporal UI what a demo is there to show.
     days = 1 if settings.clock.day_seconds == DAY.total_seconds() else 7
     rounds = _schedule(settings, retention, is_held=is_held, every_hours=HOURS * days)

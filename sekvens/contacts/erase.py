@@ -17,10 +17,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.suppression import key_of_address, who_has
 from sekvens.contacts.tables import (
+    Consent,
     ConsentChange,
     Contact,
     Identity,
     IdentityKind,
+    Preferences,
     Suppression,
     SuppressionReason,
 )
@@ -30,6 +32,7 @@ from sekvens.enrollments.tables import Delivery, Enrollment
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, RejectedEvent, Visit
+from sekvens.messages.copies import forget_those_of
 from sekvens.offers.tables import OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review, ReviewState
@@ -94,6 +97,8 @@ def erase(
     _forget_rejected(session, contacts, names)
     _forget_reviews(session, ids, contacts)
     _forget_events(session, ids, names, but=fact)
+    _forget_wishes(session, ids)
+    forget_those_of(session, ids)
     _forget_purchases(session, ids)
     _forget_passages(session, ids)
     session.execute(delete(Identity).where(Identity.contact_id.in_(ids)))
@@ -156,10 +161,17 @@ def _forget_events(
         update(ContactEvent).where(theirs, ContactEvent.message_id != but).values(properties={})
     )
     session.execute(update(Visit).where(Visit.contact_id.in_(ids)).values(url=None, title=None))
-    _hash_ids(session, ConsentChange.event_id, ConsentChange.contact_id.in_(ids))
-    session.execute(
-        update(ConsentChange).where(ConsentChange.contact_id.in_(ids)).values(source="")
-    )
+
+
+def _forget_wishes(session: Session, ids: Sequence[str]) -> None:
+    """Keep what was agreed to and when; not how often, nor from where."""
+    session.execute(delete(Preferences).where(Preferences.contact_id.in_(ids)))
+    theirs = ConsentChange.contact_id.in_(ids)
+    _hash_ids(session, ConsentChange.event_id, theirs)
+    _hash_ids(session, ConsentChange.order_id, theirs)
+    _hash_ids(session, Consent.order_id, Consent.contact_id.in_(ids))
+    nowhere = {"source": "", "page_url": None, "ip_mark": None}
+    session.execute(update(ConsentChange).where(theirs).values(nowhere))
 
 
 def _forget_purchases(session: Session, ids: Sequence[str]) -> None:

@@ -4,19 +4,22 @@ Nothing that was said is lost, and the stricter consent stays. Workflow ids neve
 enrollments, messages and deliveries of the younger keep its id, and `merged_into` leads from there.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.consent import MARKETING, stricter
+from sekvens.contacts.consent import stricter
 from sekvens.contacts.tables import (
     Consent,
     ConsentChange,
     ConsentStatus,
     Contact,
     Identity,
+    LegalBasis,
+    Preferences,
 )
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
 from sekvens.products.tables import OrderLine
@@ -46,6 +49,7 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
         update(Contact).where(Contact.merged_into == loser.id).values(merged_into=winner.id)
     )
     _merge_consent(session, winner.id, loser.id)
+    _merge_preferences(session, winner.id, loser.id)
     _merge_traits(winner, loser)
     rests = [at for at in (winner.rests_until, loser.rests_until) if at is not None]
     winner.rests_until = max(rests, default=None)
@@ -56,25 +60,49 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
 
 
 def _merge_consent(session: Session, winner_id: str, loser_id: str) -> None:
-    found: Sequence[Consent] = session.scalars(
-        select(Consent).where(
-            Consent.contact_id.in_((winner_id, loser_id)), Consent.purpose == MARKETING
-        )
-    ).all()
-    if not found:
-        return
+    """Let the stricter word of the two stand, for each purpose and each topic by itself."""
+    both = select(Consent).where(Consent.contact_id.in_((winner_id, loser_id)))
+    by_purpose: defaultdict[str, list[Consent]] = defaultdict(list)
+    for consent in session.scalars(both):
+        by_purpose[consent.purpose].append(consent)
+    for purpose, found in by_purpose.items():
+        _merge_words(session, winner_id, purpose, found)
+
+
+def _merge_words(session: Session, winner_id: str, purpose: str, found: Sequence[Consent]) -> None:
     status = ConsentStatus(found[0].status)
     for consent in found:
         status = stricter(status, ConsentStatus(consent.status))
-    changed_at = max(consent.changed_at for consent in found if consent.status == status)
+    # Where both words are the same, what the contact said themselves is the basis.
+    counts = max(
+        (consent for consent in found if consent.status == status),
+        key=lambda consent: (consent.basis == LegalBasis.CONSENT, consent.changed_at),
+    )
     mine = next((consent for consent in found if consent.contact_id == winner_id), None)
     if mine is None:
-        mine = Consent(contact_id=winner_id, purpose=MARKETING)
+        mine = Consent(contact_id=winner_id, purpose=purpose)
         session.add(mine)
-    mine.status, mine.changed_at = status, changed_at
+    mine.status, mine.changed_at = status, counts.changed_at
+    mine.basis, mine.order_id = counts.basis, counts.order_id
     for consent in found:
         if consent is not mine:
             session.delete(consent)
+
+
+def _merge_preferences(session: Session, winner_id: str, loser_id: str) -> None:
+    """Let the longer pause stand, and the wish for fewer e-mails."""
+    theirs = session.get(Preferences, loser_id)
+    if theirs is None:
+        return
+    mine = session.get(Preferences, winner_id)
+    if mine is None:
+        mine = Preferences(contact_id=winner_id, fewer=False, changed_at=theirs.changed_at)
+        session.add(mine)
+    pauses = [at for at in (mine.paused_until, theirs.paused_until) if at is not None]
+    mine.paused_until = max(pauses, default=None)
+    mine.fewer = mine.fewer or theirs.fewer
+    mine.changed_at = max(mine.changed_at, theirs.changed_at)
+    session.delete(theirs)
 
 
 def _merge_traits(winner: Contact, loser: Contact) -> None:

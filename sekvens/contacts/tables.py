@@ -20,6 +20,14 @@ class ConsentStatus(StrEnum):
     PENDING = "pending"  #: asked to confirm, and has not yet
 
 
+class LegalBasis(StrEnum):
+    """What marketing to a contact rests on. Persisted: members are never renamed."""
+
+    CONSENT = "consent"  #: they asked for it
+    #: they bought something like it, were told, and have not said no (the soft opt-in)
+    EARLIER_SALE = "earlier_sale"
+
+
 class SuppressionReason(StrEnum):
     """Why an address must not be mailed."""
 
@@ -72,14 +80,18 @@ class Identity(Base):
 
 
 class Consent(Base):
-    """A contact's present consent for one purpose."""
+    """A contact's present consent for one purpose, or for one topic of marketing."""
 
     __tablename__ = "consents"
 
     contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
-    purpose: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(primary_key=True)  #: `marketing`, or `topic/<name>`
     status: Mapped[str]
     changed_at: Mapped[datetime]  #: shop time of the event that changed it
+    basis: Mapped[str] = mapped_column(
+        default=LegalBasis.CONSENT, server_default=LegalBasis.CONSENT.value
+    )
+    order_id: Mapped[str | None]  #: the sale that is the basis, if it is one
 
 
 class ConsentChange(Base):
@@ -95,6 +107,25 @@ class ConsentChange(Base):
     at: Mapped[datetime]
     source: Mapped[str]  #: where it was given: a form's name, a checkout, `signal`
     event_id: Mapped[str]
+    basis: Mapped[str] = mapped_column(
+        default=LegalBasis.CONSENT, server_default=LegalBasis.CONSENT.value
+    )
+    order_id: Mapped[str | None]  #: the sale that is the basis, if it is one
+    page_url: Mapped[str | None]  #: the page on which it was said, without its query
+    ip_mark: Mapped[str | None]  #: a keyed hash of the IP address that it was said from
+    wording_version: Mapped[str | None]  #: which version of the sentence was agreed to
+    wording_digest: Mapped[str | None]  #: SHA-256 of that sentence, as it was shown
+
+
+class Preferences(Base):
+    """How often a contact wants to hear from us, as they have set it themselves."""
+
+    __tablename__ = "preferences"
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    paused_until: Mapped[datetime | None]  #: shop time until which they get no marketing
+    fewer: Mapped[bool] = mapped_column(default=False)  #: half of what the frequency cap allows
+    changed_at: Mapped[datetime]  #: shop time of the event that changed it
 
 
 class Suppression(Base):

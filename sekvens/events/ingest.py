@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.tables import Contact
 from sekvens.events.derived import following
 from sekvens.events.facts import Fact, chunks, from_row, look_up
@@ -22,7 +23,7 @@ from sekvens.events.fold import fold
 from sekvens.events.identity import Resolved, load_contacts, resolve
 from sekvens.events.pages import wanted_pages
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
-from sekvens.events.permissions import with_that_address
+from sekvens.events.permissions import note_sales, with_that_address
 from sekvens.events.schema import PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
@@ -56,14 +57,15 @@ def ingest(
     now: datetime,
     shop_time: ShopTime,
     shop: Shop | None = None,
+    consent: ConsentSettings | None = None,
 ) -> Ingested:
-    """Store and fold a batch; `shop` says what a referral is rewarded with, `now` is wall time.
+    """Store and fold a batch; the settings say what an order brings with it, `now` is wall time.
 
     Raises:
         sqlalchemy.exc.IntegrityError: another process stored one of these events, or the same new
             contact, at this moment; roll back and do it again.
     """
-    return ingest_all(session, [batch], now=now, shop_time=shop_time, shop=shop)[0]
+    return ingest_all(session, [batch], now=now, shop_time=shop_time, shop=shop, consent=consent)[0]
 
 
 def ingest_all(
@@ -73,6 +75,7 @@ def ingest_all(
     now: datetime,
     shop_time: ShopTime,
     shop: Shop | None = None,
+    consent: ConsentSettings | None = None,
 ) -> list[Ingested]:
     """Store and fold several requests' batches, with one look-up of each kind for all of them."""
     _reject(session, [item for batch in batches for item in batch if isinstance(item, Refused)])
@@ -87,6 +90,7 @@ def ingest_all(
     facts += _adopt(session, resolved.linked)
     merged = set(resolved.merged.values())
     _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now, shop=shop)
+    note_sales(session, facts, consent)
     contact_ids = known | resolved.by_message
     concerned = with_that_address(session, posted, contact_ids)
     for message_id, contact_id in contact_ids.items():

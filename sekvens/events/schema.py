@@ -22,7 +22,22 @@ EMAIL_SUBSCRIBED: Final = "Email Subscribed"
 """The contact agreed to marketing by e-mail.
 
 Segment has no event for it. Properties: `source` (which form, checkout or till), `wording` (the
-sentence agreed to): together the evidence of consent. `email` sets the contact's address.
+sentence agreed to), `wording_version`, `page_url`: together the evidence of consent. `email` sets
+the contact's address.
+"""
+
+EMAIL_CONFIRMATION_REQUESTED: Final = "Email Confirmation Requested"
+"""Somebody signed up with the contact's address, and has yet to confirm by a link in an e-mail.
+
+Segment has no event for it. Properties: those of `Email Subscribed`, and `request_id`, which keeps
+two requests apart. Recorded by us when our sign-up form is posted. Whoever is subscribed stays so.
+"""
+
+EMAIL_PREFERENCES_CHANGED: Final = "Email Preferences Changed"
+"""The contact has set what they hear about and how often: a topic is no whole unsubscribe.
+
+Segment has no event for it. Properties: `topics` (name in the settings to true or false), `fewer`
+(true: half of what the frequency cap allows), `pause_days` (no marketing for so long; 0 ends it).
 """
 
 UNSUBSCRIBED: Final = "Unsubscribed"
@@ -207,6 +222,8 @@ EVENTS: Final = (
     EventKind(name=EMAIL_LINK_CLICKED),
     EventKind(name=PAGE, folds_into="visit"),
     EventKind(name=EMAIL_SUBSCRIBED, folds_into="consent: subscribed", ours=True),
+    EventKind(name=EMAIL_CONFIRMATION_REQUESTED, folds_into="consent: pending", ours=True),
+    EventKind(name=EMAIL_PREFERENCES_CHANGED, folds_into="preferences, topics", ours=True),
     EventKind(name=UNSUBSCRIBED, folds_into="consent: unsubscribed"),
     EventKind(name=CONTACT_SUPPRESSED, folds_into="suppression", ours=True),
 )
@@ -214,7 +231,7 @@ EVENTS: Final = (
 #: What `flows validate` checks a flow's events against.
 KNOWN_EVENTS: Final = frozenset(kind.name for kind in EVENTS)
 
-CONSENT_EVENTS: Final = frozenset({EMAIL_SUBSCRIBED, UNSUBSCRIBED})
+CONSENT_EVENTS: Final = frozenset({EMAIL_SUBSCRIBED, EMAIL_CONFIRMATION_REQUESTED, UNSUBSCRIBED})
 ORDER_EVENTS: Final = frozenset({ORDER_COMPLETED, ORDER_UPDATED, ORDER_REFUNDED, ORDER_CANCELLED})
 CART_EVENTS: Final = frozenset(
     {

@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from sekvens.clock import Clock
+from sekvens.consent_section import ConsentSettings
 from sekvens.db.session import Database
 from sekvens.errors import SekvensError
 from sekvens.events.barrier import in_dispatch
@@ -62,10 +63,17 @@ class GroupCommitWriter:
     """The one thread of a process that stores events; safe to submit to from any thread."""
 
     def __init__(
-        self, database: Database, clock: Clock, shop_time: ShopTime, *, shop: Shop | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        shop_time: ShopTime,
+        *,
+        shop: Shop | None = None,
+        consent: ConsentSettings | None = None,
     ) -> None:
         self._database = database
         self._shop = shop
+        self._consent = consent
         self._clock = clock
         self._shop_time = shop_time
         self._waiting: deque[_Job] = deque()
@@ -167,6 +175,7 @@ class GroupCommitWriter:
                 now=self._clock.now(),
                 shop_time=self._shop_time,
                 shop=self._shop,
+                consent=self._consent,
             )
         return self._with_senders(results)
 
@@ -204,7 +213,14 @@ class GroupCommitWriter:
         raise AssertionError("the last race was either won or refused")
 
     def _ingest(self, session: Session, item: Incoming, *, now: datetime) -> Ingested:
-        return ingest(session, [item], now=now, shop_time=self._shop_time, shop=self._shop)
+        return ingest(
+            session,
+            [item],
+            now=now,
+            shop_time=self._shop_time,
+            shop=self._shop,
+            consent=self._consent,
+        )
 
     def _with_senders(self, results: list[Ingested]) -> list[Ingested]:
         """Tell for each request which locks to pass through: after the commit, for all at once."""

@@ -19,6 +19,8 @@ CASE_LOOK_INTERVAL = timedelta(hours=6)
 YIELD_INTERVAL = timedelta(hours=1)
 #: … and gives up on it when it is later than this: an estimate may be wrong.
 YIELD_MAX = timedelta(days=1)
+#: Who asked for fewer e-mails of a shop that sets no weekly maximum gets so many in seven dates.
+FEWER_PER_WEEK = 2
 #: A calendar on which every day is blacked out is followed no further than this.
 DAYS_MAX = 400
 
@@ -53,6 +55,15 @@ class Rules:
     per_week: int
     blackout_dates: frozenset[str] = frozenset()  #: `12-24` each year, `2026-11-27` once
 
+    def halved(self) -> "Rules":
+        """Tell the rules for a contact who asked for fewer e-mails: half as many, and at least one.
+
+        Where the shop has set no maximum for a week, there is one for them.
+        """
+        per_week = max(1, self.per_week // 2) if self.per_week else FEWER_PER_WEEK
+        per_day = self.per_day and max(1, self.per_day // 2)
+        return replace(self, per_day=per_day, per_week=per_week)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
@@ -64,6 +75,7 @@ class Situation:
     rests_until: datetime | None = None
     open_cases: frozenset[HoldReason] = frozenset()
     past_cap: bool = False
+    fewer: bool = False  #: the contact has asked for fewer e-mails
     latest: datetime | None = None  #: later than this it is of no use
 
 
@@ -74,6 +86,7 @@ def hold(rules: Rules, situation: Situation, *, now: datetime) -> Hold | None:
     So an e-mail at nine every morning is never pushed back because yesterday's was some minutes
     late, as it would be in 24 hours that roll; and two dates have the quiet hours between them.
     """
+    rules = rules.halved() if situation.fewer else rules
     at, longest, reason = now, timedelta(0), None
     for pushed, why in _pushes(rules, situation, now):
         if pushed - at > longest:

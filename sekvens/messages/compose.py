@@ -20,6 +20,7 @@ from jinja2.exceptions import TemplateError as JinjaError
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
 from sekvens.messages.facts import Facts
+from sekvens.messages.footer import Footer
 from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.reader import Reader
@@ -64,6 +65,12 @@ def compose(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
             shop=shop,
             view=values["shop"],
             asked=asked_views(facts.answer_urls, reader),
+            footer=Footer(
+                locale=locale,
+                preferences_url=facts.preferences_url,
+                view_url=facts.view_url,
+                is_confirmation=facts.confirm_url is not None,
+            ),
         )
         html, text = layout.html(written, frame), layout.text(written, frame)
     except (TemplateError, JinjaError) as error:

@@ -19,7 +19,13 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages import facts_of_orders as of_orders
 from sekvens.messages import facts_of_products as of_products
 from sekvens.messages.facts import Facts, OfferFacts, OrderFacts, ReferralFacts
-from sekvens.messages.links import answer_url, unsubscribe_url
+from sekvens.messages.links import (
+    answer_url,
+    confirm_url,
+    preferences_url,
+    unsubscribe_url,
+    view_url,
+)
 from sekvens.messages.needs import Needs
 from sekvens.messages.questions import QUESTIONS
 from sekvens.offers.claims import Claim
@@ -66,6 +72,7 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
     message_id: str,
     claim: Claim | None = None,
     second_subject: bool = False,
+    has_copy: bool = True,
 ) -> Facts:
     """Read what the e-mail of one step says about one contact. Both times are shop time.
 
@@ -93,9 +100,8 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
         offer=_offer(claim, shop, timezone=timezone) if claim else None,
         started_at=started_at,
         now=now,
-        unsubscribe_url=unsubscribe_url(api, contact_id=contact_id, message_id=message_id)
-        if purpose is Purpose.MARKETING
-        else None,
+        **_links(api, contact, message_id, purpose=purpose, needs=needs),
+        view_url=view_url(api, contact_id=contact_id, message_id=message_id) if has_copy else None,
         second_subject=second_subject,
         times_used=_times_used(contact),
         answer_urls=_answer_urls(api, contact_id=contact_id, message_id=message_id)
@@ -222,6 +228,19 @@ class _Reading:
 def _offer(claim: Claim, shop: Shop, *, timezone: str) -> OfferFacts:
     terms = shop.offers[claim.offer]  # it was claimed by what they say
     return OfferFacts(terms=terms, code=claim.code, last_day=claim.last_day(timezone))
+
+
+def _links(
+    api: ApiSettings, contact: Contact, message_id: str, *, purpose: Purpose, needs: Needs
+) -> dict[str, str | None]:
+    whose = {"contact_id": contact.id, "message_id": message_id}
+    is_marketing = purpose is Purpose.MARKETING
+    confirms = not is_marketing and contact.email and needs.any_of("links")
+    return {
+        "unsubscribe_url": unsubscribe_url(api, **whose) if is_marketing else None,
+        "preferences_url": preferences_url(api, **whose),
+        "confirm_url": confirm_url(api, **whose, address=contact.email or "") if confirms else None,
+    }
 
 
 def _answer_urls(

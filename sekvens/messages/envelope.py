@@ -15,6 +15,7 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
 from sekvens.messages.context import Entry, gather
+from sekvens.messages.copies import packed
 from sekvens.messages.facts import Facts
 from sekvens.messages.needs import needs
 from sekvens.messages.templates import StoredTemplate
@@ -33,14 +34,18 @@ class Sealed:
     recipient: str
     raw: bytes
     tags: dict[str, str]
+    copy: bytes | None = None  #: of the HTML part, to be opened in a browser
 
 
 class Envelope:
     """Makes messages for one shop."""
 
-    def __init__(self, *, database: Database, shop: Shop, api: ApiSettings) -> None:
+    def __init__(
+        self, *, database: Database, shop: Shop, api: ApiSettings, keeps_copies: bool = True
+    ) -> None:
         self._database = database
         self._api = api
+        self._keeps_copies = keeps_copies
         self.shop = shop
         #: (flow, version) -> the property that tells its entries apart
         self._entry_names: dict[tuple[str, int], str | None] = {}
@@ -73,12 +78,15 @@ class Envelope:
                 api=self._api,
                 message_id=message_id,
                 second_subject=order.second_subject,
+                has_copy=self._keeps_copies,
             )
+        raw, html = self._written(order, template, facts, message_id, recipient)
         return Sealed(
             sender=self.shop.sender.address,
             recipient=recipient,
-            raw=self._written(order, template, facts, message_id, recipient),
+            raw=raw,
             tags=_tags(order, message_id),
+            copy=packed(html) if self._keeps_copies else None,
         )
 
     def _entry(self, session: Session, enrollment_id: str) -> Entry:
@@ -132,7 +140,8 @@ class Envelope:
         facts: Facts,
         message_id: str,
         recipient: str,
-    ) -> bytes:
+    ) -> tuple[bytes, str]:
+        """Make the e-mail, and its HTML part by itself."""
         sender = self.shop.sender
         try:
             composed = compose(template, facts, shop=self.shop)
@@ -148,7 +157,7 @@ class Envelope:
                 headers=_headers(facts),
                 message_id=message_id,
             )
-            return assemble(mail)
+            return assemble(mail), composed.html
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # A fact or a setting that nobody thought of holds this one e-mail, not the queue. The
             # error's own text may quote the fact.

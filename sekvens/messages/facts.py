@@ -133,6 +133,9 @@ class Facts:
     started_at: datetime  #: shop time
     now: datetime  #: shop time
     unsubscribe_url: str | None  #: marketing only
+    preferences_url: str | None = None
+    view_url: str | None = None  #: None: no copy is kept
+    confirm_url: str | None = None  #: where an address is confirmed; order mail needs none
     second_subject: bool = False  #: the e-mail is told again, under its other subject
     orders_count: int = 0
     since: datetime | None = None  #: when they last ordered, or joined; shop time

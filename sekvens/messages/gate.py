@@ -12,15 +12,9 @@ from typing import TypeAlias
 
 from sqlalchemy.orm import Session
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.aliases import canonical_id, known_as
-from sekvens.contacts.tables import (
-    Consent,
-    ConsentStatus,
-    Contact,
-    Suppression,
-    SuppressionReason,
-    address_hash,
-)
+from sekvens.contacts.tables import Contact, Suppression, SuppressionReason, address_hash
 from sekvens.enrollments.exits import exit_of
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Enrollment
@@ -30,6 +24,7 @@ from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages import calm
 from sekvens.messages.addresses import usable
+from sekvens.messages.basis import objection
 from sekvens.messages.calm import HoldReason
 from sekvens.messages.holds import Held, held_by_quota, held_by_switch, held_by_warm_up
 from sekvens.messages.situation import rules_of, situation_of
@@ -84,9 +79,12 @@ Verdict: TypeAlias = Allowed | Refused | Later
 class Gate:
     """Decides on one message at a time. Stateless: the same facts, the same verdict."""
 
-    def __init__(self, sending: SendingSettings, shop: Shop) -> None:
+    def __init__(
+        self, sending: SendingSettings, shop: Shop, consent: ConsentSettings | None = None
+    ) -> None:
         self._sending = sending
         self._shop = shop
+        self._consent = consent or ConsentSettings()
         self._rules = rules_of(sending)
 
     def decide(
@@ -100,7 +98,7 @@ class Gate:
         recipient = usable(contact.email) if contact.email else None
         refused = (
             _exited(session, enrollment, published, contact_ids)
-            or _forbidden(session, order, published, contact_id)
+            or self._forbidden(session, order, published, contact_ids)
             or _unreachable(session, order, published, recipient)
             or self._not_allowed(recipient)
             or _filtered(session, order, enrollment, published, contact_ids)
@@ -117,6 +115,24 @@ class Gate:
             or _later(order, held_by_quota(session, order, self._sending, now=now))
             or Allowed(recipient=recipient)
         )
+
+    def _forbidden(
+        self,
+        session: Session,
+        order: SendInput,
+        published: PublishedFlow,
+        contact_ids: Sequence[str],
+    ) -> Refused | None:
+        """Refuse marketing that the contact has not agreed to, or has said no to."""
+        if order.purpose == Purpose.TRANSACTIONAL:
+            return None
+        found = objection(session, order, contact_ids, consent=self._consent)
+        if found is None:
+            return None
+        # In a flow that also sends order mail, that goes on.
+        ends = found.is_about_all and published.graph.is_marketing_only()
+        exit_reason = ExitReason.UNSUBSCRIBED if ends else None
+        return Refused(reason=SkipReason.NO_CONSENT, exit=exit_reason)
 
     def _not_allowed(self, recipient: str | None) -> Refused | None:
         """Outside production only addresses on the allow-list are mailed."""
@@ -183,22 +199,6 @@ def _exited(
     """Refuse when a committed fact ends the enrollment, whether it has been signalled or not."""
     reason = exit_of(session, enrollment, published.graph, contact_ids)
     return None if reason is None else Refused(reason=SkipReason.EXITED, exit=reason)
-
-
-def _forbidden(
-    session: Session, order: SendInput, published: PublishedFlow, contact_id: str
-) -> Refused | None:
-    """Refuse marketing to whom has not agreed to it."""
-    if order.purpose == Purpose.TRANSACTIONAL:
-        return None
-    consent = session.get(Consent, (contact_id, Purpose.MARKETING.value))
-    if consent is not None and consent.status == ConsentStatus.SUBSCRIBED:
-        return None
-    withdrawn = consent is not None and consent.status == ConsentStatus.UNSUBSCRIBED
-    # In a flow that also sends order mail, that goes on.
-    ends = withdrawn and published.graph.is_marketing_only()
-    exit_reason = ExitReason.UNSUBSCRIBED if ends else None
-    return Refused(reason=SkipReason.NO_CONSENT, exit=exit_reason)
 
 
 def _unreachable(

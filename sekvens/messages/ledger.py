@@ -22,6 +22,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.position import expect_send, stand_at
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import SkipReason
+from sekvens.messages import copies
 from sekvens.messages.tables import Message, MessageState, Overlap, Settlement
 from sekvens.offers.claims import told
 
@@ -72,10 +73,13 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
     ).scalar_one()
 
 
-def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
+def claim(
+    session: Session, message: Message, *, now: datetime, copy: bytes | None = None
+) -> Claim | None:
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
-    A message that is in dispatch already is claimed again, and flagged: it may have arrived.
+    A message that is in dispatch already is claimed again, and flagged: it may have arrived. Its
+    copy is kept with the claim, so that it is there before anybody can have the message.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -89,7 +93,11 @@ def claim(session: Session, message: Message, *, now: datetime) -> Claim | None:
         )
         .returning(Message)
     ).scalar_one_or_none()
-    return None if claimed is None else Claim(message=claimed, before=message)
+    if claimed is None:
+        return None
+    if copy is not None:
+        copies.keep(session, message.id, copy, now=now)
+    return Claim(message=claimed, before=message)
 
 
 def release(session: Session, claim: Claim, *, note: str, until: datetime | None = None) -> None:

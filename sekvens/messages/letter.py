@@ -1,7 +1,8 @@
 """The layout: puts a body between letterhead and footer, as HTML and as text.
 
 Layout, blocks, words and style come with the template and are pinned with it. The shop's own facts
-are live: name, colour, legal name, organisation number, postal address.
+are live: name, colour, legal name, organisation number, postal address; so are the footer's links
+to the preferences and to the e-mail in a browser (`footer`).
 """
 
 import re
@@ -21,6 +22,7 @@ from markupsafe import Markup
 from sekvens.errors import TemplateError
 from sekvens.messages.blocks import Block
 from sekvens.messages.colours import Palette, palette
+from sekvens.messages.footer import Footer
 from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
 from sekvens.messages.plain_text import wrapped
 from sekvens.messages.source import Written
@@ -43,6 +45,7 @@ class Frame:
     shop: Shop
     view: ShopView
     asked: Mapping[str, AskedView]
+    footer: Footer
 
 
 class Layout:
@@ -68,23 +71,26 @@ class Layout:
             style=Markup(_coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
             **self._context(frame),
         )
-        return _inliner(_coloured(self._style, colours)).inline(page)
+        whole = frame.footer.into_html(page)
+        return _inliner(_coloured(self._style, colours)).inline(whole)
 
     def text(self, written: Written, frame: Frame) -> str:
         """Make the text part."""
         blocks = self._rendered(self._text_blocks, written.blocks, frame)
         body = fill_text(parse(written.markdown), values=written.values, blocks=blocks)
-        return self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
+        letter = self._text.render(body=body, **self._context(frame)).strip("\n") + "\n"
+        return frame.footer.into_text(letter)
 
     def _rendered(self, macros: TemplateModule, blocks: Sequence[Block], frame: Frame) -> list[str]:
         context = {"words": self.words, "shop": frame.view, "asked": frame.asked}
         return [str(getattr(macros, block.macro)(context, **block.arguments)) for block in blocks]
 
     def _context(self, frame: Frame) -> dict[str, Any]:
+        why = frame.footer.why()
         return {
             "frame": frame,
             "shop": frame.shop,
-            "words": self.words,
+            "words": self.words | {"why_transactional": why} if why else self.words,
         }
 
 

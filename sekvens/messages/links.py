@@ -21,6 +21,9 @@ TOKEN_CHARACTERS_MAX = 512
 
 _UNSUBSCRIBE = "unsubscribe/1"
 _ANSWER = "answer/1"
+_PREFERENCES = "preferences/1"
+_VIEW = "view/1"
+_CONFIRM = "confirm/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,23 @@ class UnsubscribeLink:
 
     contact_id: str
     message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageLink:
+    """Whose message a link stood in, and which one."""
+
+    contact_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfirmLink:
+    """Who confirms that an address is theirs, and the mark of that address."""
+
+    contact_id: str
+    message_id: str
+    address_mark: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +83,67 @@ def read_unsubscribe_link(api: ApiSettings, token: str) -> UnsubscribeLink | Non
     if ids is None or len(ids) != 2:
         return None
     return UnsubscribeLink(contact_id=ids[0], message_id=ids[1])
+
+
+def preferences_url(api: ApiSettings, *, contact_id: str, message_id: str) -> str:
+    """Make the link to a contact's preferences: `{public_url}/p/{token}`.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    token = sign(api, purpose=_PREFERENCES, ids=(contact_id, message_id))
+    return f"{api.public_url.rstrip('/')}/p/{token}"
+
+
+def read_preferences_link(api: ApiSettings, token: str) -> MessageLink | None:
+    """Tell everything in a token of the preferences; None if we did not sign it for that."""
+    return _message_link(verified(api, purpose=_PREFERENCES, token=token))
+
+
+def view_url(api: ApiSettings, *, contact_id: str, message_id: str) -> str:
+    """Make the link that shows a message in a browser: `{public_url}/v/{token}`.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    token = sign(api, purpose=_VIEW, ids=(contact_id, message_id))
+    return f"{api.public_url.rstrip('/')}/v/{token}"
+
+
+def read_view_link(api: ApiSettings, token: str) -> MessageLink | None:
+    """Tell everything in a token that shows a message; None if we did not sign it for that."""
+    return _message_link(verified(api, purpose=_VIEW, token=token))
+
+
+def confirm_url(api: ApiSettings, *, contact_id: str, message_id: str, address: str) -> str:
+    """Make the link that confirms a sign-up for this address: `{public_url}/confirm/{token}`.
+
+    Raises:
+        SettingsError: there is no secret to sign with, or it is too short.
+    """
+    mark = mark_of(api, purpose=_CONFIRM, text=address)
+    token = sign(api, purpose=_CONFIRM, ids=(contact_id, message_id, mark))
+    return f"{api.public_url.rstrip('/')}/confirm/{token}"
+
+
+def read_confirm_link(api: ApiSettings, token: str) -> ConfirmLink | None:
+    """Tell everything in a token that confirms; None if we did not sign it for that."""
+    ids = verified(api, purpose=_CONFIRM, token=token)
+    if ids is None or len(ids) != 3:
+        return None
+    return ConfirmLink(contact_id=ids[0], message_id=ids[1], address_mark=ids[2])
+
+
+def is_marked(api: ApiSettings, mark: str, *, address: str) -> bool:
+    """Tell whether the mark in a link that confirms was made for this address."""
+    marks = [_mark(key, _CONFIRM, address) for key in _keys(api)]
+    fits = [hmac.compare_digest(each.encode(), mark.encode()) for each in marks]
+    return any(fits)
+
+
+def mark_of(api: ApiSettings, *, purpose: str, text: str) -> str:
+    """Make a keyed hash of a text: equal texts are known again, and nobody finds out the text."""
+    return _mark(_keys(api)[-1], purpose, text)
 
 
 def answer_url(
@@ -115,6 +196,16 @@ def check_secret(api: ApiSettings) -> None:
         SettingsError: there is no secret to sign with, or it is too short.
     """
     _keys(api)
+
+
+def _message_link(ids: tuple[str, ...] | None) -> MessageLink | None:
+    if ids is None or len(ids) != 2:
+        return None
+    return MessageLink(contact_id=ids[0], message_id=ids[1])
+
+
+def _mark(key: bytes, purpose: str, text: str) -> str:
+    return _signature(key, f"mark/{purpose}", text.strip().casefold().encode()).hex()
 
 
 def _keys(api: ApiSettings) -> list[bytes]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sekvens.clock import Clock
+from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
@@ -74,12 +75,13 @@ class Sender:
     def __init__(
         self, *, database: Database, ses: Ses, clock: Clock, envelope: Envelope,
         sending: SendingSettings, evidence: Evidence | None = None,
+        consent: ConsentSettings | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._ses = ses
         self._clock = clock
         self._envelope = envelope
-        self._gate = Gate(sending, envelope.shop)
+        self._gate = Gate(sending, envelope.shop, consent)
         self._breaker = Breaker(database, clock)
         self._doubt = Doubt(database=database, clock=clock, sending=sending, evidence=evidence)
 
@@ -157,7 +159,7 @@ class Sender:
             # Before the claim's own instant: the grace, too, counts from that, and a worker may be
             # frozen right after the commit.
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
-            claim = ledger.claim(session, message, now=self._clock.now())
+            claim = ledger.claim(session, message, now=self._clock.now(), copy=mail.copy)
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:
             return _overtaken(order)

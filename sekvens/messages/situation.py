@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.cases import open_cases
-from sekvens.contacts.tables import Contact
+from sekvens.contacts.tables import Contact, Preferences
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.steps import Purpose
@@ -55,14 +55,18 @@ def situation_of(
     now: datetime,
 ) -> Situation:
     """Read the situation of one contact; `latest` is shop time, `now` is wall time."""
+    preferences = session.get(Preferences, contact.id)
+    paused_until = preferences.paused_until if preferences else None
+    rests = [at for at in (contact.rests_until, paused_until) if at is not None]
     cases = open_cases(session, contact_ids, now=order.now)
     return Situation(
         zone=zone_or(contact.timezone, shop.timezone),
         sent=() if order.past_cap else _sent(session, order, contact_ids, now=now),
         ahead=() if order.past_cap else _ahead(session, order, contact_ids, priority),
-        rests_until=contact.rests_until,
+        rests_until=max(rests, default=None),
         open_cases=frozenset(HoldReason(f"open_{kind}") for kind in cases),
         past_cap=order.past_cap,
+        fewer=preferences is not None and preferences.fewer,
         latest=latest,
     )
 

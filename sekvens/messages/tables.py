@@ -72,6 +72,16 @@ class Overlap(Base):
     at: Mapped[datetime] = mapped_column(index=True)  #: wall time of the first of such facts
 
 
+class MessageCopy(Base):
+    """The HTML part of a message as it was handed to SES, for whoever opens it in a browser."""
+
+    __tablename__ = "message_copies"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
+    html: Mapped[bytes]  #: zlib
+    kept_at: Mapped[datetime] = mapped_column(index=True)  #: wall time
+
+
 class Template(Base):
     """An e-mail's source in every locale with the layout it was published with, by content."""
 

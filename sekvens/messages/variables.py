@@ -47,7 +47,11 @@ def _of_contact(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
         "level": of_shop.level_view(facts.orders_count, reader),
         "times_used": facts.times_used,
         "days_since_start": (facts.now - facts.started_at).days,
-        "links": LinksView(unsubscribe=facts.unsubscribe_url),
+        "links": LinksView(
+            unsubscribe=facts.unsubscribe_url,
+            preferences=facts.preferences_url,
+            confirm=facts.confirm_url,
+        ),
     }
 
 

@@ -261,3 +261,5 @@ class LinksView:
     """Links that belong to the contact."""
 
     unsubscribe: str | None
+    preferences: str | None = None
+    confirm: str | None = None  #: for whoever has asked for our e-mails and not confirmed it yet

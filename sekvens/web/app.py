@@ -30,7 +30,14 @@ _PICTURE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.(?:png|jpg|webp)")
 
 def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     """Make the app. Its writer starts with it, and stores everything that waits before it stops."""
-    ingress = Ingress(settings.api, database, clock, settings.shop_time(), shop=settings.shop)
+    ingress = Ingress(
+        settings.api,
+        database,
+        clock,
+        settings.shop_time(),
+        shop=settings.shop,
+        consent=settings.consent,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

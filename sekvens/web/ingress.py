@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sekvens.clock import Clock
+from sekvens.consent_section import ConsentSettings
 from sekvens.db.session import Database
 from sekvens.errors import SekvensError
 from sekvens.events.barrier import pass_through
@@ -62,6 +63,7 @@ class Ingress:
         shop_time: ShopTime,
         *,
         shop: Shop | None = None,
+        consent: ConsentSettings | None = None,
     ) -> None:
         # A key that is empty would let in whoever gives none.
         self._keys = [key.strip().encode() for key in api.write_keys if key.strip()]
@@ -69,13 +71,18 @@ class Ingress:
         self._clock = clock
         self._shop_time = shop_time
         self._shop = shop
+        self._consent = consent
         self._writer: GroupCommitWriter | None = None
         self._barriers = ThreadPoolExecutor(BARRIER_THREADS, thread_name_prefix="barrier")
 
     def start(self) -> None:
         """Start the writer."""
         self._writer = GroupCommitWriter(
-            self._database, self._clock, self._shop_time, shop=self._shop
+            self._database,
+            self._clock,
+            self._shop_time,
+            shop=self._shop,
+            consent=self._consent,
         )
 
     def stop(self) -> None:
