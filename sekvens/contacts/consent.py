@@ -146,8 +146,10 @@ def _replaces(change: ConsentChange, present: Consent) -> bool:
     by_sale, was_by_sale = (each.basis == LegalBasis.EARLIER_SALE for each in (change, present))
     if by_sale != was_by_sale:
         return was_by_sale
-    if change.status == ConsentStatus.PENDING and present.status == ConsentStatus.SUBSCRIBED:
+    if (change.status, present.status) == (ConsentStatus.PENDING, ConsentStatus.SUBSCRIBED):
         return False
+    if (change.status, present.status) == (ConsentStatus.SUBSCRIBED, ConsentStatus.PENDING):
+        return change.at >= present.changed_at
     return counts_over(
         (change.at, ConsentStatus(change.status)),
         (present.changed_at, ConsentStatus(present.status)),

@@ -19,10 +19,14 @@ from sekvens.db.session import Database
 from sekvens.settings import Settings
 from sekvens.web import openapi
 from sekvens.web.answers import Answers
+from sekvens.web.confirm import Confirm
 from sekvens.web.ingress import Ingress
+from sekvens.web.preferences import PreferencePage
 from sekvens.web.reference import reference_page
 from sekvens.web.replies import Outermost, failure, on_http_error, unavailable
+from sekvens.web.sign_up import SignUp
 from sekvens.web.unsubscribe import Unsubscribe
+from sekvens.web.view import View
 
 PICTURES: Final = Path(__file__).parents[1] / "sample_shop" / "pictures"
 _PICTURE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.(?:png|jpg|webp)")
@@ -51,6 +55,10 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
     app.include_router(ingress.router())
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
+    app.include_router(PreferencePage(settings, database, clock).router())
+    app.include_router(View(settings, database, clock).router())
+    app.include_router(SignUp(settings, database, clock).router())
+    app.include_router(Confirm(settings, database, clock).router())
     app.include_router(_service(database))
     _add_reference(app, settings.api.public_url)
     return app

@@ -72,6 +72,14 @@ class LinkPages:
         """Tell the language that a contact is answered in."""
         return self._written(contact.locale if contact else None)
 
+    def show_in(self, template: str, locale: str | None, **values: Any) -> HTMLResponse:
+        """Show a page to somebody who is no contact yet, in the language of a locale."""
+        return self._show(template, self.language_in(locale), **values)
+
+    def language_in(self, locale: str | None) -> str:
+        """Tell the language that somebody with a locale is answered in."""
+        return self._written(locale)
+
     def _show(
         self, template: str, language: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:

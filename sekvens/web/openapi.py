@@ -152,6 +152,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         tags=[
             {"name": "Events", "description": "For the shop's backend, with its write key."},
             {"name": "Links", "description": "For contacts: what their e-mails link to."},
+            {"name": "Sign-up", "description": "For whoever would like the shop's e-mails."},
             {"name": "Service", "description": "For whoever runs it."},
         ],
     )

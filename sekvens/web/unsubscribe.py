@@ -4,7 +4,9 @@ Mail scanners follow every link, so GET never commits. POST answers once the fac
 no e-mail to the contact is on its way any more.
 """
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter
@@ -20,9 +22,12 @@ from sekvens.db.session import Database
 from sekvens.events.barrier import wait_for_senders
 from sekvens.events.ingest import record_fact
 from sekvens.events.schema import UNSUBSCRIBED
-from sekvens.messages.links import UnsubscribeLink, read_unsubscribe_link
+from sekvens.messages.links import UnsubscribeLink, preferences_url, read_unsubscribe_link
 from sekvens.settings import Settings
+from sekvens.web.forms import body_of
 from sekvens.web.link_pages import LinkPages, link_responses
+
+_ONE_CLICK: Final = re.compile(rb"List-Unsubscribe(=|\"\s+)One-Click")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,7 @@ class _Words:
     done: str
     done_explanation: str
     changed_mind: str
+    rather: str
 
 
 _WORDS: Final = {
@@ -46,6 +52,7 @@ _WORDS: Final = {
         done="Klart. Du får inga fler utskick från oss.",
         done_explanation="Brev om beställningar som du har gjort kommer förstås ändå fram.",
         changed_mind="Om du ångrar dig är du välkommen tillbaka: anmäl dig bara igen i butiken.",
+        rather="Hellre färre brev, eller bara om vissa saker?",
     ),
     "en": _Words(
         question="Would you like to stop hearing from us?",
@@ -56,6 +63,7 @@ _WORDS: Final = {
         done_explanation="Messages about orders that you have placed still reach you, of course.",
         changed_mind="Should you change your mind, you are welcome back: just sign up again in the "
         "shop.",
+        rather="Rather fewer letters, or only about some things?",
     ),
 }
 
@@ -97,14 +105,18 @@ class Unsubscribe:
 
     async def _unsubscribe(self, request: Request, token: str) -> Response:
         link = read_unsubscribe_link(self._settings.api, token)
-        return await self._pages.answer(request, link, self._record)
+        body = await body_of(request) or b""
+        # Either form that RFC 8058 has a mail client post it in.
+        source = "one-click unsubscribe" if _ONE_CLICK.search(body) else "unsubscribe link"
+        record = partial(self._record, source=source)
+        return await self._pages.answer(request, link, record)
 
     def _look(self, link: UnsubscribeLink) -> Response:
         with self._database.read() as session:
             contact = session.get(Contact, link.contact_id)
-        return self._page("question", contact)
+        return self._page("question", contact, link)
 
-    def _record(self, link: UnsubscribeLink) -> Response:
+    def _record(self, link: UnsubscribeLink, *, source: str) -> Response:
         now = self._clock.now()
         with self._database.write() as session:
             contact_id = canonical_id(session, link.contact_id)
@@ -118,13 +130,21 @@ class Unsubscribe:
                     contact_id=contact_id,
                     name=UNSUBSCRIBED,
                     message_id=new_id("unsubscribe"),
-                    properties={"source": "unsubscribe link", "email_id": link.message_id},
+                    properties={"source": source, "email_id": link.message_id},
                     occurred_at=self._shop_time.at(now),
                     now=now,
                 )
         wait_for_senders(self._database, {contact_id, link.contact_id}, clock=self._clock)
-        return self._page("done", contact)
+        return self._page("done", contact, link)
 
-    def _page(self, stage: str, contact: Contact | None) -> Response:
-        words = _WORDS[self._pages.language_of(contact)]
-        return self._pages.show("unsubscribe.html", contact, stage=stage, words=words)
+    def _page(self, stage: str, contact: Contact | None, link: UnsubscribeLink) -> Response:
+        rather = preferences_url(
+            self._settings.api, contact_id=link.contact_id, message_id=link.message_id
+        )
+        return self._pages.show(
+            "unsubscribe.html",
+            contact,
+            stage=stage,
+            words=_WORDS[self._pages.language_of(contact)],
+            rather=rather,
+        )

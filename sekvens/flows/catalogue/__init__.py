@@ -4,6 +4,7 @@ from sekvens.flows.catalogue.birthday import BIRTHDAY
 from sekvens.flows.catalogue.browse_abandonment import BROWSE_ABANDONMENT
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
 from sekvens.flows.catalogue.checkout_abandonment import CHECKOUT_ABANDONMENT
+from sekvens.flows.catalogue.double_opt_in import DOUBLE_OPT_IN
 from sekvens.flows.catalogue.milestones import MILESTONES
 from sekvens.flows.catalogue.order_updates import ORDER_UPDATES
 from sekvens.flows.catalogue.owner_visits import OWNER_VISITS
@@ -18,6 +19,7 @@ from sekvens.flows.definition import Flow
 
 #: In the order in which a contact may come to them.
 CATALOGUE: tuple[Flow, ...] = (
+    DOUBLE_OPT_IN,
     WELCOME,
     BROWSE_ABANDONMENT,
     CART_ABANDONMENT,
