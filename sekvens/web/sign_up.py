@@ -63,9 +63,9 @@ class SignUp:
         router = APIRouter(tags=["Sign-up"])
         router.get("/subscribe", **described.PAGE)(self._ask)
         router.post("/subscribe", **described.FORM)(self._take_form)
-        router.get("/v1/subscribe", **described.WORDING)(self._wording)
-        router.post("/v1/subscribe", **described.API)(self._take_json)
-        router.options("/v1/subscribe", include_in_schema=False)(self._preflight)
+        router.get("/subscribe.json", **described.WORDING)(self._wording)
+        router.post("/subscribe.json", **described.API)(self._take_json)
+        router.options("/subscribe.json", include_in_schema=False)(self._preflight)
         return router
 
     async def _ask(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ from sekvens.web.openapi import failure_response, page_response
 PROBLEMS: Final = {
     "email": "email is missing, or no mail server would take it",
     "consent": "consent must be true: without a tick there is no consent to keep",
-    "wording_version": "there is no such wording_version; GET /v1/subscribe tells the one in use",
+    "wording_version": "there is no such wording_version; GET /subscribe.json tells the one in use",
     "too_many": "too many sign-ups came from this address; try again later",
 }
 

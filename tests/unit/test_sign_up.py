@@ -254,8 +254,8 @@ async def test_a_script_signs_up_from_the_shops_own_pages_only(
     body = {"email": ADDRESS, "consent": True, "locale": "sv", "anonymous_id": "visitor-1"}
     changes = {"SEKVENS_CONSENT__ORIGINS": "https://shop.example"}
     async with served(sqlite_database, clock, **changes) as client:
-        asked = await client.options("/v1/subscribe", headers={"origin": origin})
-        reply = await client.post("/v1/subscribe", json=body, headers={"origin": origin})
+        asked = await client.options("/subscribe.json", headers={"origin": origin})
+        reply = await client.post("/subscribe.json", json=body, headers={"origin": origin})
 
     assert (reply.status_code, reply.json()) == (200, {"success": True, "next": "confirm"})
     for each in (asked, reply):
@@ -267,7 +267,7 @@ async def test_a_script_that_posts_nonsense_is_told_what_to_post(
     sqlite_database: Database, clock: FrozenClock, body: bytes
 ) -> None:
     async with served(sqlite_database, clock) as client:
-        reply = await client.post("/v1/subscribe", content=body)
+        reply = await client.post("/subscribe.json", content=body)
 
     assert reply.status_code == 400
     assert reply.json()["code"] in ("bad_request", "email")
@@ -280,7 +280,7 @@ async def test_the_visitor_that_a_script_names_keeps_what_they_did_before(
     shop.post(track("Product Viewed", None, ANON="visitor-1", ago=9))
     body = {"email": ADDRESS, "consent": True, "anonymous_id": "visitor-1"}
     async with served(sqlite_database, clock) as client:
-        await client.post("/v1/subscribe", json=body)
+        await client.post("/subscribe.json", json=body)
 
     [contact] = contacts(sqlite_database)
     with sqlite_database.read() as session:
@@ -290,7 +290,7 @@ async def test_the_visitor_that_a_script_names_keeps_what_they_did_before(
 
 async def test_the_wording_in_use_can_be_asked_for(sqlite_database: Database) -> None:
     async with served(sqlite_database) as client:
-        reply = (await client.get("/v1/subscribe", params={"locale": "en"})).json()
+        reply = (await client.get("/subscribe.json", params={"locale": "en"})).json()
 
     assert reply["wording_version"] == "2026-03"
     assert reply["wording"].startswith("Yes, Hallgrens Ylle may write to me")
