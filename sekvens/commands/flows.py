@@ -11,6 +11,7 @@ from sekvens.commands.tables import make_console, make_table
 if TYPE_CHECKING:
     from sekvens.flows.definition import Flow
     from sekvens.flows.validate import Known
+    from sekvens.messages.templates import TemplateSource
 
 
 @click.group()
@@ -99,11 +100,27 @@ def _stop_at_faults() -> None:
     from sekvens.flows.validate import validate_all
 
     faults = [str(fault) for fault in validate_all(CATALOGUE, _known())]
+    faults += _faults_of_topics(CATALOGUE)
     faults = faults or _faults_of_e_mails({flow.name for flow in CATALOGUE})
     for fault in faults:
         click.echo(fault, err=True)
     if faults:
         raise click.exceptions.Exit(2)
+
+
+def _faults_of_topics(flows: "tuple[Flow, ...]") -> list[str]:
+    """Find topics of what does not exist: whoever leaves one out would get it all the same."""
+    from sekvens.flows.survey import sends
+    from sekvens.settings import load_settings
+
+    places = {flow.name for flow in flows}
+    places |= {f"{flow.name}/{step.id}" for flow in flows for step in sends(flow)}
+    return [
+        f"consent.topics.{name}: there is no flow or e-mail {place!r}; mend it in the settings."
+        for name, topic in load_settings().consent.topics.items()
+        for place in topic.flows
+        if place not in places
+    ]
 
 
 def _faults_of_e_mails(flow_names: set[str]) -> list[str]:
@@ -145,7 +162,8 @@ def _known() -> "Known":
 
     settings = load_settings()
     shop = settings.shop
-    sources = {name: read_sources(name).sources for name in template_names()}
+    files = {name: read_sources(name) for name in template_names()}
+    sources = {name: file.sources for name, file in files.items()}
     return Known(
         events=KNOWN_EVENTS,
         templates={
@@ -164,7 +182,18 @@ def _known() -> "Known":
         },
         webhooks=frozenset(settings.webhooks),
         suppressions=frozenset(SuppressionReason),
+        promotions={name: _promotions(file) for name, file in files.items()},
     )
+
+
+def _promotions(file: "TemplateSource") -> list[str]:
+    from sekvens.errors import TemplateError
+    from sekvens.messages.promotion import promotions
+
+    try:
+        return promotions(file)
+    except TemplateError:
+        return []  # its own check says what is wrong with it
 
 
 def _has_second_subject(source: str) -> bool:

@@ -117,12 +117,20 @@ def record_consent(
         present = Consent(contact_id=contact_id, purpose=purpose)
         session.add(present)
         _say(present, change)
-    elif ConsentStatus.PENDING in (present.status, status) and at < present.changed_at:
+    elif _hangs_on_a_request(present, status, at):
         session.flush()
         _say_all(session, present)
     elif _replaces(change, present):
         _say(present, change)
     return present
+
+
+def _hangs_on_a_request(present: Consent, status: ConsentStatus, at: datetime) -> bool:
+    """Tell whether a request to confirm may count for more, or less, once this word is known."""
+    if present.status == ConsentStatus.PENDING:
+        return at < present.changed_at
+    # Of a request after this no, nothing was made while they were subscribed.
+    return (present.status, status) == (ConsentStatus.SUBSCRIBED, ConsentStatus.UNSUBSCRIBED)
 
 
 def _say_all(session: Session, present: Consent) -> None:

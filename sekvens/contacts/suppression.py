@@ -88,6 +88,19 @@ def lift_inactive(session: Session, subscribed: Mapping[str, datetime]) -> None:
     session.flush()
 
 
+def lift(session: Session, address: str) -> SuppressionReason | None:
+    """End the suppression of an address, because a person said so; tell what it was for.
+
+    Consent is another matter: who has left stays unsubscribed until they say otherwise themselves.
+    """
+    row = session.get(Suppression, key_of_address(address))
+    if row is None:
+        return None
+    session.delete(row)
+    session.flush()
+    return SuppressionReason(row.reason)
+
+
 def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]:
     """Tell which contacts have each of some addresses: a suppression is about all of them.
 

@@ -51,6 +51,12 @@ Segment has no event for it. Properties: `reason` (`bounce`, `complaint`, `manua
 they will have). `inactive` is about marketing only and ends when they subscribe again.
 """
 
+SUPPRESSION_LIFTED: Final = "Suppression Lifted"
+"""A person on the shop's staff ended the suppression of the contact's address.
+
+Recorded by us (`starter.py contacts lift`). Properties: `reason` that it was for, `because`.
+"""
+
 CART_UPDATED: Final = "Cart Updated"
 """The cart as it now stands, in full: `cart_id`, `products[]`, `currency`.
 
@@ -226,6 +232,7 @@ EVENTS: Final = (
     EventKind(name=EMAIL_PREFERENCES_CHANGED, folds_into="preferences, topics", ours=True),
     EventKind(name=UNSUBSCRIBED, folds_into="consent: unsubscribed"),
     EventKind(name=CONTACT_SUPPRESSED, folds_into="suppression", ours=True),
+    EventKind(name=SUPPRESSION_LIFTED, ours=True),
 )
 
 #: What `flows validate` checks a flow's events against.

@@ -3,7 +3,7 @@
 Values alone: what exists outside the flows is looked up by the caller.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -25,3 +25,5 @@ class Known:
     flows: Mapping[str, str | None] | None = None  #: name to entry key
     webhooks: frozenset[str] | None = None  #: names in the settings
     suppressions: frozenset[str] | None = None  #: reasons for which an address is suppressed
+    #: name of a template to what promotes in it, in words
+    promotions: Mapping[str, Sequence[str]] | None = None

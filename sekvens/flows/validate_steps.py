@@ -133,6 +133,17 @@ def audience(flow: Flow, _: Known) -> Iterator[Finding]:
             yield step_id, problem, "Count times from 1"
 
 
+def promotion(flow: Flow, known: Known) -> Iterator[Finding]:
+    """Find promotion in mail that goes on after an unsubscribe."""
+    for step in sends(flow):
+        name = flow.template_of(step)
+        found = (known.promotions or {}).get(name)
+        if found and flow.purpose_of(step) is Purpose.TRANSACTIONAL:
+            problem = f"it is transactional, and its e-mail {name} has {', '.join(found)}"
+            remedy = "Take that out of the e-mail, or make the step marketing"
+            yield step.id, problem, remedy
+
+
 def _retelling(flow: Flow, known: Known, step: Send, first: Send) -> Iterator[Finding]:
     template = flow.template_of(first)
     if flow.template_of(step) != template:
@@ -167,4 +178,4 @@ def _word(condition: Condition) -> str:
 
 
 #: In the order in which they are told.
-STEP_CHECKS = (listens, bound_to_an_entry, repetitions, dates, deeds, audience)
+STEP_CHECKS = (listens, bound_to_an_entry, repetitions, dates, deeds, audience, promotion)

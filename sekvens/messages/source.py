@@ -144,6 +144,7 @@ class Source:
             for call in tree.find_all(nodes.Call):
                 if isinstance(call.node, nodes.Name) and call.node.name in BLOCKS:
                     call.node.name = f"{_CALLED}{call.node.name}"
+                    self._names.add(call.node.name)  # it is known, so it is not undeclared
             self._names |= meta.find_undeclared_variables(tree)
             return _ENVIRONMENT.from_string(tree)
         except JinjaError as error:

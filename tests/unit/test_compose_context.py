@@ -14,6 +14,8 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.facts import Facts
 from sekvens.messages.links import read_unsubscribe_link
+from sekvens.messages.needs import needs
+from sekvens.messages.templates import read_sources, stored
 from sekvens.sections import ApiSettings
 from tests.unit.composing import EVERYTHING, NOW, sample_shop
 
@@ -149,3 +151,28 @@ def test_a_contact_who_is_gone_is_an_error_with_a_remedy(sqlite_database: Databa
         arrange(session)
         with pytest.raises(TemplateError, match="contact c-two of enrollment e-one is gone"):
             gathered(session, contact_id="c-two")
+
+
+def test_an_e_mail_that_asks_carries_the_links_of_its_answers(sqlite_database: Database):
+    asks = needs(stored(read_sources("winback/you-signed-up-once")))
+    with sqlite_database.write() as session:
+        arrange(session)
+    with sqlite_database.read() as session:
+        facts = gathered(session, needs=asks)
+
+    assert "answers" in asks.blocks
+    assert set(facts.answer_urls["still-interested"]) >= {"yes", "no"}
+
+
+def test_every_e_mail_leads_to_the_preferences_and_only_a_sign_up_to_a_confirmation(
+    sqlite_database: Database,
+):
+    confirms = needs(stored(read_sources("double-opt-in/please-confirm")))
+    with sqlite_database.write() as session:
+        arrange(session)
+    with sqlite_database.read() as session:
+        marketing = gathered(session, needs=confirms)
+        mail = gathered(session, purpose=Purpose.TRANSACTIONAL, needs=confirms)
+
+    assert all("/p/" in (facts.preferences_url or "") for facts in (marketing, mail))
+    assert (marketing.confirm_url, "/confirm/" in (mail.confirm_url or "")) == (None, True)

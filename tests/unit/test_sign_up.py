@@ -1,4 +1,4 @@
-"""Signing up: an address is asked first, says yes by a press, and then counts, with its evidence."""
+"""Signing up: an address is asked first, says yes by a press, and counts, with its evidence."""
 
 import json
 import re
