@@ -264,6 +264,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "sending",
             "audiences",
             "privacy",
+            "consent",
             "clock",
         )
         for key in getattr(settings, section).__struct_fields__
