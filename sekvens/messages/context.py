@@ -232,7 +232,7 @@ def _offer(claim: Claim, shop: Shop, *, timezone: str) -> OfferFacts:
 
 def _links(
     api: ApiSettings, contact: Contact, message_id: str, *, purpose: Purpose, needs: Needs
-) -> dict[str, str | None]:
+) -> dict[str, Any]:
     whose = {"contact_id": contact.id, "message_id": message_id}
     is_marketing = purpose is Purpose.MARKETING
     confirms = not is_marketing and contact.email and needs.any_of("links")

@@ -90,7 +90,7 @@ class Layout:
         return {
             "frame": frame,
             "shop": frame.shop,
-            "words": self.words | {"why_transactional": why} if why else self.words,
+            "words": {**self.words, "why_transactional": why} if why else self.words,
         }
 
 

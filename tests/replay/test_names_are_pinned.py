@@ -100,6 +100,9 @@ def first_input(history: str) -> dict[str, Any]:
 
 #: A step id is a permanent identity: the ledger, the dashboard and clicks hold it.
 SHIPPED = {
+    "double-opt-in v1": [
+        "please-confirm", "a-day", "one-reminder", "until-the-link-ends", "never-answered",
+    ],
     "welcome v2": [
         "hello", "until-day-two", "who-we-are", "until-day-four", "what-others-say",
         "promised-a-code", "no-code", "until-day-seven", "a-code-for-you", "until-the-last-day",

@@ -82,8 +82,12 @@ async def test_a_time_that_cannot_be_kept_is_refused(given):
         settings(**given)
 
 
-async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_erases_nobody():
-    given = {"FLOWS__OFF": "sunset", "PRIVACY__ERASE_INACTIVE_DAYS": "0"}
+async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_to_do():
+    given = {
+        "FLOWS__OFF": "sunset",
+        "PRIVACY__ERASE_INACTIVE_DAYS": "0",
+        "PRIVACY__COPIES_DAYS": "0",
+    }
 
     held = {schedule_id: each.is_held for schedule_id, each in by_id(**given).items()}
     assert held == {"audience/winback": False, "audience/sunset": True, "retention": True}
