@@ -46,6 +46,31 @@ async def test_pressing_unsubscribes_before_it_answers(shop: Shop, body: bytes) 
     assert len(shop.outbox()) == 2
 
 
+@pytest.mark.parametrize(
+    ("body", "source"),
+    [
+        (b"List-Unsubscribe=One-Click", "one-click unsubscribe"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n',
+            "one-click unsubscribe",
+        ),
+        (b"", "unsubscribe link"),
+    ],
+)
+async def test_the_evidence_tells_a_mail_client_from_the_page(
+    sqlite_database: Database, body: bytes, source: str
+) -> None:
+    shop = Shop(sqlite_database)
+    shop.post(identify(), track("Email Subscribed", ago=5))
+    async with served(sqlite_database) as client:
+        await client.post(link(shop), content=body)
+
+    with sqlite_database.read() as session:
+        last = session.query(ConsentChange).order_by(ConsentChange.id.desc()).first()
+    assert last is not None
+    assert last.source == source
+
+
 async def test_pressing_twice_is_one_fact_and_the_same_answer(shop: Shop) -> None:
     async with served(shop.database) as client:
         replies = [await client.post(link(shop)) for _ in range(2)]
