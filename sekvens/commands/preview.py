@@ -38,6 +38,12 @@ class NotOnTheAllowList(SekvensError):
     show_default=True,
     help="The file for --all.",
 )
+@click.option(
+    "--file",
+    "draft",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Look at this file in place of TEMPLATE's own source; it is composed apart, under limits.",
+)
 @click.option("--season", help="Look at the variant for a season, such as black-week.")
 @click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
 def preview(  # noqa: PLR0913  one for each option
@@ -45,6 +51,7 @@ def preview(  # noqa: PLR0913  one for each option
     locale: str | None,
     html_file: Path | None,
     gallery_file: Path,
+    draft: Path | None,
     season: str | None,
     send_to: str | None,
     *,
@@ -71,9 +78,11 @@ def preview(  # noqa: PLR0913  one for each option
         return
     if not template:
         raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
-    composed = compose_sample(
-        template, locale or settings.shop.default_locale, settings, season=season
-    )
+    locale = locale or settings.shop.default_locale
+    if draft:
+        composed = _compose_draft(draft, template, locale, settings)
+    else:
+        composed = compose_sample(template, locale, settings, season=season)
     if html_file:
         html_file.write_text(composed.html, encoding="utf-8")
         click.echo(f"{html_file} is written.")
@@ -120,6 +129,20 @@ def compose_sample(
     public_url = settings.api.public_url
     facts = sample_facts(shop, name=name, locale=locale, now=now, public_url=public_url)
     return compose(template, facts, shop=shop)
+
+
+def _compose_draft(draft: Path, name: str, locale: str, settings: "Settings") -> "Composed":
+    """Compose a source that nobody has checked in: in a limited process."""
+    from sekvens.clock import SystemClock
+    from sekvens.messages.foreign import compose_foreign
+    from sekvens.messages.samples import sample_facts
+    from sekvens.messages.templates import TemplateSource, read_layout, stored
+
+    sources = {locale: draft.read_text(encoding="utf-8", errors="replace")}
+    template = stored(TemplateSource(name=name, sources=sources, layout=read_layout()))
+    now, public_url = SystemClock().now(), settings.api.public_url
+    facts = sample_facts(settings.shop, name=name, locale=locale, now=now, public_url=public_url)
+    return compose_foreign(template, facts, shop=settings.shop)
 
 
 def _write_gallery(file: Path, settings: "Settings") -> None:

@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from sekvens.errors import TemplateError
+from sekvens.messages.allowed import check, of_frame
 from sekvens.messages.blocks import Block
 from sekvens.messages.colours import Palette, palette
 from sekvens.messages.markdown import Prose, checked_url, fill_html, fill_text, parse
@@ -53,6 +54,7 @@ class Layout:
         self._style = files["style.css"]
         self._media = files["media.css"]
         environment = _environment(DictLoader(dict(files)), locale)
+        _check(environment, files)
         self._html = environment.get_template("letter.html")
         self._text = environment.get_template("letter.txt")
         self._html_blocks = _blocks(environment, "blocks.html")
@@ -98,6 +100,18 @@ def _coloured(style: str, colours: Palette) -> str:
     for name, value in colours.items():
         style = style.replace(f"${name}", value)
     return _CSS_COMMENT.sub("", style).strip()
+
+
+def _check(environment: ImmutableSandboxedEnvironment, files: Mapping[str, str]) -> None:
+    """Refuse a layout that says more than a layout may, such as one that was not checked in."""
+    for name in sorted(files):
+        if name.endswith((".html", ".txt")):
+            try:
+                tree = environment.parse(files[name])
+                check(tree, of_frame(tree))
+            except JinjaError as error:
+                line = getattr(error, "lineno", None) or 1
+                raise TemplateError(f"layout {name}, line {line}: {error.message}") from error
 
 
 def _blocks(environment: ImmutableSandboxedEnvironment, name: str) -> TemplateModule:

@@ -7,27 +7,34 @@ A name that is called is a block, a name that is not is a variable: `product(pro
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, meta, nodes, pass_context
+from jinja2 import Template, meta, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from sekvens.errors import TemplateError
+from sekvens.messages.allowed import check, check_length, of_sources
 from sekvens.messages.blocks import BLOCKS, Block
 from sekvens.messages.markdown import Prose, block_mark, fill_plain, value_mark, without_marks
+from sekvens.messages.sandbox import (
+    WRITTEN_CHARACTERS_MAX,
+    Sandbox,
+    counting,
+    make_sandbox,
+    with_bounds,
+)
 
 SUBJECT_CHARACTERS_MAX = 70
 PREHEADER_CHARACTERS_MAX = 110
 
-#: The name under which expressions find the page that is being written.
-PAGE = "_page"
+#: The name under which `_finalize` finds the page that is being written: no expression can say it.
+PAGE = "the page"
 
 #: What comes before a block's name, so that a variable of that name does not hide it.
 _CALLED = "_block_"
@@ -36,11 +43,8 @@ _FRONT_MATTER = frozenset({"subject", "preheader"})
 #: The other subject under which a message may be told again.
 _SECOND_SUBJECT = "second_subject"
 
-#: These make text that is neither a value nor Markdown of the author's own.
-_FORBIDDEN_STATEMENTS = (
-    nodes.AssignBlock, nodes.Block, nodes.CallBlock, nodes.Extends, nodes.FilterBlock,
-    nodes.FromImport, nodes.Import, nodes.Include, nodes.Macro,
-)  # fmt: skip
+#: What Jinja2 or Python raises for a source that they cannot read, beside `JinjaError`.
+_UNREADABLE = (ValueError, OverflowError, RecursionError, SyntaxError, MemoryError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +119,7 @@ class Source:
             TemplateError: a fact that it needs is missing, or an expression is wrong.
         """
         page = Page()
-        everything = {**variables, PAGE: page}
+        everything = {**variables, **counting(), PAGE: page}
         subject, preheader, markdown = (
             self._rendered(template, everything)
             for template in (
@@ -134,25 +138,26 @@ class Source:
 
     def _template(self, source: str, *, part: str) -> Template:
         try:
+            check_length(source)
             tree = _ENVIRONMENT.parse(source)
-            forbidden = next(tree.find_all(_FORBIDDEN_STATEMENTS), None)
-            if forbidden is not None:
-                raise TemplateError(
-                    f"{self._file}, line {forbidden.lineno}: an e-mail's source may use if, for "
-                    f"and set, not {type(forbidden).__name__.lower()}"
-                )
+            check(tree, _ALLOWED)
             for call in tree.find_all(nodes.Call):
-                if isinstance(call.node, nodes.Name) and call.node.name in BLOCKS:
+                if isinstance(call.node, nodes.Name):
                     call.node.name = f"{_CALLED}{call.node.name}"
             self._names |= meta.find_undeclared_variables(tree)
-            return _ENVIRONMENT.from_string(tree)
+            return _ENVIRONMENT.from_string(with_bounds(tree))
         except JinjaError as error:
             line = getattr(error, "lineno", None) or 1
             raise TemplateError(f"{self._file}, line {line} ({part}): {error.message}") from error
+        except _UNREADABLE as error:
+            raise TemplateError(
+                f"{self._file} ({part}): it cannot be read ({type(error).__name__}); what stands "
+                "in it is too deep, or a number too long"
+            ) from None
 
     def _rendered(self, template: Template, variables: Mapping[str, Any]) -> str:
         try:
-            return template.render(variables)
+            return _within(template.generate(variables))
         except JinjaError as error:
             raise TemplateError(f"{self._at(error)}: {error.message}") from error
         except TemplateError as error:
@@ -169,6 +174,17 @@ class Source:
                 line = trace.tb_lineno
             trace = trace.tb_next
         return f"{self._file}, line {line}" if line else self._file
+
+
+def _within(pieces: Iterable[str]) -> str:
+    """Join what is written, as far as an e-mail goes."""
+    written, length = [], 0
+    for piece in pieces:
+        written.append(piece)
+        length += len(piece)
+        if length > WRITTEN_CHARACTERS_MAX:
+            raise TemplateError(f"it writes more than {WRITTEN_CHARACTERS_MAX:,} characters")
+    return "".join(written)
 
 
 @pass_context
@@ -223,20 +239,17 @@ def _line(text: str, characters_max: int) -> str:
     return f"{cut.rsplit(' ', 1)[0] if ' ' in cut else cut}…"
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment() -> Sandbox:
+    environment = make_sandbox(
         autoescape=True,
-        undefined=StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.globals = {f"{_CALLED}{name}": block for name, block in BLOCKS.items()}
-    # No filter may declare a text safe: only `Page` decides what is Markdown.
-    for name in ("safe", "escape", "e", "forceescape", "urlize", "xmlattr", "tojson"):
-        del environment.filters[name]
     return environment
 
 
 _ENVIRONMENT = _environment()
+_ALLOWED = of_sources(BLOCKS)

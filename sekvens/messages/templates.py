@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sekvens.errors import TemplateError
+from sekvens.messages.source import Source
 from sekvens.messages.tables import Template
 
 #: `<flow>/<step>.<locale>.md`, and for a season `<flow>/<step>.<season>.<locale>.md`
@@ -115,15 +117,27 @@ def store(
     """Store templates as their files are now; tell the digest of each name. `now` is wall time.
 
     Raises:
-        TemplateError: a name has no file.
+        TemplateError: a name has no file, or a source says what an e-mail may not.
     """
     digests = {}
     for name in names:
         template = stored(read_sources(name, content=content))
         digests[name] = template.digest
         if session.get(Template, template.digest) is None:
+            check_sources(template)
             _insert(session, template, now=now)
     return digests
+
+
+@lru_cache(maxsize=LOADED_MAX)
+def check_sources(template: StoredTemplate) -> None:
+    """Read every source of a template, for what it may not say; once, because it never changes.
+
+    Raises:
+        TemplateError: a source is wrong; the message names flow, step and line.
+    """
+    for key, text in template.sources.items():
+        Source(text, name=template.name, locale=key)
 
 
 class TemplateShelf:
