@@ -46,7 +46,7 @@ class NotOnTheAllowList(SekvensError):
 )
 @click.option("--season", help="Look at the variant for a season, such as black-week.")
 @click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
-def preview(  # noqa: PLR0913  one for each option
+def preview(  # noqa: C901, PLR0913  one branch for each option
     template: str | None,
     locale: str | None,
     html_file: Path | None,
@@ -79,10 +79,11 @@ def preview(  # noqa: PLR0913  one for each option
     if not template:
         raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
     locale = locale or settings.shop.default_locale
-    if draft:
-        composed = _compose_draft(draft, template, locale, settings)
-    else:
-        composed = compose_sample(template, locale, settings, season=season)
+    composed = (
+        _compose_draft(draft, template, locale, settings)
+        if draft
+        else compose_sample(template, locale, settings, season=season)
+    )
     if html_file:
         html_file.write_text(composed.html, encoding="utf-8")
         click.echo(f"{html_file} is written.")

@@ -5,7 +5,8 @@ published, and again when a stored template is read. Sandboxes have been escaped
 sandbox is the second line and this is the first.
 """
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass
 
 from jinja2 import nodes
@@ -35,12 +36,12 @@ _OF_LOOPS = frozenset(
 class Allowed:
     """A language: the kinds of nodes, and the names that may stand in them."""
 
-    kinds: Set[type[nodes.Node]]
-    filters: Set[str]
-    tests: Set[str]
-    calls: Set[str]  #: names that may be called
-    attributes: Set[str] | None  #: None: any that does not begin with an underscore
-    methods: Set[str] = frozenset()  #: attributes that may be called
+    kinds: AbstractSet[type[nodes.Node]]
+    filters: AbstractSet[str]
+    tests: AbstractSet[str]
+    calls: AbstractSet[str]  #: names that may be called
+    attributes: AbstractSet[str] | None  #: None: any that does not begin with an underscore
+    methods: AbstractSet[str] = frozenset()  #: attributes that may be called
     words: str  #: what may be used, as an author says it
 
 
@@ -126,7 +127,10 @@ def check(tree: nodes.Template, allowed: Allowed) -> None:
     while waiting:  # no recursion: a source may be deeper than Python's stack
         node, depth, loops = waiting.pop()
         seen += 1
-        loops += isinstance(node, nodes.For)
+        if isinstance(node, nodes.For):
+            loops += 1
+            if node.recursive:
+                _refuse(node.lineno, "a loop cannot be recursive")
         if seen > NODES_MAX or depth > DEPTH_MAX:
             _refuse(node.lineno, "there is too much in it, or too deep, for an e-mail")
         if loops > LOOPS_DEEP_MAX:
@@ -148,20 +152,22 @@ def _check_node(node: nodes.Node, allowed: Allowed) -> None:
         case nodes.Getitem(arg=nodes.Const(value=str() as name)):
             # Jinja2 takes the item, or else the attribute of that name.
             _check_attribute(node, name, allowed)
-        case nodes.Filter(name=name) if name not in allowed.filters:
-            _refuse(node.lineno, f"No filter named {name!r}: {_listed(allowed.filters)}")
-        case nodes.Test(name=name) if name not in allowed.tests:
-            _refuse(node.lineno, f"No test named {name!r}: {_listed(allowed.tests)}")
+        case nodes.Filter(name=name):
+            _check_listed(node, "filter", name, allowed.filters)
+        case nodes.Test(name=name):
+            _check_listed(node, "test", name, allowed.tests)
         case nodes.Call():
             _check_call(node, allowed)
-        case nodes.For(recursive=True):
-            _refuse(node.lineno, "a loop cannot be recursive")
         case nodes.Assign() if nodes.Macro not in allowed.kinds:
             _check_assigned(node)
         case _:
             pass
-    if getattr(node, "dyn_args", None) or getattr(node, "dyn_kwargs", None):
-        _refuse(node.lineno, "write the arguments out: * and ** are not for e-mails")
+
+
+def _check_listed(node: nodes.Node, what: str, name: str, listed: AbstractSet[str]) -> None:
+    if name not in listed:
+        there = ", ".join(sorted(listed))
+        _refuse(node.lineno, f"No {what} named {name!r}: there are {there}")
 
 
 def _check_name(node: nodes.Node, name: str) -> None:
@@ -185,6 +191,8 @@ def _check_attribute(node: nodes.Node, name: str, allowed: Allowed) -> None:
 
 
 def _check_call(node: nodes.Call, allowed: Allowed) -> None:
+    if node.dyn_args or node.dyn_kwargs:
+        _refuse(node.lineno, "write the arguments out: * and ** are not for e-mails")
     match node.node:
         case nodes.Name(name=name) if name in allowed.calls:
             return
@@ -205,7 +213,3 @@ def _check_assigned(node: nodes.Assign) -> None:
 
 def _refuse(line: int, why: str) -> None:
     raise TemplateAssertionError(why, line)
-
-
-def _listed(names: Set[str]) -> str:
-    return f"there are {', '.join(sorted(names))}"

@@ -29,7 +29,12 @@ _ANY_MARK = re.compile(
 )
 
 _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
-_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
+#: White space and control characters that browsers drop, and marks that turn the direction of text:
+#: with them a link looks like another one.
+_NOT_IN_A_URL = re.compile(
+    '[\x00-\x20\x7f-\xa0"<>\\\\^`{|}\xad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff'
+    "\ud800-\udfff]"
+)
 
 
 class Prose(str):
@@ -134,7 +139,8 @@ def is_web_url(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in {"https", "http"} and bool(parts.hostname)
+    # Whatever stands before an @ is no host, and looks like one.
+    return parts.scheme in {"https", "http"} and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _is_other_url(url: str) -> bool:

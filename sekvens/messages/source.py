@@ -230,9 +230,18 @@ def _keeping_its_end(line: str) -> str:
 _TAGS_ALONE = re.compile(r"\s*(?:\{%(?:(?!%\}).)*%\}\s*)")
 
 
+#: Control characters, what turns the direction of text, and halves of characters.
+_UNSEEN = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+
+
 def _line(text: str, characters_max: int) -> str:
-    """Make one line of it, cut at a word where it is too long for an inbox to show."""
-    text = " ".join(text.split())
+    """Make one line of it, cut at a word where it is too long for an inbox to show.
+
+    What a name or a product brings along that is no text is left out: a header takes none of it.
+    """
+    text = _UNSEEN.sub("", " ".join(text.split()))
     if len(text) <= characters_max:
         return text
     cut = text[: characters_max - 1]

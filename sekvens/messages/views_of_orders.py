@@ -12,6 +12,7 @@ from urllib.parse import quote
 from sekvens.imports.plain import seen_line
 from sekvens.messages.facts import CartFacts, DeliveryFacts, Line, OrderFacts
 from sekvens.messages.formats import listed
+from sekvens.messages.markdown import is_web_url
 from sekvens.messages.reader import Reader
 from sekvens.messages.views import (
     CartView,
@@ -41,8 +42,8 @@ def product_view(product: ProductFacts, reader: Reader) -> ProductView:
         if was_price
         else None,
         quantity=1,
-        url=product.url,
-        image_url=product.image_url,
+        url=_web(product.url),
+        image_url=_web(product.image_url),
         category=product.category,
         in_stock=product.in_stock,
     )
@@ -161,6 +162,11 @@ def _line(line: Line, currency: str | None, reader: Reader) -> ProductView:
         category=sold.category if sold else None,
         in_stock=sold.in_stock if sold else True,
     )
+
+
+def _web(url: str | None) -> str | None:
+    """Leave out an address that an e-mail may not lead to, wherever it was imported from."""
+    return url if url and is_web_url(url) else None
 
 
 def _names(order: OrderFacts, reader: Reader, more: Mapping[str, str]) -> str | None:
