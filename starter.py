@@ -20,6 +20,7 @@ from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.staff import staff
 from sekvens.commands.status import status
 from sekvens.commands.switches import pause, resume, stop
 
@@ -42,7 +43,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview),
     *(products, reviews, offers),
-    *(audiences, contacts),
+    *(audiences, contacts, staff),
     *(enroll, signal, show),
     *(status, stop, pause, resume),
     *(parked, retry, skip, exit_),

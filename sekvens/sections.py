@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -39,13 +40,29 @@ PRIORITY = (
     "sunset",
 )
 
+#: Fields of sections whose value is a secret, or holds one: what shows a section leaves them out.
+SECRETS = frozenset({"write_keys", "link_secret", "secret", "url"})
+
 #: 0: any free port.
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 AtLeastZero = Annotated[int, msgspec.Meta(ge=0)]
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SecretSection(msgspec.Struct, frozen=True, kw_only=True):
+    """A section with secrets in it, which it does not show to logs, errors and debuggers."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            yield name, "…" if name in SECRETS and value else value
+
+
+class DatabaseSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the facts are kept."""
 
     #: SQLAlchemy URL: `sqlite:///file` or `postgresql+psycopg://…`
@@ -56,7 +73,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
             raise ValueError("database.url must be sqlite:///a-file or postgresql+psycopg://…")
 
 
-class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ApiSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The HTTP API that the shop's backend posts to."""
 
     host: str = "127.0.0.1"
@@ -168,7 +185,7 @@ class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     origin: datetime | None = None
 
 
-class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class WebhookSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A system of the shop's own that a flow's `webhook` step calls by its name here."""
 
     #: where it is posted to

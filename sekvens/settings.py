@@ -1,8 +1,9 @@
 """Settings: one TOML file and the environment; without either, the sample shop on this machine.
 
 `SEKVENS_SETTINGS` names the file (default `sekvens.toml` in the working folder, if it is there).
-`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`. How to reach
-Temporal stands in Temporal's own environment configuration (`temporal.toml`, `TEMPORAL_*`).
+`SEKVENS_<SECTION>__<KEY>` overrides one value, for instance `SEKVENS_DATABASE__URL`; with `_FILE`
+behind it, it names a file that holds the value. How to reach Temporal stands in Temporal's own
+environment configuration (`temporal.toml`, `TEMPORAL_*`).
 """
 
 import math
@@ -17,6 +18,7 @@ import msgspec
 
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
+from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
     ATTEMPT_SECONDS_MIN,
@@ -166,6 +168,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     try:
+        data = with_secret_files(data)
+        _split_lists(data)
         return msgspec.convert(_overridden(data, environ), Settings, strict=False)
     except msgspec.ValidationError as error:
         said = _naming_the_offer(str(error), data)
@@ -184,15 +188,30 @@ def _naming_the_offer(said: str, data: Mapping[str, Any]) -> str:
     return said
 
 
+def _split_lists(data: Mapping[str, Any]) -> None:
+    """Make lists of what files hold for keys that are lists."""
+    for table in data.values():
+        for key in LISTS & table.keys() if isinstance(table, dict) else ():
+            if isinstance(table[key], str):
+                table[key] = _items(table[key])
+
+
 def _overridden(data: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
         section, found, key = name.removeprefix("SEKVENS_").lower().partition("__")
         if not name.startswith("SEKVENS_") or not found:
             continue
-        is_list = key in LISTS
-        values = [item.strip() for item in value.split(",") if item.strip()]
         table = data.setdefault(section, {})
         if not isinstance(table, dict):
             raise SettingsError(f"{section} is a table in the settings file, for {name} to set")
-        table[key] = values if is_list else value
+        if key.endswith(SUFFIX):
+            key = key.removesuffix(SUFFIX)
+            if name.upper().removesuffix(SUFFIX.upper()) in environ:
+                raise SettingsError(f"{name} and the same without _FILE are both set: set one")
+            value = secret_of(Path(value), key=key, name=name)  # noqa: PLW2901  what it names
+        table[key] = _items(value) if key in LISTS else value
     return data
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -46,7 +46,7 @@ class NotOnTheAllowList(SekvensError):
 )
 @click.option("--season", help="Look at the variant for a season, such as black-week.")
 @click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
-def preview(  # noqa: C901, PLR0913  one branch for each option
+def preview(  # noqa: PLR0913  one for each option
     template: str | None,
     locale: str | None,
     html_file: Path | None,

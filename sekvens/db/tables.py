@@ -11,6 +11,7 @@ from sekvens.products import tables as products
 from sekvens.quota import tables as quota
 from sekvens.reviews import tables as reviews
 from sekvens.segments import tables as segments
+from sekvens.staff import tables as staff
 from sekvens.switches import tables as switches
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "quota",
     "reviews",
     "segments",
+    "staff",
     "switches",
 ]
 

@@ -62,6 +62,12 @@ def listed(
     return tuple((row.state, _shown(row, names, verified)) for row, *names, verified in rows)
 
 
+def pending_count(session: Session) -> int:
+    """Count the reviews that nobody has read yet."""
+    query = select(func.count()).select_from(Review).where(Review.state == ReviewState.PENDING)
+    return session.scalar(query) or 0
+
+
 def _reviews() -> Select[Review, str | None, str | None, bool]:
     """Ask for reviews, their authors' own names, and whether an order proves the purchase."""
     sold = select(ProductVariant.product_id).where(ProductVariant.id == OrderLine.product_id)

@@ -20,8 +20,10 @@ from sekvens.settings import Settings
 from sekvens.web import openapi
 from sekvens.web.answers import Answers
 from sekvens.web.ingress import Ingress
+from sekvens.web.limits import Limits
 from sekvens.web.reference import reference_page
 from sekvens.web.replies import Outermost, failure, on_http_error, unavailable
+from sekvens.web.staff import StaffPages
 from sekvens.web.unsubscribe import Unsubscribe
 
 PICTURES: Final = Path(__file__).parents[1] / "sample_shop" / "pictures"
@@ -39,11 +41,13 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
         await asyncio.to_thread(ingress.stop)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_middleware(Outermost)
+    app.add_middleware(Limits)
+    app.add_middleware(Outermost, is_https=settings.api.public_url.startswith("https://"))
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(ingress.router())
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
+    app.include_router(StaffPages(settings, database, clock).router())
     app.include_router(_service(database))
     _add_reference(app, settings.api.public_url)
     return app

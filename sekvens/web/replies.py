@@ -26,7 +26,11 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-robots-tag": "noindex",
     "cache-control": "no-store",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
 }
+#: Once a browser has seen us by https it never tries http again, for two years.
+_BY_HTTPS: Final = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -70,8 +74,9 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
 class Outermost:
     """Sets the headers of every reply, and turns a bug into a plain 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_https: bool = False) -> None:
         self._app = app
+        self._headers = _HEADERS | (_BY_HTTPS if is_https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -85,7 +90,7 @@ class Outermost:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 

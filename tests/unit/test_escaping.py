@@ -29,7 +29,8 @@ FIT = {"https", "http", "mailto", "tel"}
 BODY = (
     "{% set line = cart.first %}Hej {{ first_name }}, **{{ first_name }}** [{{ line.name }}]"
     "({{ line.url }}) {{ product(line) }}{{ products(cart.lines) }}"
-    "{{ button(line.name, line.url) }}{{ aside(line.benefit) }}{{ order_summary(order) }}{{ delivery_status(delivery) }}"
+    "{{ button(line.name, line.url) }}{{ aside(line.benefit) }}"
+    "{{ order_summary(order) }}{{ delivery_status(delivery) }}"
 )
 HOSTILE = st.one_of(
     st.text(max_size=60),

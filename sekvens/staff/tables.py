@@ -1,0 +1,49 @@
+"""Who may log in to the staff pages, and who is logged in. No password and no session id is kept.
+
+What stands here opens nothing: a password's scrypt, and the hash of a session's random id.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from sekvens.db.base import Base
+
+
+class Role(StrEnum):
+    """What a member of the staff may do; each may do what the one before may."""
+
+    VIEWER = "viewer"  #: look
+    EDITOR = "editor"  #: change texts, moderate reviews
+    OPERATOR = "operator"  #: stop, resume, retry, skip
+
+    def may(self, wanted: "Role") -> bool:
+        """Tell whether this role may do what that one is needed for."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(wanted)
+
+
+class StaffMember(Base):
+    """Somebody who may log in."""
+
+    __tablename__ = "staff"
+
+    name: Mapped[str] = mapped_column(primary_key=True)  #: in small letters
+    role: Mapped[str]
+    password: Mapped[str]  #: `scrypt$n$r$p$salt$hash`
+    created_at: Mapped[datetime]  #: wall time
+    changed_at: Mapped[datetime]  #: wall time of the newest password
+    disabled_at: Mapped[datetime | None]  #: wall time; they cannot log in any more
+
+
+class StaffSession(Base):
+    """A login that is not over."""
+
+    __tablename__ = "staff_sessions"
+
+    id_hash: Mapped[str] = mapped_column(primary_key=True)  #: SHA-256 of the id in the cookie
+    name: Mapped[str] = mapped_column(ForeignKey("staff.name"), index=True)
+    started_at: Mapped[datetime]  #: wall time
+    seen_at: Mapped[datetime]  #: wall time, to the minute

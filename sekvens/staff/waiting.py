@@ -1,0 +1,78 @@
+"""What waits for a person: counted for the first page that the staff sees."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from sekvens.enrollments import queries
+from sekvens.flows.steps import Purpose
+from sekvens.reviews.queries import pending_count
+
+#: Kinds of reasons; what comes after them is for the command line.
+SHOWN_MAX = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParkedHere:
+    """Enrollments that are parked at one step for one kind of reason."""
+
+    flow: str
+    step: str
+    reason: str
+    number: int
+    since: datetime | None  #: wall time
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldMail:
+    """Order mail that waits for one reason."""
+
+    reason: str | None  #: None: about to be tried
+    in_doubt: bool
+    number: int
+    since: datetime | None  #: wall time
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingForPeople:
+    """Everything that no machine can settle."""
+
+    parked: tuple[ParkedHere, ...]
+    parked_count: int
+    held: tuple[HeldMail, ...]
+    held_count: int
+    reviews_count: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nobody need do anything."""
+        return not (self.parked_count or self.held_count or self.reviews_count)
+
+
+def waiting_for_people(session: Session, *, now: datetime) -> WaitingForPeople:
+    """Count what waits at `now` (wall time)."""
+    parked = queries.parked(session)
+    places = Counter((row.flow, row.step_id or "-", row.parked_code or "-") for row in parked)
+    since: dict[tuple[str, str, str], datetime | None] = {}
+    for row in parked:  # those held longest come first
+        since.setdefault((row.flow, row.step_id or "-", row.parked_code or "-"), row.parked_at)
+    held = [
+        one
+        for one in queries.waiting_by_reason(session, now=now)
+        if one.purpose == Purpose.TRANSACTIONAL
+    ]
+    return WaitingForPeople(
+        parked=tuple(
+            ParkedHere(flow=at[0], step=at[1], reason=at[2], number=number, since=since[at])
+            for at, number in places.most_common(SHOWN_MAX)
+        ),
+        parked_count=len(parked),
+        held=tuple(
+            HeldMail(reason=one.why, in_doubt=one.in_doubt, number=one.messages, since=one.since)
+            for one in held[:SHOWN_MAX]
+        ),
+        held_count=sum(one.messages for one in held),
+        reviews_count=pending_count(session),
+    )
