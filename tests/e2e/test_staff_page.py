@@ -79,8 +79,8 @@ def log_in(page: "Page", url: str, *, locale: str = "sv", password: str = PASSWO
     page.goto(f"{url}/staff")
     page.fill("#name", "doris")
     page.fill("#password", password)
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
