@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from sekvens.contacts.tables import Contact
 from sekvens.shop import Shop
-from sekvens.web.openapi import failure_response, page_response
+from sekvens.web.openapi import RETRY_AFTER, failure_response, page_response
 from sekvens.web.pages import page
 from sekvens.web.replies import unavailable
 
@@ -96,5 +96,7 @@ def link_responses(description: str) -> dict[int | str, dict[str, Any]]:
     return {
         200: page_response(description),
         404: page_response("Not a link of ours"),
+        413: failure_response("More was posted than a form of ours holds"),
+        429: failure_response("This source asks too often", RETRY_AFTER),
         503: failure_response("The database does not answer"),
     }
