@@ -27,7 +27,10 @@ PYTEST := $(BIN)/python -m pytest -q
 PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-smoke prove chaos load soak format lint types imports fast-tests all-tests flows clean
+#: bandit's rules that say the same of every use; docs/security.md explains each.
+BANDIT_SKIPS := B101,B105,B106,B301,B310,B311,B403,B404,B406,B603,B608,B704
+
+.PHONY: help demo test check bench bench-smoke prove chaos load soak audit sbom format lint types imports fast-tests all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -61,6 +64,13 @@ load: $(VENV)/dev.stamp ## Enroll 20,000 as fast as they come (ENROLLMENTS=…),
 
 soak: $(VENV)/dev.stamp ## Half an hour under load with faults on (MINUTES=…).
 	@$(BIN)/python -m bench.soak --minutes $(MINUTES)
+
+audit: $(VENV)/dev.stamp ## Look for known faults in our code and in what is locked, offline.
+	@$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIPS) sekvens workflows activities \
+		worker.py starter.py && $(BIN)/python -m supply.audit
+
+sbom: $(VENV)/dev.stamp ## Write what the product installs as CycloneDX (var/sbom.json).
+	@mkdir -p var && $(BIN)/python -m supply.sbom var/sbom.json
 
 format: $(VENV)/dev.stamp
 	@echo "Format …"; $(BIN)/ruff format --check --quiet --exclude '*.md' . || \

@@ -52,6 +52,8 @@ def secret_of(path: Path, *, key: str, name: str) -> str:
         raise SettingsError(f"{name}: {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise SettingsError(f"{name}: {path} is no UTF-8 text") from None
+    except ValueError:  # a path with a NUL in it
+        raise SettingsError(f"{name} names no file") from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines or len(text) > CHARACTERS_MAX:
         raise SettingsError(f"{name}: {path} is empty, or far too long for a secret")

@@ -148,7 +148,7 @@ def _built(source: str, draft: "Draft") -> "Flow":
     from sekvens.flows.definition import Flow
 
     names: dict[str, object] = {}
-    exec(compile(source, f"{draft.module}.py", "exec"), names)  # noqa: S102  we wrote it
+    exec(compile(source, f"{draft.module}.py", "exec"), names)  # noqa: S102  we wrote it  # nosec B102
     flow = names[draft.constant]
     if not isinstance(flow, Flow):
         raise TypeError(f"{draft.constant} is no flow")

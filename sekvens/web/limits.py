@@ -19,9 +19,11 @@ from sekvens.web.replies import failure
 
 _log = logging.getLogger(__name__)
 
-#: No form of ours is as long; ingress has limits of its own.
+#: No form of ours is as long.
 FORM_BYTES_MAX: Final = 16 * 1024
+#: For what has no limit of its own; ingress has, and answers as Segment does.
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+_INGRESS: Final = "/v1/"
 
 #: One mail provider posts one-click unsubscribes for all its users, and scans all their mail.
 LINKS: Final = Rate(burst=600, per_second=20)
@@ -49,10 +51,10 @@ class Limits:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path.startswith(_INGRESS):
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
         is_link = bool(_LINK.match(path))
         source = source_of((scope.get("client") or ("",))[0])
         wait = max(self._links.take(source), self._strange.wait(source)) if is_link else 0.0

@@ -156,7 +156,7 @@ def build(app: FastAPI) -> dict[str, Any]:
     )
     for path in description["paths"].values():
         for operation in path.values():
-            # FastAPI's own reply to a parameter that it refuses: ours are texts, and any text is one.
+            # FastAPI's reply to a parameter that it refuses; ours are texts, and any text is one.
             operation["responses"].pop("422", None)
     _, components = msgspec.json.schema_components(
         [SegmentEvent, SegmentBatch, Failure], ref_template=_REF

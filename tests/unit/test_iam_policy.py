@@ -13,7 +13,7 @@ SERVICES = ("sesv2", "sqs", "sns")
 #: The local SES is a server: it answers these operations, and calls none.
 SERVERS = "sekvens/ses/local"
 
-#: What IAM calls an operation, where it is not its own name (AWS's Service Authorization Reference).
+#: What IAM calls an operation, where it is not its own name.
 OTHER_NAMES = {
     "sesv2:SendEmail": {"ses:SendEmail", "ses:SendRawEmail"},  # our content is raw
     "sqs:DeleteMessageBatch": {"sqs:DeleteMessage"},
