@@ -2,9 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -56,10 +55,9 @@ class SecretSection(msgspec.Struct, frozen=True, kw_only=True):
         shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            yield name, "…" if name in SECRETS and value else value
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        given = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "…" if name in SECRETS and value else value) for name, value in given]
 
 
 class DatabaseSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_only=True):

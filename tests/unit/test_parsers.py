@@ -148,9 +148,22 @@ def test_any_environment_is_settings_or_a_sentence(environ: dict[str, str]):
 
 TOML = st.lists(
     st.sampled_from([
-        "[api]\n", "[shop]\n", "[[shop]]\n", "port = 1\n", 'url = "x"\n', "api = 1\n",
-        "x_file = 1\n",        'write_keys_file = "/nothing"\n', "[webhooks.a]\n", "[shop.offers]\n", "secret = []\n",
-        "name = {}\n", "\ufeff", "[database]\n", "'''", "_file = 'x'\n",
+        "[api]\n",
+        "[shop]\n",
+        "[[shop]]\n",
+        "port = 1\n",
+        'url = "x"\n',
+        "api = 1\n",
+        "x_file = 1\n",
+        'write_keys_file = "/nothing"\n',
+        "[webhooks.a]\n",
+        "[shop.offers]\n",
+        "secret = []\n",
+        "name = {}\n",
+        "\ufeff",
+        "[database]\n",
+        "'''",
+        "_file = 'x'\n",
     ]),
     max_size=8,
 )  # fmt: skip
