@@ -206,9 +206,8 @@ def _check_call(node: nodes.Call, allowed: Allowed) -> None:
 
 def _check_assigned(node: nodes.Assign) -> None:
     """Let a list be kept only if it is one of constants: lists of lists double with each line."""
-    for kind in (nodes.List, nodes.Tuple):
-        items = [item for made in node.node.find_all(kind) for item in made.items]
-        if not all(isinstance(item, nodes.Const) for item in items):
+    for made in node.node.find_all((nodes.List, nodes.Tuple)):
+        if not all(isinstance(item, nodes.Const) for item in made.iter_child_nodes()):
             _refuse(node.lineno, "a list that is set holds texts and numbers in plain sight only")
 
 

@@ -74,7 +74,7 @@ def make_sandbox(**options: Any) -> Sandbox:
 def with_bounds(tree: nodes.Template) -> nodes.Template:
     """Put a bound on every loop and every joining of a tree."""
     for loop in tree.find_all(nodes.For):
-        loop.iter = _filter(_BOUNDED, cast(nodes.Expr, loop.iter))
+        loop.iter = _filter(_BOUNDED, cast("nodes.Expr", loop.iter))
     return _Bounding().visit(tree)  # type: ignore[no-any-return]
 
 
