@@ -206,8 +206,10 @@ def _check_call(node: nodes.Call, allowed: Allowed) -> None:
 
 def _check_assigned(node: nodes.Assign) -> None:
     """Let a list be kept only if it is one of constants: lists of lists double with each line."""
-    for made in node.node.find_all((nodes.List, nodes.Tuple)):
-        if not all(isinstance(item, nodes.Const) for item in made.iter_child_nodes()):
+    lists = (nodes.List, nodes.Tuple)
+    for made in (node.node, *node.node.find_all(lists)):
+        constant = all(isinstance(item, nodes.Const) for item in made.iter_child_nodes())
+        if isinstance(made, lists) and not constant:
             _refuse(node.lineno, "a list that is set holds texts and numbers in plain sight only")
 
 

@@ -54,6 +54,8 @@ PROBES = {
     "list-append": "{{ reviews.append(1) }}",
     "dict-update": "{{ words.update({'a': 1}) }}",
     "recursive-loop": "{% for x in reviews recursive %}{{ loop(reviews) }}{% endfor %}",
+    "list-of-lists": "{% set a = [reviews, reviews] %}",
+    "list-in-a-choice": "{% set a = reviews or [reviews, reviews] %}",
     "loop-cycle": "{% for x in reviews %}{{ loop.cycle('a', 'b') }}{% endfor %}",
 }
 
@@ -75,9 +77,9 @@ BOMBS = {
     "megabyte": f"{{{{ '{'a' * 1_000_000}' }}}}",
     "doubling": "{% set a = 'a' %}" + "{% set a = a ~ a %}" * 30 + "{{ a }}",
     "doubling-by-join": "{% set a = 'a' %}" + "{% set a = [a, a]|join %}" * 30 + "{{ a }}",
-    "doubling-lists": "{% set a = [1] %}"
-    + "{% set a = [a, a] %}" * 30
-    + "{% if a == [a] %}x{% endif %}",
+    "doubling-lists": "{% set a = [1] %}{% set b = [1] %}"
+    + "{% set a = [a, a] %}{% set b = [b, b] %}" * 30
+    + "{% if a == b %}x{% endif %}",
     "doubling-numbers": "{% set a = 999999999 %}" + "{% set a = a + a %}" * 60 + "{{ a }}",
     "loops": "{% for a in faq %}{% for b in faq %}{% for c in faq %}x" + "{% endfor %}" * 3,
     "loops-over-letters": "{% for a in shop.story %}{% for b in a %}x{% endfor %}{% endfor %}",
