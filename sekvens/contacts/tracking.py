@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.consent import counts_over
-from sekvens.contacts.tables import Consent, ConsentChange, ConsentStatus
+from sekvens.contacts.consent import Evidence, record_consent
+from sekvens.contacts.tables import Consent, ConsentStatus
 from sekvens.events.facts import Fact
 from sekvens.events.schema import TRACKING_ALLOWED, TRACKING_REFUSED, UNSUBSCRIBED
 from sekvens.tracking_section import TrackingSettings
@@ -44,7 +44,15 @@ def fold_tracking(session: Session, facts: Sequence[Fact]) -> None:
             present = session.get(Consent, (fact.contact_id, purpose))
             if fact.name == UNSUBSCRIBED and present is None:
                 continue
-            _record(session, present, fact, purpose=purpose, status=status)
+            record_consent(
+                session,
+                present,
+                contact_id=fact.contact_id,
+                status=status,
+                at=fact.occurred_at,
+                evidence=Evidence.of(fact.properties, event_id=fact.message_id),
+                purpose=purpose,
+            )
 
 
 def _said(fact: Fact) -> Iterator[tuple[str, ConsentStatus]]:
@@ -62,28 +70,6 @@ def _said(fact: Fact) -> Iterator[tuple[str, ConsentStatus]]:
     for name in unnamed if given is None else given if isinstance(given, list) else ():
         if isinstance(name, str) and name in PURPOSES:
             yield PURPOSES[name], status
-
-
-def _record(
-    session: Session, present: Consent | None, fact: Fact, *, purpose: str, status: ConsentStatus
-) -> None:
-    session.add(
-        ConsentChange(
-            contact_id=fact.contact_id,
-            purpose=purpose,
-            status=status,
-            at=fact.occurred_at,
-            source=str(fact.properties.get("source") or "api")[:200],
-            event_id=fact.message_id,
-        )
-    )
-    at = fact.occurred_at
-    if present is None:
-        session.add(
-            Consent(contact_id=fact.contact_id, purpose=purpose, status=status, changed_at=at)
-        )
-    elif counts_over((at, status), (present.changed_at, ConsentStatus(present.status))):
-        present.status, present.changed_at = status, at
 
 
 def _allows(session: Session, contact_id: str, purpose: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sekvens.demo.calls import HOUR, Call
 from sekvens.demo.cast import Buyer
@@ -21,6 +22,8 @@ CHECKOUT_EVERY = 6
 BIRTHDAY_EVERY = 5
 #: … clicks in the first e-mail …
 CLICKS_EVERY = 3
+#: … is asked whether the address is theirs, and confirms it …
+CONFIRMS_EVERY = 7
 #: … or has enough of the e-mails after a few days.
 UNSUBSCRIBES_EVERY = 13
 
@@ -62,6 +65,15 @@ class Newcomer(Life):
         lead = (16, 18) if self._is_every(EARLY_EVERY) else (0.6, 6)
         return max(number * HOUR, self.buyer.days[0] - self.random.uniform(*lead))
 
+    def _agree(self, asked: dict[str, Any]) -> list[Call]:
+        if not self._is_every(CONFIRMS_EVERY):
+            return [self.voice.track(self._signs_up, "Email Subscribed", asked)]
+        request = {**asked, "request_id": f"request-{self.buyer.number}"}
+        return [
+            self.voice.track(self._signs_up, "Email Confirmation Requested", request),
+            self.voice.track(self._signs_up + HOUR / 2, "Email Subscribed", asked),
+        ]
+
     def _sign_up(self) -> list[Call]:
         """Look around as a visitor, become known, and ask for the e-mails."""
         visitor = f"visitor-{self.buyer.number}"
@@ -85,7 +97,7 @@ class Newcomer(Life):
         if self._is_silent:
             return [visit, known]
         asked = {"source": "footer form", "locale": self.buyer.person.locale}
-        calls = [visit, known, self.voice.track(self._signs_up, "Email Subscribed", asked)]
+        calls = [visit, known, *self._agree(asked)]
         if self._is_every(CLICKS_EVERY):
             calls.append(self.voice.track(self._signs_up, "Tracking Allowed", asked))
             calls.append(self.click(self._signs_up + 0.4, "welcome", "hello"))

@@ -14,7 +14,7 @@ from sekvens.answers.traits import told
 from sekvens.messages import views_of_shop as of_shop
 from sekvens.messages.facts import Facts, OfferFacts, ReferralFacts
 from sekvens.messages.reader import Reader
-from sekvens.messages.views import DropView, LinksView, OfferView, ReferralView
+from sekvens.messages.views import DropView, LinksView, OfferView, ReferralView, TraitsView
 from sekvens.messages.views_of_orders import (
     cart_view,
     delivery_view,
@@ -47,7 +47,7 @@ def _of_contact(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
         "referral": _referral(facts.referral, reader, words) if facts.referral else None,
         "level": of_shop.level_view(facts.orders_count, reader),
         "times_used": facts.times_used,
-        "traits": told(facts.traits),
+        "traits": TraitsView(**told(facts.traits)),
         "days_since_start": (facts.now - facts.started_at).days,
         "links": LinksView(
             unsubscribe=facts.unsubscribe_url,

@@ -263,3 +263,12 @@ class LinksView:
     unsubscribe: str | None
     preferences: str | None = None
     confirm: str | None = None  #: for whoever has asked for our e-mails and not confirmed it yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraitsView:
+    """What a contact has told us in the quiz; what they did not tell is nothing."""
+
+    where_cold: str | None
+    when_worn: str | None
+    wool_on_skin: str | None

@@ -19,8 +19,8 @@ from sekvens.web.replies import failure
 
 _log = logging.getLogger(__name__)
 
-#: No form of ours is as long.
-FORM_BYTES_MAX: Final = 16 * 1024
+#: No form of ours is as long: a review has 5,000 characters, of up to 13 bytes each.
+FORM_BYTES_MAX: Final = 72 * 1024
 #: For what has no limit of its own; ingress has, and answers as Segment does.
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 _INGRESS: Final = "/v1/"

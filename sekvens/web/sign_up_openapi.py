@@ -11,6 +11,7 @@ PROBLEMS: Final = {
     "too_many": "too many sign-ups came from this address; try again later",
 }
 
+_TOO_LARGE: Final = failure_response("More was posted than a form of ours holds")
 _TAKEN: Final = {
     "type": "object",
     "properties": {
@@ -49,7 +50,7 @@ def _body(kind: str, consent: dict[str, Any]) -> dict[str, Any]:
 PAGE: Final[dict[str, Any]] = {
     "summary": "The sign-up form, as a page of ours",
     "operation_id": "ask_sign_up",
-    "responses": {200: page_response("The form")},
+    "responses": {200: page_response("The form"), 413: _TOO_LARGE},
     "response_model": None,
 }
 FORM: Final[dict[str, Any]] = {
@@ -61,6 +62,7 @@ FORM: Final[dict[str, Any]] = {
         200: page_response("Taken"),
         303: {"description": "Taken: to `consent.thanks_url`"},
         400: page_response("The form again, with what is missing"),
+        413: _TOO_LARGE,
         429: page_response("Too many from one IP address"),
         503: failure_response("The database does not answer"),
     },
@@ -71,7 +73,7 @@ WORDING: Final[dict[str, Any]] = {
     "summary": "The sentence that a contact agrees to",
     "description": "By `locale`, in the version that is in use.",
     "operation_id": "sign_up_wording",
-    "responses": {200: _json("The wording", _WORDING)},
+    "responses": {200: _json("The wording", _WORDING), 413: _TOO_LARGE},
     "response_model": None,
 }
 API: Final[dict[str, Any]] = {
@@ -82,6 +84,7 @@ API: Final[dict[str, Any]] = {
     "responses": {
         200: _json("Taken", _TAKEN),
         400: failure_response("Something is missing: the code names it"),
+        413: _TOO_LARGE,
         429: failure_response("Too many from one IP address"),
         503: failure_response("The database does not answer"),
     },

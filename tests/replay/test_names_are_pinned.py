@@ -63,8 +63,8 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.EXPIRY_WORKFLOW == scheduled.EXPIRY_SCHEDULE == "expiry"
     assert scheduled.EXPIRE_ACTIVITY == "expire_batch"
     assert [rule.name for rule in RULES] == [
-        "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark", "engagement.visitor",
-        "deliveries", "events.properties",
+        "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
+        "engagement.visitor", "deliveries", "events.properties",
     ]  # fmt: skip
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"

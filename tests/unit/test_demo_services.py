@@ -163,7 +163,8 @@ def test_what_other_commands_need_is_written_for_a_shell_and_nothing_else(tmp_pa
 
 
 def test_quick_days_are_refused_when_ses_is_not_local():
-    amazons = {"SEKVENS_SES__ENDPOINT_URL": "", "SEKVENS_FEEDBACK__QUEUE_URL": ""}
+    amazons = {"SEKVENS_SES__ENDPOINT_URL": "", "SEKVENS_FEEDBACK__QUEUE_URL": "",
+               "SEKVENS_FEEDBACK__TOPIC_ARNS": ""}  # fmt: skip
     environ = site().environ({}) | amazons
 
     with pytest.raises(SettingsError, match="only with a local SES"):

@@ -1,5 +1,7 @@
 """From an order to the bytes that SES takes: who writes to whom, and how one leaves."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from sqlalchemy import update
@@ -62,7 +64,7 @@ def test_a_merged_contacts_message_is_made_from_the_facts_of_the_one_who_stands(
 ) -> None:
     office.shop.now = NOON.replace(hour=13)
     young = office.subscriber("young", "ung@kund.example")
-    office.enroll("e-young", young)
+    office.enroll("e-young", young, started_at=NOON - timedelta(minutes=1))
     office.shop.post(alias("u", "young"))
     with office.database.write() as session:
         session.execute(update(Contact).where(Contact.id == office.contact_id).values(locale="en"))

@@ -69,7 +69,8 @@ def shop(database: Database, monkeypatch: pytest.MonkeyPatch) -> Shop:
         )  # fmt: skip
     with database.write() as session:
         session.add_all(
-            Feedback(id=f"f-{day}-{number}", type="Bounce", is_ours=True, raw={"to": "elsa"},
+            Feedback(id=f"f-{day}-{number}", type="Bounce", kind="bounced",
+                     is_ours=True, raw={"to": "elsa"},
                      at=NOON, read_at=NOON + day * DAY + timedelta(seconds=number))
             for day in range(2) for number in range(3)
         )  # fmt: skip

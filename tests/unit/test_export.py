@@ -42,7 +42,8 @@ def fill(office: PostOffice) -> None:
         claim = {"claimed_at": NOON, "expires_at": NOON}
         session.add_all([
             Overlap(message_id=message.id, at=NOON),
-            Feedback(id="f", type="Delivery", message_id=message.id, is_ours=True, at=NOON,
+            Feedback(id="f", type="Delivery", kind="delivered",
+                     message_id=message.id, is_ours=True, at=NOON,
                      read_at=NOON, raw={"mail": {"subject": "Hej"}}),
             OfferClaim(id="oc", offer="w", contact_id=contact_id, **claim),
             Referral(friend_id=shop.contact_id("friend"), referrer_id=contact_id,
@@ -65,8 +66,12 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
         return export(session, person, now=NOON)
 
 
-#: Tables of which the story above has nothing: codes of a pool, and what comes after an erasure.
-EMPTY = {"offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures"}
+#: Tables of which the story above has nothing: codes of a pool, what comes after an erasure, and
+#: what nobody has asked for, clicked or reported.
+EMPTY = {
+    "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
+    "message_fates", "message_links", "notices", "preferences", "privacy_requests",
+}  # fmt: skip
 
 
 def test_it_holds_what_every_table_holds_of_them(office: PostOffice):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from sekvens.contacts.consent import MARKETING
 from sekvens.contacts.erase import erase
@@ -17,7 +17,7 @@ from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.feedback import intake, taking
 from sekvens.feedback.tables import MessageFate
 from sekvens.flows.outcomes import Skipped
-from sekvens.messages.tables import MessageState
+from sekvens.messages.tables import MessageCopy, MessageState
 from tests.unit.hearing import SECOND, HearingOffice
 from tests.unit.ingesting import NOON, identify
 from tests.unit.sending import ADDRESS
@@ -244,6 +244,7 @@ def test_a_report_that_overtakes_our_commit_is_waited_for_while_young(
 def test_a_report_whose_message_is_seen_at_last_is_acted_on(office: HearingOffice) -> None:
     message = office.dies(taken=True)
     with office.database.write() as session:  # as if its row were not to be seen yet
+        session.execute(delete(MessageCopy))
         row = session.merge(message)
         row.id = new_id("m")
     hears(office, bounce(), message.id)

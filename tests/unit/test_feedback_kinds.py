@@ -136,13 +136,3 @@ def test_a_report_names_nobody_whom_the_message_did_not_go_to_alone(destination:
 
     assert named in (None, address_hash(RECIPIENT))
     assert (named is not None) == (isinstance(destination, list) and RECIPIENT in destination)
-
-
-def test_what_a_click_came_with_is_handed_on_and_shown_to_nobody() -> None:
-    report = read("Click")
-
-    assert report.engaged is not None
-    assert report.engaged.link == PUBLISHED["Click"]["click"]["link"]
-    assert report.engaged.ip_address == "192.0.2.1"
-    assert "192.0" not in repr(report)
-    assert read("Send").engaged is None

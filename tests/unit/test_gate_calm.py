@@ -140,7 +140,7 @@ def test_two_who_were_merged_have_one_cap_between_them(office: PostOffice) -> No
     office.send()
     office.later(timedelta(minutes=1))
     young = office.subscriber("young", "ung@kund.example")
-    office.enroll("e-young", young)
+    office.enroll("e-young", young, started_at=NOON - timedelta(minutes=1))
     office.shop.post(alias("u", "young"))
     office.relay_all()
 

@@ -53,6 +53,7 @@ def called() -> set[str]:
 
 
 def is_client(node: ast.expr, service: str) -> bool:
+    node = node.func if isinstance(node, ast.Call) else node
     name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
     return name.strip("_") in {service, service.removesuffix("v2"), "client", "boto", "aws"}
 

@@ -118,7 +118,7 @@ def test_a_signed_token_of_another_shape_is_no_link(ids: list[str], purpose: str
     token = sign(API, purpose=purpose, ids=tuple(ids))
 
     assert isinstance(read_answer_link(API, token), AnswerLink) == (
-        purpose == "answer/1" and len(ids) == 4
+        purpose == "answer/1" and len(ids) in (4, 5)
     )
 
 

@@ -102,7 +102,7 @@ def test_help_imports_none_of_the_large_libraries():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["flows", "explain", "welcom"], "it has welcome, browse-abandonment"),
+        (["flows", "explain", "welcom"], "it has double-opt-in, welcome, browse-abandonment"),
         (["preview", "welcome/nothing"], "no e-mail 'welcome/nothing'. The e-mails of welcome are"),
         (["preview", "nothing/hello"], "these flows have e-mails: birthday, browse-abandonment"),
         (["preview", "--all", "welcome/hello"], "--all shows every e-mail: leave the name out"),

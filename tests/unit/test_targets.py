@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sekvens.db.session import Database
 from sekvens.messages.blocks import Block
+from sekvens.messages.footer import Footer
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.links import (
     answer_url,
@@ -167,7 +168,8 @@ def test_a_picture_that_a_pinned_layout_writes_as_a_link_is_no_link():
     written = Written(subject="", preheader="", markdown=block_mark(0), values=(),
                       blocks=(Block(macro="story", arguments={"story": story}),))  # fmt: skip
     frame = Frame(subject="", preheader="", locale="sv", is_marketing=False, unsubscribe_url=None,
-                  shop=sample_shop(), view=None, asked={})  # type: ignore[arg-type]  # fmt: skip
+                  shop=sample_shop(), view=None, asked={},
+                  footer=Footer(locale="sv"))  # type: ignore[arg-type]  # fmt: skip
     with leading(found):
         html = Layout(read_layout(), locale="sv").html(written, frame)
 
