@@ -85,6 +85,9 @@ class Matrix:
             feedback, sender = self._casting.cast(FEEDBACK_CELLS), self._casting.cast(SENDER_CELLS)
             if number % 2:  # by their own hand, one after the other
                 self._kill_one_by_one(sender)
+                # A worker without a queue would give up what is in doubt by now.
+                self._stack.start("worker")
+                self._wait_for_ends(sender)
                 sender = {}
             self._leave_unread(feedback)
             self._kill_all_at_once(feedback, sender, self._casting.cast(REPLY_CELLS))

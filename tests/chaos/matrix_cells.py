@@ -43,9 +43,9 @@ DAY_SECONDS: Final = 86_400.0
 #: How long a message stands at its point, for the kill or the freeze to meet it there.
 STANDS_SECONDS: Final = 600
 FROZEN_SECONDS: Final = 30  #: … longer than the grace
-ENDED_SECONDS: Final = 300.0
+ENDED_SECONDS: Final = 600.0
 
-ROUNDS: Final = pick(short=1, long=10)
+ROUNDS: Final = pick(short=1, long=4)
 CONTACTS: Final = pick(short=1, long=3)  #: of each cell, in each round
 
 #: SES has taken the message and says nothing: a fault of the local SES, not of ours.
