@@ -15,7 +15,7 @@ from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.context import answer_urls
-from sekvens.messages.links import unsubscribe_url
+from sekvens.messages.links import confirm_url, preferences_url, unsubscribe_url
 from sekvens.messages.samples import sample_facts
 from sekvens.messages.templates import plain_locales, read_sources, stored, template_names
 from sekvens.sections import ApiSettings
@@ -49,12 +49,13 @@ def test_a_crawler_that_visits_every_link_of_every_e_mail_changes_nothing(
     with httpx.Client() as bare:
         statuses = {link: visit(browser_page, bare, link) for link in links}
     after = rows(served.database)
+    browser_page.goto(next(link for link in links if "/a/" in link))
     browser_page.click("button")
 
     assert len(links) > 80
     assert set(statuses.values()) == {200}, statuses
     assert after == before
-    # The same page, and a press: so the count would have noticed.
+    # One of them again, and a press: so the count would have noticed.
     assert rows(served.database) != before
 
 
@@ -80,6 +81,13 @@ def links_of(served: Served, name: str, locale: str) -> set[str]:  # noqa: F811
         facts,
         answer_urls=answer_urls(api, whose, message_id, facts),
         unsubscribe_url=leave if facts.unsubscribe_url else None,
+        preferences_url=preferences_url(api, contact_id=whose, message_id=message_id),
+        confirm_url=confirm_url(
+            api, contact_id=whose, message_id=message_id, address=f"{locale}@kund.example"
+        )
+        if facts.confirm_url
+        else None,
+        view_url=None,  # of a copy that is kept with a message that was sent: there is none
     )
     made: Composed = compose(stored(read_sources(name)), facts, shop=sample_shop())
     return set(re.findall(rf"{re.escape(served.url)}/[^\s\"<>]+", made.html + " " + made.text))

@@ -7,6 +7,7 @@ import pytest
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import EnrollmentState
+from sekvens.events import expansion
 from sekvens.flows import interpreter
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.codec import from_json
@@ -23,6 +24,12 @@ def world(database: Database, clock: FrozenClock) -> World:
     world = World(database, clock, *CATALOGUE)
     world.contact("c-maja")
     return world
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a round take its time: a busy machine shall draw no line between what came together."""
+    monkeypatch.setattr(expansion, "DURATION_MAX", timedelta(minutes=1))
 
 
 async def ends(world: World) -> dict[str, str | None]:
