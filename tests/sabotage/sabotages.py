@@ -358,7 +358,7 @@ _GATE = (
         "no-consent",
         "marketing goes to whom has not agreed to it",
         "sekvens/messages/gate.py",
-        "            or _forbidden(session, order, published, contact_id)\n",
+        "            or self._forbidden(session, order, published, contact_ids)\n",
         "",
         "tests/unit/test_gate.py::test_who_took_the_consent_back_leaves_a_flow_of_marketing"
         "[sqlite]",
