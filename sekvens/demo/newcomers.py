@@ -24,6 +24,8 @@ BIRTHDAY_EVERY = 5
 CLICKS_EVERY = 3
 #: … is asked whether the address is theirs, and confirms it …
 CONFIRMS_EVERY = 7
+#: … when the e-mail has had time to come (days) …
+CONFIRMS_AFTER = 0.5
 #: … or has enough of the e-mails after a few days.
 UNSUBSCRIBES_EVERY = 13
 
@@ -71,7 +73,7 @@ class Newcomer(Life):
         request = {**asked, "request_id": f"request-{self.buyer.number}"}
         return [
             self.voice.track(self._signs_up, "Email Confirmation Requested", request),
-            self.voice.track(self._signs_up + HOUR / 2, "Email Subscribed", asked),
+            self.voice.track(self._signs_up + CONFIRMS_AFTER, "Email Subscribed", asked),
         ]
 
     def _sign_up(self) -> list[Call]:
@@ -99,8 +101,9 @@ class Newcomer(Life):
         asked = {"source": "footer form", "locale": self.buyer.person.locale}
         calls = [visit, known, *self._agree(asked)]
         if self._is_every(CLICKS_EVERY):
-            calls.append(self.voice.track(self._signs_up, "Tracking Allowed", asked))
-            calls.append(self.click(self._signs_up + 0.4, "welcome", "hello"))
+            agrees = calls[-1].day
+            calls.append(self.voice.track(agrees, "Tracking Allowed", asked))
+            calls.append(self.click(agrees + 0.4, "welcome", "hello"))
         return calls
 
     def _looks(self) -> list[Call]:
