@@ -36,6 +36,7 @@ from sekvens.events.barrier import wait_for_senders
 from sekvens.events.parse import EVENT_BYTES_MAX, Incoming, Refused, read_batch
 from sekvens.events.segment import UNREADABLE, Malformed
 from sekvens.settings import Settings
+from sekvens.web.bodies import body_of
 from sekvens.web.ingress import Ingress
 from sekvens.web.openapi import describe_adapter
 from sekvens.web.replies import failure, unavailable
@@ -282,16 +283,14 @@ def _topic(given: str) -> str:
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES_MAX:
-                megabytes = BODY_BYTES_MAX // (1024 * 1024)
-                raise _Rejected(failure(413, "too_large", f"at most {megabytes} MB"))
+        body = await body_of(request, bytes_max=BODY_BYTES_MAX)
     except ClientDisconnect:
         raise _Rejected(failure(400, "invalid_request", "the body broke off")) from None
-    return bytes(body)
+    if body is None:
+        megabytes = BODY_BYTES_MAX // (1024 * 1024)
+        raise _Rejected(failure(413, "too_large", f"at most {megabytes} MB"))
+    return body
 
 
 def _success() -> Response:

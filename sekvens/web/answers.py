@@ -33,6 +33,7 @@ from sekvens.messages.questions import QUESTIONS
 from sekvens.reviews.reading import TEXT_LENGTH_MAX
 from sekvens.settings import Settings
 from sekvens.web.answer_words import WORDS
+from sekvens.web.bodies import body_of
 from sekvens.web.link_pages import LinkPages, link_responses
 from sekvens.web.openapi import page_response
 
@@ -178,11 +179,7 @@ class Answers:
 
 async def _posted(request: Request) -> dict[str, str]:
     """Tell what the form said; nothing if it was none of ours."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            return {}
+    body = await body_of(request, bytes_max=BODY_BYTES_MAX) or b""
     try:
         return dict(parse_qsl(body.decode("ascii", "replace"), max_num_fields=FIELDS_MAX))
     except ValueError:

@@ -5,25 +5,22 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from sekvens.web.bodies import body_of
+
 #: Our forms are short; whatever is longer was not filled in by hand.
 BODY_BYTES_MAX: Final = 16 * 1024
 #: More fields than any form of ours has.
 FIELDS_MAX: Final = 100
 
 
-async def body_of(request: Request, *, bytes_max: int = BODY_BYTES_MAX) -> bytes | None:
-    """Read a body; None if it is longer than anything we ask for."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > bytes_max:
-            return None
-    return body
+async def form_of(request: Request) -> bytes:
+    """Read a form's body; empty if it is longer than anything we ask for."""
+    return await body_of(request, bytes_max=BODY_BYTES_MAX) or b""
 
 
 async def posted_fields(request: Request) -> dict[str, str]:
     """Tell the fields of a form, the last of each name; none if it is none of ours."""
-    return fields_of(await body_of(request) or b"")
+    return fields_of(await form_of(request))
 
 
 def fields_of(body: bytes) -> dict[str, str]:

@@ -30,6 +30,7 @@ from sekvens.events.writer import DatabaseUnavailable, GroupCommitWriter, Writer
 from sekvens.flows.shop_time import ShopTime
 from sekvens.sections import ApiSettings
 from sekvens.shop import Shop
+from sekvens.web.bodies import body_of
 from sekvens.web.openapi import describe
 from sekvens.web.replies import failure, unavailable
 
@@ -186,15 +187,13 @@ async def _body(request: Request) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > BODY_BYTES_MAX:
         raise _Rejected(_too_large())
-    body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES_MAX:
-                raise _Rejected(_too_large())
+        body = await body_of(request, bytes_max=BODY_BYTES_MAX)
     except ClientDisconnect:
         raise _Rejected(failure(400, "invalid_request", "the body broke off")) from None
-    return bytes(body)
+    if body is None:
+        raise _Rejected(_too_large())
+    return body
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -23,7 +23,7 @@ from sekvens.messages.addresses import usable
 from sekvens.messages.links import mark_of
 from sekvens.settings import Settings
 from sekvens.web import sign_up_openapi as described
-from sekvens.web.forms import body_of, fields_of
+from sekvens.web.forms import form_of, posted_fields
 from sekvens.web.link_pages import LinkPages
 from sekvens.web.replies import failure, unavailable
 from sekvens.web.sign_up_limit import SignUpLimit
@@ -72,7 +72,7 @@ class SignUp:
         return self._page(self._locale(request, request.query_params), {**request.query_params})
 
     async def _take_form(self, request: Request) -> Response:
-        fields = fields_of(await body_of(request) or b"")
+        fields = await posted_fields(request)
         locale = self._locale(request, fields)
         try:
             stands = await self._take(request, fields, locale)
@@ -88,7 +88,7 @@ class SignUp:
     async def _take_json(self, request: Request) -> Response:
         headers = self._cors(request)
         try:
-            posted = msgspec.json.decode(await body_of(request) or b"null")
+            posted = msgspec.json.decode(await form_of(request) or b"null")
         except (msgspec.DecodeError, UnicodeDecodeError):
             posted = None
         if not isinstance(posted, dict):

@@ -22,6 +22,7 @@ from sekvens.feedback.reading import read_report
 from sekvens.feedback.sns import SnsMessage, SnsRefused, SnsVerifier
 from sekvens.feedback.taking import Taker
 from sekvens.settings import Settings
+from sekvens.web.bodies import body_of
 from sekvens.web.openapi import failure_response
 from sekvens.web.replies import failure, unavailable
 
@@ -158,12 +159,7 @@ class SnsDoor:
 
 async def _body(request: Request) -> bytes | None:
     """Read the body; None: it is too large, or broke off."""
-    body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > BODY_BYTES_MAX:
-                return None
+        return await body_of(request, bytes_max=BODY_BYTES_MAX)
     except ClientDisconnect:
         return None
-    return bytes(body)

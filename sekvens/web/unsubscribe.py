@@ -24,7 +24,7 @@ from sekvens.events.ingest import record_fact
 from sekvens.events.schema import UNSUBSCRIBED
 from sekvens.messages.links import UnsubscribeLink, preferences_url, read_unsubscribe_link
 from sekvens.settings import Settings
-from sekvens.web.forms import body_of
+from sekvens.web.forms import form_of
 from sekvens.web.link_pages import LinkPages, link_responses
 
 _ONE_CLICK: Final = re.compile(rb"List-Unsubscribe(=|\"\s+)One-Click")
@@ -105,7 +105,7 @@ class Unsubscribe:
 
     async def _unsubscribe(self, request: Request, token: str) -> Response:
         link = read_unsubscribe_link(self._settings.api, token)
-        body = await body_of(request) or b""
+        body = await form_of(request)
         # Either form that RFC 8058 has a mail client post it in.
         source = "one-click unsubscribe" if _ONE_CLICK.search(body) else "unsubscribe link"
         record = partial(self._record, source=source)
