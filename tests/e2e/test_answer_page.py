@@ -148,14 +148,15 @@ def test_stars_and_a_quiz_are_gone_through_by_keyboard_without_a_script(
     page.click("button")
     page.fill("textarea", "Värmer bra.\nStor i storleken.")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     thanked = page.inner_text("h1")
     page.goto(served.link("where-cold", "feet"))
     for answer in ("feet", "indoors", "unsure"):
         page.focus(f"input[value={answer}]")
         page.keyboard.press("Space")
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
     ended = page.locator("form").count()
     context.close()
 
