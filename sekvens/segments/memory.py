@@ -81,10 +81,12 @@ def holds(
 
 def counts(condition: Happened, found: Iterable[Mapping[str, Any]], entry_key: str | None) -> bool:
     """Tell whether enough of these events' properties fit; they have its name and its time."""
-    pattern = condition.pattern
-    fitting = [had for had in found if pattern.matches(pattern.name, had, entry_key=entry_key)]
-    if condition.each is not None:
-        return len({str(had.get(condition.each)) for had in fitting}) >= condition.times
+    pattern, fitting = condition.pattern, set[object]()
+    for number, had in enumerate(found):
+        if len(fitting) >= condition.times:
+            break
+        if pattern.matches(pattern.name, had, entry_key=entry_key):
+            fitting.add(number if condition.each is None else str(had.get(condition.each)))
     return len(fitting) >= condition.times
 
 

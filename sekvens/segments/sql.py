@@ -3,16 +3,29 @@
 The same answers as `sekvens.segments.memory`, boundaries included. Properties and traits are JSON,
 whose values the two databases turn into text each in its own way: they are fetched and compared
 here, by the same code as everywhere else. So what the database can answer by itself is asked first,
-in one statement, and the rest one by one for as long as the answer is open.
+in one statement, and the rest one by one for as long as the answer is open, events last.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
@@ -24,6 +37,7 @@ from sekvens.flows.conditions import (
     AnyOf,
     Condition,
     DateWithin,
+    EventPattern,
     Happened,
     HasTrait,
     InFlow,
@@ -42,6 +56,13 @@ from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
 from sekvens.segments.figures import reorder_gap
 from sekvens.send_time.local_time import zone_or
+
+#: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
+NEWEST: Final = 50
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:-]+")
+_SPELT_OTHERWISE: Final = frozenset({"true", "false", "none", "nan", "inf", "-inf"})
+#: Of a value that is too long for a key; it stands in no event.
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 def holds(
@@ -75,13 +96,38 @@ def _is_plain(condition: Condition) -> bool:
             return isinstance(condition, Subscribed)
 
 
-def _plain_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
+def _cheapest_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
     """List the conditions of one, those that the database can answer as a single one."""
     inner = condition.conditions
     plain = tuple(each for each in inner if _is_plain(each))
     if plain:
         yield replace(condition, conditions=plain)
-    yield from (each for each in inner if not _is_plain(each))
+    yield from sorted((each for each in inner if not _is_plain(each)), key=_reads_events)
+
+
+def _reads_events(condition: Condition) -> bool:
+    """Tell whether events are read for it, of which a contact may have very many."""
+    match condition:
+        case Not():
+            return _reads_events(condition.condition)
+        case AllOf() | AnyOf():
+            return any(_reads_events(inner) for inner in condition.conditions)
+        case _:
+            return isinstance(condition, Happened)
+
+
+def _spelt(pattern: EventPattern, entry_key: str | None) -> Iterator[ColumnElement[bool]]:
+    """Narrow events down to those in whose JSON the wanted values stand somewhere.
+
+    Only for values that every type of JSON spells as Python does.
+    """
+    text = cast(ContactEvent.properties, String)
+    wanted = [value for _, value in pattern.where]
+    if pattern.same is not None and entry_key is not None and not _HASH.fullmatch(entry_key):
+        wanted.append(entry_key)
+    for value in wanted:
+        if _PLAIN.fullmatch(value) and value.lower() not in _SPELT_OTHERWISE:
+            yield text.contains(value, autoescape=True)
 
 
 @dataclass(frozen=True)
@@ -103,9 +149,9 @@ class _Question:
             case Not():
                 return not self.holds(condition.condition)
             case AllOf():
-                return all(self.holds(inner) for inner in _plain_first(condition))
+                return all(self.holds(inner) for inner in _cheapest_first(condition))
             case AnyOf():
-                return any(self.holds(inner) for inner in _plain_first(condition))
+                return any(self.holds(inner) for inner in _cheapest_first(condition))
             case _:
                 return self._is_so(condition)
 
@@ -171,8 +217,16 @@ class _Question:
 
     def _has_happened(self, condition: Happened) -> bool:
         candidates = self._events([condition.pattern.name], condition.within)
-        found = self.session.scalars(select(ContactEvent.properties).where(*candidates))
-        return memory.counts(condition, found, self.entry_key)
+        spelt = _spelt(condition.pattern, self.entry_key)
+        query = select(ContactEvent.properties).where(*candidates, *spelt)
+        newest = self.session.scalars(
+            query.order_by(ContactEvent.occurred_at.desc()).limit(NEWEST)
+        ).all()
+        if memory.counts(condition, newest, self.entry_key):
+            return True
+        if len(newest) < NEWEST:
+            return False
+        return memory.counts(condition, self.session.scalars(query), self.entry_key)
 
     def _events(self, names: Sequence[str], within: timedelta | None) -> list[ColumnElement[bool]]:
         clauses: list[ColumnElement[bool]] = [

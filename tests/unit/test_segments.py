@@ -245,7 +245,13 @@ def ask(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(condition=CONDITIONS, facts=FACTS, entry_key=st.none() | IDS, alias_too=st.booleans())
+@given(
+    condition=CONDITIONS,
+    facts=FACTS,
+    entry_key=st.none() | IDS,
+    alias_too=st.booleans(),
+    newest=st.sampled_from([1, 2, 50]),
+)
 def test_both_evaluators_agree_on_every_condition_and_history(
     database: Database,
     condition: Condition,
@@ -253,13 +259,15 @@ def test_both_evaluators_agree_on_every_condition_and_history(
     entry_key: str | None,
     *,
     alias_too: bool,
+    newest: int,
 ):
     store(database, facts, alias_too=alias_too)
     in_the_cart = replace(facts, cart=facts.cart if entry_key == "7" else ())
 
-    assert ask(database, condition, entry_key=entry_key) == memory.holds(
-        condition, in_the_cart, now=NOON, entry_key=entry_key
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sql, "NEWEST", newest)
+        found = ask(database, condition, entry_key=entry_key)
+    assert found == memory.holds(condition, in_the_cart, now=NOON, entry_key=entry_key)
 
 
 @pytest.mark.parametrize("undoing", ["Order Refunded", "Order Cancelled"])
