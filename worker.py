@@ -228,7 +228,7 @@ def reading_feedback(settings: Settings, database: Database) -> AbstractContextM
 def build_audiences(settings: Settings, database: Database) -> AudienceActivities:
     """Build what scheduled workflows call."""
     clock, shop_time = SystemClock(), settings.shop_time()
-    erase_after = timedelta(days=settings.privacy.erase_inactive_days)
+    kept = settings.privacy
     return AudienceActivities(
         scanner=Scanner(
             database=database, clock=clock, shop_time=shop_time, off=settings.flows.off
@@ -237,10 +237,11 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
             database=database,
             clock=clock,
             shop_time=shop_time,
-            erase_after=erase_after,
-            copies_kept_for=timedelta(days=settings.privacy.copies_days),
+            inactive_after=timedelta(days=kept.erase_inactive_days),
+            unconfirmed_after=timedelta(days=kept.erase_unconfirmed_days),
+            copies_kept_for=timedelta(days=kept.copies_days),
         ),
-        expirer=Expirer(database=database, clock=clock, privacy=settings.privacy),
+        expirer=Expirer(database=database, clock=clock, privacy=kept),
     )
 
 

@@ -95,7 +95,7 @@ def _scan(database: Database, flow: str) -> tuple[float, Counts]:
 
 def _retain(database: Database) -> None:
     retention = Retention(
-        database=database, clock=CLOCK, shop_time=ShopTime(), erase_after=timedelta(days=365)
+        database=database, clock=CLOCK, shop_time=ShopTime(), inactive_after=timedelta(days=365)
     )
     cursor = retention.batch(None, lambda: None).cursor
     while cursor is not None:

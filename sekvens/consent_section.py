@@ -34,8 +34,6 @@ class ConsentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     #: whoever signs up by our form has to confirm by a link in an e-mail first
     double_opt_in: bool = True
-    #: so many days (shop time) after the sign-up that link confirms it, and then no more
-    confirm_days: AtLeastOne = 7
     #: whether a purchase is a basis for marketing of similar products, until the buyer says no
     soft_opt_in: bool = False
     #: … for so many days (shop time) after it

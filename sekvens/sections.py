@@ -258,6 +258,8 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     #: who never ordered is erased after so many days of being suppressed as inactive; 0: never
     erase_inactive_days: AtLeastZero = 365
+    #: who signed up by the form and never confirmed it is erased after so many days; 0: never
+    erase_unconfirmed_days: AtLeastZero = 30
     #: an e-mail can be opened in a browser for so many days; 0: no copy is kept, and no link made
     copies_days: AtLeastZero = 60
     #: after so many days only ids and sums stay of what events said; 0 here and below: all stays.

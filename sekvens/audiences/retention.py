@@ -1,11 +1,14 @@
-"""Retention: who never ordered, and has been suppressed as inactive for long, is erased.
+"""Retention: contacts whom nobody has a reason to keep are erased.
 
-Whoever gives a sign of life in that time is kept. Whether somebody is to be erased is asked again
-in the transaction that does it. Copies of e-mails whose time is over are deleted first.
+Who never ordered, and has been suppressed as inactive for long; and who signed up by the form and
+never confirmed it. Whoever gives a sign of life in that time is kept, and of those who did not
+confirm whoever has an account. Whether somebody is to be erased is asked again in the transaction
+that does it. Copies of e-mails whose time is over are deleted first.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,9 +17,19 @@ from sqlalchemy.orm import Session
 
 from sekvens.audiences.wire import EraseBatchResult
 from sekvens.clock import Clock
+from sekvens.contacts.consent import MARKETING
 from sekvens.contacts.erase import erase
 from sekvens.contacts.suppression import key_of_address
-from sekvens.contacts.tables import Contact, ErasureReason, Suppression, SuppressionReason
+from sekvens.contacts.tables import (
+    Consent,
+    ConsentStatus,
+    Contact,
+    ErasureReason,
+    Identity,
+    IdentityKind,
+    Suppression,
+    SuppressionReason,
+)
 from sekvens.db.session import Database
 from sekvens.events.barrier import wait_for_senders
 from sekvens.events.facts import chunks
@@ -34,8 +47,37 @@ WINDOW: Final = 2_000
 BATCH_MAX: Final = timedelta(seconds=10)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A reason to erase: whom it takes, and so long after what."""
+
+    why: ErasureReason
+    after: timedelta  #: shop time; zero: nobody is erased for it
+    #: of candidates (contact id, address, what is owed), those of whom it has been so since then
+    whom: Callable[[Session, Sequence[Any], datetime], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Span:
+    """Contacts by their ids: behind one, up to another; or one alone."""
+
+    after: str | None = None
+    until: str | None = None
+    only: str | None = None
+
+
 class Retention:
-    """Erases, in pieces; called by many threads at once."""
+    """Erases, in pieces; called by many threads at once.
+
+    Args:
+        database: where they are.
+        clock: wall time.
+        shop_time: how shop time runs.
+        inactive_after: who never ordered goes so long after being suppressed as inactive.
+        unconfirmed_after: … and so long after a sign-up that they never confirmed.
+        copies_kept_for: how long copies of e-mails are kept; None: nobody deletes them here.
+        batch_max: when a batch ends.
+    """
 
     def __init__(
         self,
@@ -43,15 +85,20 @@ class Retention:
         database: Database,
         clock: Clock,
         shop_time: ShopTime,
-        erase_after: timedelta,
+        inactive_after: timedelta = timedelta(0),
+        unconfirmed_after: timedelta = timedelta(0),
         copies_kept_for: timedelta | None = None,
         batch_max: timedelta = BATCH_MAX,
     ) -> None:
         self._database = database
         self._clock = clock
         self._shop_time = shop_time
-        self._erase_after = erase_after  #: zero: nobody is erased
-        self._copies_kept_for = copies_kept_for  #: None: nobody deletes them here
+        grounds = (
+            Ground(why=ErasureReason.INACTIVE, after=inactive_after, whom=_inactive),
+            Ground(why=ErasureReason.UNCONFIRMED, after=unconfirmed_after, whom=_unconfirmed),
+        )
+        self._grounds = [ground for ground in grounds if ground.after]
+        self._copies_kept_for = copies_kept_for
         self._batch_max = batch_max
 
     def batch(self, cursor: str | None, beat: Callable[[], None]) -> EraseBatchResult:
@@ -60,14 +107,16 @@ class Retention:
         if cursor is None:
             self._forget_copies(beat)
         erased = 0
-        while self._erase_after:
+        while self._grounds:
             now = self._clock.now()
             with self._database.read() as session:
                 ids = session.scalars(everybody(after=cursor).limit(WINDOW)).all()
                 until = ids[-1] if ids else None
-                due = self._due(session, now, after=cursor, until=until) if ids else []
-            for contact_id in due:
-                erased += self._erase(contact_id, now)
+                span = _Span(after=cursor, until=until)
+                grounds = self._grounds if ids else []
+                due = [(one, each) for each in grounds for one in self._due(session, each, span)]
+            for contact_id, ground in due:
+                erased += self._erase(contact_id, ground, now)
                 beat()
             cursor = until if len(ids) == WINDOW else None
             beat()
@@ -82,55 +131,44 @@ class Retention:
                 gone = copies.forget_old(session, now=self._clock.now(), kept_for=kept_for)
             beat()
 
-    def _erase(self, contact_id: str, now: datetime) -> int:
+    def _erase(self, contact_id: str, ground: Ground, now: datetime) -> int:
         with self._database.write() as session:
-            if not self._due(session, now, after=None, until=None, only=contact_id):
+            if not self._due(session, ground, _Span(only=contact_id)):
                 return 0
-            now_shop = self._shop_time.at(now)
             ids = erase(
                 session,
                 contact_id,
                 now=now,
-                now_shop=now_shop,
+                now_shop=self._shop_time.at(now),
                 by="retention",
-                why=ErasureReason.INACTIVE,
+                why=ground.why,
             )
         wait_for_senders(self._database, ids, clock=self._clock)
         return 1
 
-    def _due(
-        self,
-        session: Session,
-        now: datetime,
-        *,
-        after: str | None,
-        until: str | None,
-        only: str | None = None,
-    ) -> Sequence[str]:
-        now_shop = self._shop_time.at(now)
-        forgettable = all_of(
-            not_(happened("Order Completed")), not_(active(within=self._erase_after))
-        )
+    def _due(self, session: Session, ground: Ground, span: _Span) -> Sequence[str]:
+        now_shop = self._shop_time.at(self._clock.now())
+        forgettable = all_of(not_(happened("Order Completed")), not_(active(within=ground.after)))
         query = candidates(
-            forgettable, now=now_shop, gap=REORDER_GAP_DEFAULT, after=after, until=until
+            forgettable, now=now_shop, gap=REORDER_GAP_DEFAULT, after=span.after, until=span.until
         )
         # A refunded order is an order, too; those of merged contacts are folded into one contact's.
         ordered = select(Order.order_id).where(Order.contact_id == Contact.id).correlate(Contact)
         query = query.where(~ordered.exists())
-        if only is not None:
-            query = query.where(Contact.id == only)
+        if span.only is not None:
+            query = query.where(Contact.id == span.only)
         people = query.with_only_columns(Contact.id, Contact.email, Contact.suppression_owed)
         rows = session.execute(people).all()
         # Candidates may be too many: whoever is due is asked about exactly.
         return [
             contact_id
-            for contact_id in _inactive(session, rows, since=now_shop - self._erase_after)
+            for contact_id in ground.whom(session, rows, now_shop - ground.after)
             if sql.holds(session, forgettable, contact_id=contact_id, now=now_shop)
         ]
 
 
-def _inactive(session: Session, rows: Sequence[Any], *, since: datetime) -> list[str]:
-    """List the contacts of whom it has been so since an instant of shop time."""
+def _inactive(session: Session, rows: Sequence[Any], since: datetime) -> list[str]:
+    """List those who have been suppressed as inactive since an instant of shop time."""
     keys = {row.id: key_of_address(row.email) for row in rows if row.email is not None}
     found: set[str] = set()
     for some in chunks(set(keys.values())):
@@ -148,3 +186,21 @@ def _inactive(session: Session, rows: Sequence[Any], *, since: datetime) -> list
         and datetime.fromisoformat(said["at"]) <= since
     }
     return sorted({contact_id for contact_id, key in keys.items() if key in found} | late)
+
+
+def _unconfirmed(session: Session, rows: Sequence[Any], since: datetime) -> list[str]:
+    """List those who have not confirmed since an instant of shop time, and have no account."""
+    found: set[str] = set()
+    for some in chunks({row.id for row in rows}):
+        known = select(Identity.contact_id).where(
+            Identity.contact_id == Consent.contact_id, Identity.kind == IdentityKind.USER_ID
+        )
+        pending = select(Consent.contact_id).where(
+            Consent.contact_id.in_(some),
+            Consent.purpose == MARKETING,
+            Consent.status == ConsentStatus.PENDING,
+            Consent.changed_at <= since,
+            ~known.exists(),
+        )
+        found.update(session.scalars(pending))
+    return sorted(found)

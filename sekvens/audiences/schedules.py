@@ -85,9 +85,11 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         names.RETENTION_WORKFLOW,
         RetentionInput(),
         workflow_id=names.RETENTION_WORKFLOW,
-        summary="erase who has been inactive for long",
+        summary="erase who has been inactive for long, or never confirmed",
     )
-    is_held = not (settings.privacy.erase_inactive_days or settings.privacy.copies_days)
+    kept = settings.privacy
+    does_something = kept.erase_inactive_days or kept.erase_unconfirmed_days or kept.copies_days
+    is_held = not does_something
     # A round for each quick day would crowd out of the Temporal UI what a demo is there to show.
     days = 1 if settings.clock.day_seconds == DAY.total_seconds() else 7
     rounds = _schedule(settings, retention, is_held=is_held, every_hours=HOURS * days)

@@ -187,6 +187,7 @@ def _enrollments(console: "Console", session: "Session", contact_id: str) -> Non
 def _messages(console: "Console", session: "Session", contact_id: str) -> None:
     from rich.markup import escape
 
+    from sekvens.engagement.queries import counts_of, in_words
     from sekvens.enrollments import queries
     from sekvens.feedback.queries import fates_of
     from sekvens.messages.tables import MessageState
@@ -195,9 +196,10 @@ def _messages(console: "Console", session: "Session", contact_id: str) -> None:
     looks = queries.next_looks_of(session, contact_id)
     rows = queries.messages_of(session, contact_id)
     fates = fates_of(session, [row.id for row in rows])
+    done = counts_of(session, [row.id for row in rows])
     table = make_table(
         "message", "e-mail", "state", "attempts", "skipped for", "why it waits", "sent",
-        title="Messages",
+        "opens and clicks", title="Messages",
     )  # fmt: skip
     for row in rows:
         fate = fates.get(row.id)
@@ -217,7 +219,7 @@ def _messages(console: "Console", session: "Session", contact_id: str) -> None:
             skipped_for = f"{row.skip_reason}: {escape(printable(row.note))}"
         table.add_row(
             row.id, row.template, state, str(row.attempts), skipped_for, escape(why) or "-",
-            minute(row.sent_on),
+            minute(row.sent_on), in_words(done.get(row.id, {})) or "-",
         )  # fmt: skip
     console.print(table)
 

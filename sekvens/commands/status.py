@@ -112,12 +112,15 @@ def _reported(console: "Console", session: "Session", now: "datetime") -> None:
 
     from rich.markup import escape
 
+    from sekvens.engagement import queries as engagement
     from sekvens.feedback.queries import counts, odd
 
     since = now - timedelta(days=REPORTED_DAYS)
     found = counts(session, since=since)
     words = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.items()))
     console.print(f"SES reported in {REPORTED_DAYS} days: {words or 'nothing'}".replace("_", " "))
+    done = engagement.in_words(engagement.counts_since(session, since))
+    console.print(f"Opens and clicks in {REPORTED_DAYS} days: {done or 'none'}")
     rows = odd(session, since=since)
     if not rows:
         return

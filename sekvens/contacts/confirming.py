@@ -18,6 +18,8 @@ from sekvens.events.ingest import record_fact
 from sekvens.events.schema import EMAIL_CONFIRMATION_REQUESTED, EMAIL_SUBSCRIBED
 from sekvens.events.tables import ContactEvent
 
+#: So long after the sign-up (shop time) the link confirms it; the e-mails of the flow say so too.
+CONFIRM_WITHIN: Final = timedelta(days=7)
 #: What is taken over from the request.
 _EVIDENCE: Final = ("source", "form", "page_url", "ip_mark", "wording", "wording_version")
 
@@ -30,9 +32,7 @@ class Confirmable(StrEnum):
     OVER = "over"  #: too late, or they have said no since
 
 
-def confirmable(
-    session: Session, contact: Contact | None, *, now: datetime, within: timedelta
-) -> Confirmable:
+def confirmable(session: Session, contact: Contact | None, *, now: datetime) -> Confirmable:
     """Tell whether a contact's sign-up can be confirmed; `now` is shop time."""
     if contact is None or needs_a_hand(session, contact):
         return Confirmable.OVER
@@ -40,7 +40,7 @@ def confirmable(
     if given is not None and given.status == ConsentStatus.SUBSCRIBED:
         return Confirmable.DONE
     pending = given is not None and given.status == ConsentStatus.PENDING
-    in_time = given is not None and now <= given.changed_at + within
+    in_time = given is not None and now <= given.changed_at + CONFIRM_WITHIN
     return Confirmable.YES if pending and in_time else Confirmable.OVER
 
 

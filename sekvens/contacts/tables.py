@@ -135,6 +135,7 @@ class ErasureReason(StrEnum):
     REQUEST = "request"  #: they asked for it
     INACTIVE = "inactive"  #: never ordered, and suppressed as inactive for long
     STAFF = "staff"  #: somebody on the staff decided so
+    UNCONFIRMED = "unconfirmed"  #: signed up, and never confirmed it
 
 
 class Erasure(Base):

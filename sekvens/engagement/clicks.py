@@ -26,7 +26,7 @@ from sekvens.tracking_section import TrackingSettings
 
 #: A click waits so long for what would show that it is a machine's. With the relay's way to the
 #: workflow, a person's click is there within a second of it.
-SETTLING: Final = timedelta(milliseconds=900)
+SETTLING: Final = timedelta(milliseconds=850)
 #: Nobody clicks as often in one message; whatever does is sent on, and no more noted.
 CLICKS_MAX: Final = 100
 

@@ -54,12 +54,30 @@ def as_text(flow: Flow) -> str:
     sections = [
         f"{flow.name}, version {flow.version} ({flow.purpose})",
         f"{opening}:",
-        _aligned([*_lines(steps, flow, moments(flow), 0), _Line("ends: completed")]),
+        _aligned([*_lines(steps, flow, moments(flow), 0), *_end(steps)]),
         _section("Who may enter", _who_enters(flow)),
         _section("Who leaves early, in the middle of a wait too", _who_leaves(flow)),
         *_remarks(flow),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _end(steps: tuple[Step, ...]) -> Iterator[_Line]:
+    if not _leaves(steps):
+        yield _Line("ends: completed")
+
+
+def _leaves(steps: tuple[Step, ...]) -> bool:
+    """Tell whether whoever comes to the end of these steps has left the flow, on every way."""
+    match steps[-1] if steps else None:
+        case ExitFlow():
+            return True
+        case WaitFor() as step:
+            return _leaves(step.then) and _leaves(step.otherwise)
+        case Split() as step:
+            return all(_leaves(case.steps) for case in step.cases) and _leaves(step.otherwise)
+        case _:
+            return False
 
 
 def _opening(flow: Flow) -> tuple[str, tuple[Step, ...]]:

@@ -4,7 +4,6 @@ Mail scanners follow every link, so GET never commits: a consent that a machine 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from fastapi import APIRouter
@@ -144,9 +143,7 @@ class Confirm:
         return contact if theirs else None
 
     def _stands(self, session: Session, contact: Contact | None) -> Confirmable:
-        within = timedelta(days=self._settings.consent.confirm_days)
-        now = self._shop_time.at(self._clock.now())
-        return confirmable(session, contact, now=now, within=within)
+        return confirmable(session, contact, now=self._shop_time.at(self._clock.now()))
 
     def _page(self, stands: Confirmable, contact: Contact | None) -> Response:
         language = self._pages.language_of(contact)

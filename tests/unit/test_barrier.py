@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from sekvens.audiences.retention import Retention
+from sekvens.audiences.retention import Ground, Retention
 from sekvens.clock import FrozenClock
+from sekvens.contacts.tables import ErasureReason
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.barrier import in_dispatch, wait_for_senders
@@ -125,10 +126,11 @@ def test_whoever_erases_waits_for_an_email_on_its_way(
     monkeypatch.setenv("SEKVENS_DATABASE__URL", url)
     monkeypatch.setattr(Retention, "_due", lambda *_, **__: [contact_id])
     retention = Retention(
-        database=shop.database, clock=CLOCK, shop_time=ShopTime(), erase_after=timedelta(days=1)
+        database=shop.database, clock=CLOCK, shop_time=ShopTime(), inactive_after=timedelta(days=1)
     )
     dispatch(shop, contact_id)
-    erase = partial(retention._erase, contact_id, NOON)
+    ground = Ground(why=ErasureReason.INACTIVE, after=timedelta(days=1), whom=lambda *_: ())
+    erase = partial(retention._erase, contact_id, ground, NOON)
     if who == "the command":
         erase = partial(CliRunner().invoke, main, ["contacts", "erase", contact_id, "--yes"])
     eraser = threading.Thread(target=erase)

@@ -248,7 +248,7 @@ def retention(shop: Shop, *, later: timedelta, erase_after: timedelta = YEAR) ->
         database=shop.database,
         clock=FrozenClock(NOON + later),
         shop_time=ShopTime(),
-        erase_after=erase_after,
+        inactive_after=erase_after,
     )
 
 
@@ -301,3 +301,58 @@ def test_one_without_an_address_whose_suppression_is_still_owed_is_erased(databa
 
     assert retention(shop, later=YEAR).batch(None, lambda: None).erased == 1
     assert canaries(database) == set()
+
+
+MONTH = timedelta(days=30)
+REQUESTED = "Email Confirmation Requested"
+
+
+def unanswered(database: Database, *more: Any, user: str | None = None) -> Shop:
+    """Make a shop at which somebody has signed up by the form, and has not confirmed it."""
+    shop = Shop(database)
+    shop.post(
+        identify(user, anon="kanarie-cookie", email=ADDRESS),
+        track(REQUESTED, user, ANON="kanarie-cookie", request_id="r-1"),
+        *more,
+    )
+    return shop
+
+
+def unconfirmed(shop: Shop, *, later: timedelta, after: timedelta = MONTH) -> int:
+    clock = FrozenClock(NOON + later)
+    return Retention(
+        database=shop.database, clock=clock, shop_time=ShopTime(), unconfirmed_after=after
+    ).batch(None, lambda: None).erased  # fmt: skip
+
+
+@pytest.mark.parametrize(("later", "erased"), [(MONTH - timedelta(seconds=1), 0), (MONTH, 1)])
+def test_whoever_never_confirmed_a_sign_up_is_erased_after_the_set_time(
+    database: Database, later: timedelta, erased: int
+):
+    shop = unanswered(database)
+
+    assert unconfirmed(shop, later=later) == erased
+    assert bool(canaries(database)) is not bool(erased)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"more": [track("Email Subscribed", None, ANON="kanarie-cookie", ago=-1)]},
+        {"more": [track("Unsubscribed", None, ANON="kanarie-cookie", ago=-1)]},
+        {"more": [track("Order Completed", None, ANON="kanarie-cookie", order_id="1", ago=9)]},
+        {"more": [track("Product Viewed", None, ANON="kanarie-cookie", ago=-60 * 24)]},
+        {"user": "u"},
+        {"after": timedelta(0)},
+    ],
+    ids=["confirmed", "said no", "ordered", "came by", "has an account", "switched off"],
+)
+def test_whoever_the_shop_has_another_reason_to_know_is_kept(
+    database: Database, kept: dict[str, Any]
+):
+    shop = unanswered(database, user=kept.get("user"))
+    shop.now = NOON + DAY
+    shop.post(*kept.get("more", []))
+
+    assert unconfirmed(shop, later=MONTH, after=kept.get("after", MONTH)) == 0
+    assert canaries(database)

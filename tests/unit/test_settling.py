@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from sekvens.contacts.erase import erase
@@ -16,6 +17,7 @@ from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.flows.builder import clicked, days, send, wait_for
 from sekvens.flows.definition import Flow
 from sekvens.flows.shop_time import ShopTime
+from starter import main
 from tests.unit.engaging import PRESS, TAGGED_NEWS, ClickOffice
 from tests.unit.sending import letters
 from tests.unit.test_relay_temporal import start_of
@@ -57,7 +59,7 @@ async def test_a_click_steers_no_sooner_than_it_is_settled(sqlite_database: Data
     assert len(office.clicks()) == 1
 
 
-@pytest.mark.parametrize("apart", [0.0, 0.3, 0.85])
+@pytest.mark.parametrize("apart", [0.0, 0.3, 0.8])
 async def test_several_links_in_a_second_never_steer_and_say_why(database: Database, apart):
     office = ClickOffice(database)
     paths = office.links()
@@ -212,3 +214,25 @@ async def test_a_click_is_signalled_to_the_enrollment_that_waits_for_it(database
 
     (signal,) = temporal.signals
     assert [event.matched for event in signal.events] == [(clicked("hello").key,)]
+
+
+async def test_operators_see_what_people_clicked_and_what_machines_did(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    office = ClickOffice(sqlite_database)
+    paths = office.links()
+    async with office.reader() as reader:
+        await reader.get(paths["letter"])
+        office.settle(timedelta(seconds=2))
+        await reader.head(paths["letter"])
+    url = sqlite_database.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("SEKVENS_DATABASE__URL", url)
+    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr("sekvens.commands.status.REPORTED_DAYS", 36_500)
+    shown, status = (
+        " ".join(CliRunner().invoke(main, words).output.split())
+        for words in (["show", office.contact_id], ["status"])
+    )
+
+    assert "1 click, 1 machine click (head 1)" in shown
+    assert "Opens and clicks in 36500 days: 1 click, 1 machine click (head 1)" in status

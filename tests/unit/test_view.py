@@ -51,7 +51,7 @@ def retention(office: PostOffice) -> Retention:
         database=office.database,
         clock=office.clock,
         shop_time=ShopTime(),
-        erase_after=timedelta(0),
+        inactive_after=timedelta(0),
         copies_kept_for=60 * DAY,
     )
 
