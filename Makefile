@@ -28,7 +28,7 @@ PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 #: bandit's rules that say the same of every use; docs/security.md explains each.
-BANDIT_SKIPS := B101,B105,B106,B301,B310,B311,B403,B404,B406,B603,B608,B704
+BANDIT_SKIPS := B101,B105,B106,B301,B303,B310,B311,B403,B404,B406,B603,B608,B704
 
 .PHONY: help demo test check bench bench-smoke prove chaos load soak audit sbom format lint types imports fast-tests all-tests flows clean
 
@@ -40,7 +40,7 @@ demo: $(VENV)/demo.stamp ## Start every service and a sample shop; open the addr
 	@$(BIN)/python starter.py demo --day $(DAY) $(if $(FOR),--for $(FOR)) --api-port $(PORT) \
 		--inbox-port $(INBOX_PORT) --temporal-port $(TEMPORAL_PORT) --ui-port $(UI_PORT)
 
-test: $(VENV)/dev.stamp format lint types imports all-tests flows bench-smoke ## Everything that CI runs.
+test: $(VENV)/dev.stamp format lint types imports audit all-tests flows bench-smoke ## Everything that CI runs.
 	@echo "All is well."
 
 check: $(VENV)/dev.stamp format lint types imports fast-tests ## The quick part: before each commit.
