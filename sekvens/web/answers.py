@@ -34,7 +34,7 @@ from sekvens.reviews.reading import TEXT_LENGTH_MAX
 from sekvens.settings import Settings
 from sekvens.web.answer_words import WORDS
 from sekvens.web.bodies import body_of
-from sekvens.web.link_pages import LinkPages, link_responses
+from sekvens.web.link_pages import LinkPages, LinkRoute, link_router
 from sekvens.web.openapi import page_response
 
 #: The page posts an answer and a text of so many letters: a letter is twelve of these at the most.
@@ -74,26 +74,24 @@ class Answers:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(tags=["Links"])
-        router.get(
+        return link_router(
             "/a/{token}",
-            summary="A question of an e-mail, with the answer chosen",
-            description="Changes nothing, because mail scanners follow every link.",
-            operation_id="ask_answer",
-            responses=link_responses("The question, its answers and a button"),
-            response_model=None,
-        )(self._ask)
-        router.post(
-            "/a/{token}",
-            summary="Answer a question of an e-mail",
-            description="By the page's button, with the form field `answer`, and `words` for what "
-            "the contact says in their own. The page may ask the next question.",
-            operation_id="answer",
-            responses=link_responses("The answer is recorded")
-            | {422: page_response("No answer was chosen: the question, asked again")},
-            response_model=None,
-        )(self._give)
-        return router
+            looks=LinkRoute(
+                endpoint=self._ask,
+                operation_id="ask_answer",
+                summary="A question of an e-mail, with the answer chosen",
+                reply="The question, its answers and a button",
+            ),
+            acts=LinkRoute(
+                endpoint=self._give,
+                operation_id="answer",
+                summary="Answer a question of an e-mail",
+                description="By the page's button, with the form field `answer`, and `words` for "
+                "what the contact says in their own. The page may ask the next question.",
+                reply="The answer is recorded",
+                responses={422: page_response("No answer was chosen: the question, asked again")},
+            ),
+        )
 
     async def _ask(self, request: Request, token: str) -> Response:
         return await self._pages.answer(request, self._chosen(token, {}), self._look)

@@ -20,7 +20,7 @@ from sekvens.db.session import Database
 from sekvens.events.barrier import wait_for_senders
 from sekvens.messages.links import ConfirmLink, is_marked, read_confirm_link
 from sekvens.settings import Settings
-from sekvens.web.link_pages import LinkPages, link_responses
+from sekvens.web.link_pages import LinkPages, LinkRoute, link_router
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +80,22 @@ class Confirm:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(tags=["Links"])
-        router.get(
+        return link_router(
             "/confirm/{token}",
-            summary="The question whether a sign-up was theirs",
-            description="Changes nothing, because mail scanners follow every link.",
-            operation_id="ask_confirm",
-            responses=link_responses("The question, with a button"),
-            response_model=None,
-        )(self._ask)
-        router.post(
-            "/confirm/{token}",
-            summary="Confirm a sign-up",
-            description="By the page's button.",
-            operation_id="confirm",
-            responses=link_responses("The contact is subscribed"),
-            response_model=None,
-        )(self._confirm)
-        return router
+            looks=LinkRoute(
+                endpoint=self._ask,
+                operation_id="ask_confirm",
+                summary="The question whether a sign-up was theirs",
+                reply="The question, with a button",
+            ),
+            acts=LinkRoute(
+                endpoint=self._confirm,
+                operation_id="confirm",
+                summary="Confirm a sign-up",
+                description="By the page's button.",
+                reply="The contact is subscribed",
+            ),
+        )
 
     async def _ask(self, request: Request, token: str) -> Response:
         link = read_confirm_link(self._settings.api, token)

@@ -27,7 +27,7 @@ from sekvens.messages.links import MessageLink, read_preferences_link, unsubscri
 from sekvens.send_time.dates import day_of_year
 from sekvens.settings import Settings
 from sekvens.web.forms import posted_fields
-from sekvens.web.link_pages import LinkPages, link_responses
+from sekvens.web.link_pages import LinkPages, LinkRoute, link_router
 from sekvens.web.preference_words import LANGUAGES, WORDS
 from sekvens.web.wordings import agreed_to
 
@@ -44,24 +44,22 @@ class PreferencePage:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(tags=["Links"])
-        router.get(
+        return link_router(
             "/p/{token}",
-            summary="What a contact hears about, and how often",
-            description="Changes nothing, because mail scanners follow every link.",
-            operation_id="ask_preferences",
-            responses=link_responses("The choices, with a button"),
-            response_model=None,
-        )(self._ask)
-        router.post(
-            "/p/{token}",
-            summary="Change what a contact hears about",
-            description="By the page's button, with the page's own form fields.",
-            operation_id="change_preferences",
-            responses=link_responses("The choices as they are now"),
-            response_model=None,
-        )(self._change)
-        return router
+            looks=LinkRoute(
+                endpoint=self._ask,
+                operation_id="ask_preferences",
+                summary="What a contact hears about, and how often",
+                reply="The choices, with a button",
+            ),
+            acts=LinkRoute(
+                endpoint=self._change,
+                operation_id="change_preferences",
+                summary="Change what a contact hears about",
+                description="By the page's button, with the page's own form fields.",
+                reply="The choices as they are now",
+            ),
+        )
 
     async def _ask(self, request: Request, token: str) -> Response:
         link = read_preferences_link(self._settings.api, token)

@@ -25,7 +25,7 @@ from sekvens.events.schema import UNSUBSCRIBED
 from sekvens.messages.links import UnsubscribeLink, preferences_url, read_unsubscribe_link
 from sekvens.settings import Settings
 from sekvens.web.forms import form_of
-from sekvens.web.link_pages import LinkPages, link_responses
+from sekvens.web.link_pages import LinkPages, LinkRoute, link_router
 
 _ONE_CLICK: Final = re.compile(rb"List-Unsubscribe(=|\"\s+)One-Click")
 
@@ -80,24 +80,22 @@ class Unsubscribe:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(tags=["Links"])
-        router.get(
+        return link_router(
             "/u/{token}",
-            summary="The question whether to unsubscribe",
-            description="Changes nothing, because mail scanners follow every link.",
-            operation_id="ask_unsubscribe",
-            responses=link_responses("The question, with a button"),
-            response_model=None,
-        )(self._ask)
-        router.post(
-            "/u/{token}",
-            summary="Unsubscribe",
-            description="By the page's button, or in one click by a mail client (RFC 8058).",
-            operation_id="unsubscribe",
-            responses=link_responses("The contact is unsubscribed"),
-            response_model=None,
-        )(self._unsubscribe)
-        return router
+            looks=LinkRoute(
+                endpoint=self._ask,
+                operation_id="ask_unsubscribe",
+                summary="The question whether to unsubscribe",
+                reply="The question, with a button",
+            ),
+            acts=LinkRoute(
+                endpoint=self._unsubscribe,
+                operation_id="unsubscribe",
+                summary="Unsubscribe",
+                description="By the page's button, or in one click by a mail client (RFC 8058).",
+                reply="The contact is unsubscribed",
+            ),
+        )
 
     async def _ask(self, request: Request, token: str) -> Response:
         link = read_unsubscribe_link(self._settings.api, token)

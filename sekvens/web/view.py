@@ -19,7 +19,7 @@ from sekvens.db.session import Database
 from sekvens.messages.copies import copy_of
 from sekvens.messages.links import MessageLink, read_view_link
 from sekvens.settings import Settings
-from sekvens.web.link_pages import LinkPages, link_responses
+from sekvens.web.link_pages import LinkPages, LinkRoute, link_router
 
 #: An e-mail brings its own style and pictures. Sandboxed, it can do nothing but follow links.
 _POLICY: Final = (
@@ -68,17 +68,17 @@ class View:
         self._kept_for = timedelta(days=settings.privacy.copies_days)
 
     def router(self) -> APIRouter:
-        """Make the routes."""
-        router = APIRouter(tags=["Links"])
-        router.get(
+        """Make the route."""
+        return link_router(
             "/v/{token}",
-            summary="An e-mail in a browser",
-            description="As it was sent. Changes nothing.",
-            operation_id="view_email",
-            responses=link_responses("The e-mail, or that it is gone"),
-            response_model=None,
-        )(self._view)
-        return router
+            looks=LinkRoute(
+                endpoint=self._view,
+                operation_id="view_email",
+                summary="An e-mail in a browser",
+                description="As it was sent. Changes nothing.",
+                reply="The e-mail, or that it is gone",
+            ),
+        )
 
     async def _view(self, request: Request, token: str) -> Response:
         link = read_view_link(self._settings.api, token)
