@@ -21,6 +21,8 @@ MINUTES ?= 30
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BENCHES := compose clicks ingress relay enrollments audiences
 export CHROMIUM
+# The tests start some hundred processes; each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q
 # Many tests wait for real services most of the time: four files at once keep two cores busy, and
 # the long waits come first.
