@@ -14,11 +14,11 @@ import yaml
 from sekvens import probe
 from sekvens.enrollments import names
 from sekvens.events.pressure import TASKS_WAITING_MAX
-from sekvens.sections import SECRETS
+from sekvens.sections import SECRETS, SesSettings
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.web.app import create_app
 from starter import main
-from worker import SHUTDOWN_GRACE
+from worker import QUICK_THREADS, SHUTDOWN_GRACE
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -257,6 +257,16 @@ def test_compose_lets_nobody_in_from_outside_and_nobody_of_ours_be_root():
         assert service["user"] == "10001:10001", name
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
+
+
+def test_the_database_of_compose_has_a_connection_for_every_thread():
+    command = " ".join(compose()["services"]["postgres"]["command"])
+    (allowed,) = re.findall(r"max_connections=(\d+)", command)
+    worker = 2 * (QUICK_THREADS + 2 * SesSettings().concurrency)
+    said = (ROOT / "docs/how-to/scale.md").read_text(encoding="utf-8")
+
+    assert f"which is {worker};" in said
+    assert int(allowed) >= worker + 80 + 40 + 3  # API, relay, and those that PostgreSQL keeps back
 
 
 def test_compose_waits_for_what_must_be_there_before():
