@@ -18,6 +18,7 @@ def migrate() -> None:
 
     fault_points.switch_on(os.environ)
     with open_database() as database:
-        upgrade(database)
+        is_ours = upgrade(database)
         url = database.engine.url.render_as_string(hide_password=True)
-    click.echo(f"{url} is up to date.")
+    said = "is up to date." if is_ours else "is newer than this version, and stays as it is."
+    click.echo(f"{url} {said}")

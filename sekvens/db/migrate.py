@@ -1,5 +1,6 @@
 """The schema's migrations, which ship inside the package and run on both databases."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,41 @@ from sqlalchemy import Connection, text
 
 from sekvens.db.session import WRITES, Database
 
+logger = logging.getLogger("sekvens.db.migrate")
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 #: PostgreSQL's advisory key: two services that start at once migrate one after the other.
 _MIGRATION_KEY = 0x5E_C0DE
 
 
-def upgrade(database: Database) -> None:
-    """Bring the schema up to this version; does nothing when it is."""
-    _run(database, lambda config: command.upgrade(config, "head"))
+def upgrade(database: Database) -> bool:
+    """Bring the schema up to this version; does nothing when it is, or when it is newer still.
+
+    A newer schema is one that this version can work with (docs/how-to/upgrade.md): a process of the
+    version before starts again in the middle of an upgrade, and after one that was taken back.
+
+    Returns:
+        Whether the schema is this version's; false: it is newer.
+    """
+    known = known_revisions()
+    is_ours = True
+
+    def step(config: Config) -> None:
+        nonlocal is_ours
+        found = MigrationContext.configure(config.attributes["connection"]).get_current_revision()
+        is_ours = found is None or found in known
+        if is_ours:
+            command.upgrade(config, "head")
+            return
+        logger.warning(
+            "the schema (%s) is newer than this version, which works with it as it is",
+            found,
+            extra={"action": "schema_newer"},
+        )
+
+    _run(database, step)
+    return is_ours
 
 
 def check(database: Database) -> None:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from sekvens import service
+from sekvens import probe, service
 from sekvens.errors import SettingsError
+from sekvens.sections import ApiSettings
 from sekvens.service import until_ready
 from tests.ports import free_port
 
@@ -101,6 +102,33 @@ def test_health_is_503_until_the_service_is_ready_and_200_from_then_on() -> None
 
     assert before == '{"service": "tester", "ready": false}'
     assert after == '{"service": "tester", "ready": true}'
+
+
+def test_a_probe_tells_waiting_from_working_and_living_from_dead() -> None:
+    port = free_port()
+    environ = {"SEKVENS_HEALTH_PORT": str(port)}
+    said = [probe.main(words, environ) for words in ([], ["--alive"])]
+    with running(READY_AFTER_A_WORD, **environ) as process:
+        health_when_it_is_up(port, 503)
+        said += [probe.main(words, environ) for words in ([], ["--alive"])]
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        health_when_it_is_up(port, 200)
+        said += [probe.main(words, environ) for words in ([], ["--alive"])]
+
+    assert said == [1, 1, 1, 0, 0, 0]
+
+
+def test_a_probe_asks_the_api_where_no_health_port_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert int(probe.API_PORT) == ApiSettings().port
+    monkeypatch.setattr(probe, "TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections and says nothing
+        port = str(mute.getsockname()[1])
+
+        assert probe.main(["--alive"], {"SEKVENS_API__PORT": port}) == 1
 
 
 def test_a_service_that_is_told_to_stop_finishes_what_is_running() -> None:
