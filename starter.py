@@ -18,6 +18,7 @@ from sekvens.commands.parked import exit_, parked, retry, skip
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
+from sekvens.commands.reconcile import reconcile
 from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
@@ -49,6 +50,7 @@ for command in (
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),
+    *(reconcile,),
 ):
     main.add_command(command)
 

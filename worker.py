@@ -48,6 +48,7 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
 from sekvens.plugin import connect
+from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
 from sekvens.quota.queue_limit import QueueLimit
@@ -83,6 +84,7 @@ async def serve(service: Service) -> None:
     database = Database(
         settings.database.url, pool_size=QUICK_THREADS + 2 * settings.ses.concurrency
     )
+    tell_of(database, SystemClock())
     ses = SesClient(settings.ses)
     await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
     used = await until_ready("the database", lambda: asyncio.to_thread(used_flows, database))

@@ -1,5 +1,6 @@
 """The quick activities of an enrollment: questions, facts behind signals, and the end."""
 
+import logging
 from dataclasses import asdict
 from datetime import datetime
 from typing import assert_never
@@ -29,9 +30,12 @@ from sekvens.flows.codec import from_json
 from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch
 from sekvens.flows.outcomes import Parked
 from sekvens.messages import ledger
+from sekvens.prometheus.counted import ENDED
 from sekvens.segments import sql
 from sekvens.send_time.local_time import next_local_time
 from sekvens.shop import Shop
+
+logger = logging.getLogger(__name__)
 
 
 class EnrollmentActivities:
@@ -109,8 +113,13 @@ class EnrollmentActivities:
     def finish_enrollment(self, order: FinishInput) -> None:
         """Close the enrollment, and leave no message of it without an end."""
         with self._database.write() as session:
-            close(session, order.enrollment_id, reason=order.reason, now=order.now)
+            flow = close(session, order.enrollment_id, reason=order.reason, now=order.now)
             ledger.close_enrollment(session, order.enrollment_id)
+        if flow is not None:
+            ENDED.labels(flow, order.reason).inc()
+            ids = {"enrollment_id": order.enrollment_id, "reason": order.reason}
+            extra = {"action": "enrollment_ended", **ids}
+            logger.info("%s is left: %s", flow, order.reason, extra=extra)
 
     def _local_time(self, order: AnswerInput, question: NextLocalTime) -> datetime:
         if order.skip:

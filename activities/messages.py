@@ -10,6 +10,7 @@ from sekvens.enrollments import names
 from sekvens.enrollments.wire import SendInput, SendResult
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.messages.send import Sender
+from sekvens.prometheus.outcomes import count_turn
 
 
 class MessageActivities:
@@ -36,5 +37,6 @@ class MessageActivities:
             step_id=order.step_id,
         )
         outcome = self._bugs.parking(step, lambda: self._sender.send(order))
+        count_turn(order, outcome)
         reached(FaultPoint.LEDGER_BEFORE_COMPLETION, order.contact_id)
         return SendResult(outcome=outcome)

@@ -18,6 +18,7 @@ SekvensError
     └── TemporalRefused
 """
 
+import re
 from typing import ClassVar
 
 
@@ -91,3 +92,8 @@ class TemporalUnavailable(NotDelivered):
 
 class TemporalRefused(NotDelivered):
     """Temporal refuses this start or signal as it is: a setting or a registration is missing."""
+
+
+def in_a_word(error: BaseException) -> str:
+    """Tell an error's kind as metrics and the ledger do: `SesThrottled` is `ses_throttled`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()

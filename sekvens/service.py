@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 
 from sekvens import fault_points
 from sekvens.errors import SekvensError, SettingsError
+from sekvens.health import HOST, open_health_port
 from sekvens.log import SentenceFormatter
+from sekvens.prometheus.counted import CountingHandler
 
 logger = logging.getLogger("sekvens.service")
 
@@ -48,11 +50,12 @@ class Service:
 def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
     """Run a service until SIGTERM or Ctrl-C; returns the exit code.
 
-    `SEKVENS_HEALTH_PORT` opens `GET /health` on that port of 127.0.0.1: 200 when ready, 503 before.
+    `SEKVENS_HEALTH_PORT` opens `GET /health` (200 when ready, 503 before) and `GET /metrics`;
+    `SEKVENS_TEMPORAL_METRICS_PORT` opens what Temporal's SDK counts by itself.
     """
     try:
         log_to_stderr()
-        _calm_the_sdk()
+        _prepare_the_sdk()
         fault_points.switch_on(os.environ)
         asyncio.run(_run(Service(name), serve))
     except SettingsError as error:
@@ -105,11 +108,22 @@ async def watch(what: str, ask: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
-def _calm_the_sdk() -> None:
-    from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
+def _prepare_the_sdk() -> None:
+    """Calm its log, and open the port of its own metrics, if there is to be one."""
+    from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
 
-    telemetry = TelemetryConfig(logging=LoggingConfig(filter=_SDK_LOG))
-    Runtime.set_default(Runtime(telemetry=telemetry), error_if_already_set=False)
+    logs = LoggingConfig(filter=_SDK_LOG)
+    port, metrics = os.environ.get("SEKVENS_TEMPORAL_METRICS_PORT"), None
+    if port:
+        host = os.environ.get("SEKVENS_HEALTH_HOST") or HOST
+        metrics = PrometheusConfig(bind_address=f"{host}:{port}", durations_as_seconds=True)
+    try:
+        runtime = Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError(
+            f"SEKVENS_TEMPORAL_METRICS_PORT={port} cannot be used: Temporal's SDK cannot open it"
+        ) from error
+    Runtime.set_default(runtime, error_if_already_set=False)
 
 
 class _Threads(ThreadPoolExecutor):
@@ -138,7 +152,7 @@ def log_to_stderr() -> None:
         raise SettingsError(f"SEKVENS_LOG_LEVEL is {level}; it may be one of {known}")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(SentenceFormatter())
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=level, handlers=[handler, CountingHandler()])
 
 
 async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) -> None:
@@ -147,7 +161,7 @@ async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) ->
     loop.set_default_executor(threads)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop.set)
-    health = await _health(service)
+    health = await open_health_port(service.name, lambda: service.is_ready)
     task = asyncio.ensure_future(serve(service))
     stopped = asyncio.ensure_future(service.stop.wait())
     await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -166,24 +180,3 @@ async def _run(service: Service, serve: Callable[[Service], Awaitable[None]]) ->
         # A thread that hangs in a connection cannot be ended, and Python would wait for it.
         logging.shutdown()
         os._exit(0)
-
-
-async def _health(service: Service) -> asyncio.Server | None:
-    port = os.environ.get("SEKVENS_HEALTH_PORT")
-    if not port:
-        return None
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        status = "200 OK" if service.is_ready else "503 Service Unavailable"
-        body = f'{{"service": "{service.name}", "ready": {str(service.is_ready).lower()}}}'
-        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n"
-        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        await writer.drain()
-        writer.close()
-
-    try:
-        return await asyncio.start_server(answer, "127.0.0.1", int(port))
-    except (OSError, ValueError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "it is no port"
-        raise SettingsError(f"SEKVENS_HEALTH_PORT={port} cannot be used: {reason}") from error

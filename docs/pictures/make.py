@@ -25,10 +25,12 @@ ROOT = PICTURES.parents[1]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 BYTES_MAX = 150_000
 
-#: Slow enough that a purchase in mid-wait is seen as one in a timeline.
-DAY_SECONDS = 3
-DEMO_SECONDS = 110
-STORY_SECONDS_MAX = 90
+#: Slow enough that a purchase in mid-wait is seen as one in a timeline, on a busy machine too.
+DAY_SECONDS = 6
+DEMO_SECONDS = 900
+STORY_SECONDS_MAX = 300
+#: A busy machine takes its time with Temporal's pages.
+PAGE_SECONDS_MAX = 150
 
 #: An enrollment with something to tell: e-mails, waits, and an exit in the middle of a long one.
 STORY = """
@@ -40,11 +42,26 @@ STORY = """
     LIMIT 1
 """
 CONVERTED = 'ExitReason = "converted"'
-#: One that nothing ends while its picture is taken: orders are listened for through 90 days.
-UNDER_WAY = """
+#: One in the midst of a wait that is long enough for its picture to be taken.
+WAITING = """
+    SELECT e.workflow_id FROM enrollments e
+    WHERE e.flow = 'milestones' AND e.state = 'active' AND e.step_id IS NOT NULL
+    ORDER BY e.started_at DESC LIMIT 1
+"""
+#: One that nobody's look at the cart has led to the branch with the small nudge.
+IN_A_BRANCH = """
     SELECT e.workflow_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
-    WHERE e.flow = 'order-updates' AND e.state = 'active' AND m.step_id = 'order-shipped'
-    AND m.state = 'accepted' ORDER BY e.started_at DESC LIMIT 1
+    WHERE e.flow = 'cart-abandonment' AND m.step_id = 'a-small-nudge' AND m.state = 'accepted'
+    ORDER BY e.started_at DESC LIMIT 1
+"""
+#: Carts that e-mails are still to speak of: these are taken away.
+CARTS = """
+    SELECT e.contact_id, e.entry_key FROM enrollments e
+    WHERE e.flow = 'cart-abandonment' AND e.state = 'active'
+    AND e.step_id IN ('until-day-one', 'until-day-two') LIMIT 5
+"""
+PARKED = """
+    SELECT e.workflow_id FROM enrollments e WHERE e.state = 'parked' LIMIT 1
 """
 
 
@@ -67,6 +84,24 @@ class Demo:
             time.sleep(1)
         raise SystemExit(f"no enrollment answers within {seconds_max:g} s: {query}")
 
+    def lose_carts(self) -> None:
+        """Take carts away that e-mails are to speak of, so that their enrollments are parked."""
+        with closing(sqlite3.connect(self.database, timeout=20)) as connection, connection:
+            for contact_id, cart_id in connection.execute(CARTS).fetchall():
+                whose = (contact_id, cart_id)
+                connection.execute("DELETE FROM carts WHERE contact_id = ? AND cart_id = ?", whose)
+
+    def find_parked(self, *, seconds_max: float) -> str:
+        """Take carts away until somebody is parked for it; tell the workflow id."""
+        deadline = time.monotonic() + seconds_max
+        while True:
+            self.lose_carts()
+            try:
+                return self.find(PARKED, seconds_max=4)
+            except SystemExit:
+                if time.monotonic() > deadline:
+                    raise
+
 
 def main() -> int:
     """Take every picture; the exit code says whether all are small enough."""
@@ -79,10 +114,14 @@ def main() -> int:
             timezone_id="UTC",
         )
         page = context.new_page()
-        story = demo.find(STORY, seconds_max=STORY_SECONDS_MAX)
-        take_enrollment(page, demo, story)
+        page.set_default_timeout(PAGE_SECONDS_MAX * 1000)
+        waiting = demo.find(WAITING, seconds_max=STORY_SECONDS_MAX)
+        take_details(page, demo, waiting, to="waiting.png", height=760)
+        take_branch(page, demo, demo.find(IN_A_BRANCH, seconds_max=STORY_SECONDS_MAX))
+        parked = demo.find_parked(seconds_max=STORY_SECONDS_MAX)
+        take_details(page, demo, parked, to="parked.png", height=760)
+        take_enrollment(page, demo, demo.find(STORY, seconds_max=STORY_SECONDS_MAX))
         take_list(page, demo)
-        take_details(page, demo, demo.find(UNDER_WAY, seconds_max=40))
         take_inbox(page, demo)
         take_email(page, demo)
         browser.close()
@@ -93,6 +132,7 @@ def main() -> int:
 
 def take_enrollment(page: Page, demo: Demo, workflow_id: str) -> None:
     """An enrollment's timeline, from its first e-mail to the purchase that ends it."""
+    page.set_viewport_size({"width": 1440, "height": 1300})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_text("finish_enrollment").first.wait_for()
     page.wait_for_timeout(2500)
@@ -108,8 +148,17 @@ def take_list(page: Page, demo: Demo) -> None:
     page.screenshot(path=PICTURES / "enrollments.png", clip=_content(page, top=56, height=564))
 
 
-def take_details(page: Page, demo: Demo, workflow_id: str) -> None:
-    """What an enrollment that is under way says of itself."""
+def take_branch(page: Page, demo: Demo, workflow_id: str) -> None:
+    """The timeline of an enrollment that went one of two ways."""
+    page.set_viewport_size({"width": 1440, "height": 1300})
+    page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
+    page.get_by_text("a-small-nudge").first.wait_for()
+    page.wait_for_timeout(2500)
+    page.screenshot(path=PICTURES / "branch.png", clip=_content(page, top=56, height=1000))
+
+
+def take_details(page: Page, demo: Demo, workflow_id: str, *, to: str, height: float) -> None:
+    """What an enrollment says of itself, in words."""
     page.set_viewport_size({"width": 1440, "height": 960})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_role("link", name="User Metadata").or_(
@@ -117,7 +166,7 @@ def take_details(page: Page, demo: Demo, workflow_id: str) -> None:
     ).first.click()
     page.get_by_text("Current Details").first.wait_for()
     page.wait_for_timeout(2500)
-    page.screenshot(path=PICTURES / "under-way.png", clip=_content(page, top=56, height=840))
+    page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=height))
 
 
 def take_inbox(page: Page, demo: Demo) -> None:

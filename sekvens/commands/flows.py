@@ -51,6 +51,31 @@ def list_() -> None:
 
 
 @flows.command()
+@click.argument("name", required=False)
+def steps(name: str | None) -> None:
+    """Count who stands at which step, of the flow NAME or of all, by version.
+
+    Those who are over are counted by why they left.
+
+    Example: starter.py flows steps welcome
+    """
+    from sekvens.enrollments import queries
+
+    with open_database() as database, database.read() as session:
+        counts = queries.counts_by_step(session, name)
+    console = make_console()
+    if not counts:
+        console.print("Nobody has entered it yet." if name else "Nobody has entered a flow yet.")
+        return
+    table = make_table("flow", "is", "step", "why they left", "enrollments")
+    for each in counts:
+        flow = f"{each.flow} v{each.version}"
+        why = each.exit_reason or "-"
+        table.add_row(flow, each.state, each.step_id or "-", why, f"{each.enrollments:,}")
+    console.print(table)
+
+
+@flows.command()
 @click.argument("name")
 @click.option("--mermaid", is_flag=True, help="As a Mermaid diagram.")
 def explain(name: str, *, mermaid: bool) -> None:

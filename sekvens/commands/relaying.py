@@ -10,6 +10,7 @@ from sekvens.enrollments.temporal import ClientStarter
 from sekvens.events.relay import Relay
 from sekvens.notices.posting import Courier
 from sekvens.plugin import connect
+from sekvens.prometheus.asked import tell_of
 from sekvens.service import Service, until_ready
 from sekvens.settings import load_settings
 
@@ -19,6 +20,7 @@ async def serve(service: Service) -> None:
     settings = load_settings()
     shop_time = settings.shop_time()
     database = Database(settings.database.url)
+    tell_of(database, SystemClock())
     try:
         await until_ready("the database", lambda: asyncio.to_thread(upgrade, database))
         courier = Courier(database=database, clock=SystemClock(), webhooks=settings.webhooks)

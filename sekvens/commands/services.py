@@ -20,7 +20,9 @@ def api() -> None:
 
     from sekvens.clock import SystemClock
     from sekvens.db.session import Database
+    from sekvens.health import health_port
     from sekvens.messages.links import check_secret
+    from sekvens.prometheus.asked import tell_of
     from sekvens.service import log_to_stderr
     from sekvens.settings import load_settings
     from sekvens.web.app import create_app
@@ -30,7 +32,8 @@ def api() -> None:
     check_secret(settings.api)
     _check_free(settings.api.host, settings.api.port)
     database = Database(settings.database.url, pool_size=40)
-    app = create_app(settings, database, SystemClock())
+    tell_of(database, SystemClock())
+    app = create_app(settings, database, SystemClock(), beside=lambda: health_port("api"))
     # uvicorn raises the signal that stopped it once more when all is in order: that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(

@@ -78,9 +78,12 @@ def standing(session: Session, enrollment_id: str) -> tuple[str, str | None]:
     return ("", None) if row is None else (row.flow, row.step_id)
 
 
-def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -> None:
-    """Record how an enrollment ended; the first end stands. `now` is shop time."""
-    session.execute(
+def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -> str | None:
+    """Record how an enrollment ended; the first end stands. `now` is shop time.
+
+    Tells its flow; None: it had ended before, or there is no such enrollment.
+    """
+    return session.scalar(
         update(Enrollment)
         .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)
         .values(
@@ -91,4 +94,5 @@ def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -
             next_send_at=None,
             ended_at=now,
         )
+        .returning(Enrollment.flow)
     )

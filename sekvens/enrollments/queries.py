@@ -3,16 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, null, or_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
 from sekvens.contacts.tables import Contact, Identity, IdentityKind
-from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
+from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.events.tables import ContactEvent, OutboxEntry
 from sekvens.messages.situation import DISPATCHED_FOR_MAX
 from sekvens.messages.tables import Message, MessageState, Overlap
+
+#: Written out in the statement: a partial index is used only where what it holds can be read there.
+_OPEN: Final[BindParameter[Any]] = bindparam(
+    "open",
+    [str(MessageState.PENDING), str(MessageState.DISPATCHING)],
+    expanding=True,
+    literal_execute=True,
+)
 
 #: So many of a contact's newest events are worth showing.
 EVENTS_SHOWN = 20
@@ -35,8 +44,9 @@ class Backlog:
     """What the relay has not done yet."""
 
     events: int  #: events in the outbox
-    oldest_event_at: datetime | None  #: wall time at which the oldest of them came
+    oldest_event_at: datetime | None  #: wall time at which the oldest of them was committed
     enrollments: int  #: enrollments that are owed something now
+    oldest_owed_at: datetime | None  #: … and the oldest fact that one of them has yet to be told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +56,16 @@ class Waiting:
     held: int  #: SES certainly does not have them
     in_doubt: int  #: SES may have them
     oldest_doubt_at: datetime | None  #: wall time of the oldest one's call
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenMessages:
+    """Messages of one purpose without an end: held, or in doubt."""
+
+    purpose: str
+    in_doubt: bool  #: SES may have them
+    messages: int
+    since: datetime  #: wall time: since when the oldest waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,16 +174,40 @@ def parked(
     return session.scalars(query.order_by(Enrollment.parked_at, Enrollment.id)).all()
 
 
+def parked_counts(session: Session) -> list[tuple[str, str, int]]:
+    """Count what is parked, by flow and by the reason in a word. Quick: it has an index."""
+    by = (Enrollment.flow, Enrollment.parked_code)
+    query = select(*by, func.count()).where(Enrollment.parked_at.is_not(None)).group_by(*by)
+    return [(flow, code or "-", count) for flow, code, count in session.execute(query)]
+
+
+def open_counts(session: Session, *, now: datetime) -> list[OpenMessages]:
+    """Count the messages that wait at `now` (wall time). Quick: it has an index."""
+    in_doubt = Message.state == MessageState.DISPATCHING
+    since = func.min(case((in_doubt, Message.dispatched_at), else_=Message.claimed_at))
+    query = (
+        select(Message.purpose, in_doubt, func.count(), since)
+        .where(Message.state.in_(_OPEN))
+        .where(or_(Message.state == MessageState.PENDING, _is_in_doubt(now)))
+        .group_by(Message.purpose, in_doubt)
+    )
+    return [
+        OpenMessages(purpose=purpose, in_doubt=bool(doubted), messages=messages, since=oldest)
+        for purpose, doubted, messages, oldest in session.execute(query)
+    ]
+
+
 def backlog(session: Session, *, now: datetime) -> Backlog:
     """Measure how far the relay is behind at `now` (wall time)."""
-    waiting = select(func.count(), func.min(ContactEvent.received_at)).select_from(OutboxEntry)
-    waiting = waiting.join(ContactEvent, ContactEvent.id == OutboxEntry.event_id)
+    waiting = select(func.count(), func.min(OutboxEntry.committed_at))
     events, oldest_event_at = session.execute(waiting).one()
+    undelivered = select(func.min(Delivery.created_at)).where(Delivery.delivered_at.is_(None))
     owed = select(func.count()).select_from(Enrollment).where(Enrollment.due_at <= now)
     return Backlog(
         events=events,
         oldest_event_at=oldest_event_at,
         enrollments=session.scalar(owed) or 0,
+        oldest_owed_at=session.scalar(undelivered),
     )
 
 

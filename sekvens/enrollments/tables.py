@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -41,6 +41,14 @@ class Enrollment(Base):
         Index("ix_enrollments_flow_contact_id_started_at", "flow", "contact_id", "started_at"),
         Index("ix_enrollments_flow_step_id", "flow", "step_id"),
         Index("ix_enrollments_due_at", "due_at"),
+        # Few of many: what is counted at every scrape must not read them all.
+        Index(
+            "ix_enrollments_parked",
+            "flow",
+            "parked_code",
+            sqlite_where=text("parked_at IS NOT NULL"),
+            postgresql_where=text("parked_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -86,5 +94,5 @@ class Delivery(Base):
     matched: Mapped[list[Any]]  #: keys of the flow's patterns that the event fits
     urgent: Mapped[bool]  #: an exit event goes at once, the rest at a bounded pace
     exit_reason: Mapped[str | None]  #: it ends the enrollment whatever it matches: `ExitReason`
-    created_at: Mapped[datetime]  #: wall time
+    created_at: Mapped[datetime]  #: wall time at which what it tells was committed
     delivered_at: Mapped[datetime | None]  #: wall time

@@ -55,7 +55,9 @@ class Parcel:
     delivered_seq: int  #: what Temporal had before
     start: WorkflowStart | None
     signal: EventsSignal | None
-    oldest_at: datetime | None  #: wall time at which the first of it came into being
+    oldest_at: datetime | None  #: wall time at which the first of it was committed
+    is_urgent: bool = False  #: an exit event is in it
+    trigger_id: str = ""  #: the trigger's `messageId`, as `names.plain` makes it
 
     @property
     def contact_id(self) -> str:
@@ -232,6 +234,8 @@ def _pack(
         start=_start(enrollment, published, terms) if starts else None,
         signal=EventsSignal(enrollment_id=enrollment.id, events=events) if events else None,
         oldest_at=owed[0].created_at if owed else None,
+        is_urgent=any(delivery.urgent for delivery in owed),
+        trigger_id=names.plain(owed[0].message_id) if starts and owed[0].message_id else "",
     )
 
 

@@ -163,7 +163,7 @@ class _Expansion:
         """
         contact_id = self.canonical[entry.contact_id]
         under_way = self.listeners[contact_id]
-        ends = [self._deliver(event, listener, self.now) for listener in under_way]
+        ends = [self._deliver(event, entry, listener) for listener in under_way]
         for published in () if event.name in ENROLLS_NOBODY else self.live:
             if published.flow.is_triggered_by(event.name, event.properties):
                 self._admit(event, entry, published, ends_some=any(ends))
@@ -198,7 +198,7 @@ class _Expansion:
                 result.due_at = first_look(flow, ends_some=ends_some, now=self.now)
                 self.listeners[contact_id].append(_Listener(result, published))
                 self.enrolled.append(result)
-                self.owed.append(start_of(result, event, self.now))
+                self.owed.append(start_of(result, event, entry.committed_at))
                 return
             reason = result.reason
             if reason is not EntryRefusal.TOO_OLD:
@@ -230,7 +230,7 @@ class _Expansion:
                 extra={"action": "entries_refused", "reasons": dict(self.refused)},
             )
 
-    def _deliver(self, event: ContactEvent, listener: _Listener, now: datetime) -> bool:
+    def _deliver(self, event: ContactEvent, entry: OutboxEntry, listener: _Listener) -> bool:
         """Owe an enrollment an event that it listens for; tell whether that ends it."""
         graph, enrollment = listener.published.graph, listener.enrollment
         matched = [
@@ -250,10 +250,10 @@ class _Expansion:
                 message_id=event.message_id,
                 matched=matched,
                 urgent=urgent,
-                created_at=now,
+                created_at=entry.committed_at,
             )
         )
-        look = next_look(enrollment.signalled_at, urgent=urgent, now=now)
+        look = next_look(enrollment.signalled_at, urgent=urgent, now=self.now)
         enrollment.due_at = min(enrollment.due_at or look, look)
         return urgent
 

@@ -25,6 +25,7 @@ from sekvens.fault_points import FaultPoint, reached
 from sekvens.flows.codec import to_json
 from sekvens.flows.shop_time import ShopTime
 from sekvens.outages import is_outage
+from sekvens.prometheus.counted import RELAY_CALLS, RELAY_LAG, STARTED
 
 logger = logging.getLogger(__name__)
 
@@ -181,19 +182,23 @@ class Relay:
             try:
                 receipt = await self._start_and_signal(parcel)
             except TemporalUnavailable as error:
+                RELAY_CALLS.labels(_first_call(parcel), "unavailable").inc()
                 unavailable.append(error)
                 return None
             except NotDelivered as error:
+                RELAY_CALLS.labels(_first_call(parcel), "refused").inc()
                 logger.warning(
                     "%s", error, extra=_about(parcel, "delivery_refused"), exc_info=False
                 )
                 return self._later(parcel)
             reached(FaultPoint.RELAY_SIGNALLED, parcel.contact_id)
+            self._tell_of(receipt)
             return receipt
 
     async def _start_and_signal(self, parcel: Parcel) -> Receipt:
         if parcel.start is not None:
             outcome = await self._client.start(parcel.start)
+            RELAY_CALLS.labels("start", outcome).inc()
             if outcome is StartOutcome.OCCUPIED:
                 logger.info(
                     "%s waits: another enrollment's workflow %s has not closed yet",
@@ -205,12 +210,32 @@ class Relay:
         if parcel.signal is None:
             return Receipt(parcel=parcel, delivered_seq=parcel.last_seq)
         outcome_of_signal = await self._client.signal(parcel.workflow_id, parcel.signal)
+        RELAY_CALLS.labels("signal", outcome_of_signal).inc()
         return Receipt(
             parcel=parcel,
             delivered_seq=parcel.last_seq,
             is_signalled=True,
             is_missing=outcome_of_signal is SignalOutcome.MISSING,
         )
+
+    def _tell_of(self, receipt: Receipt) -> None:
+        """Say and count what Temporal has taken: by these ids an event is followed."""
+        parcel = receipt.parcel
+        if receipt.is_missing or receipt.delivered_seq <= parcel.delivered_seq:
+            return
+        if parcel.start is not None:
+            STARTED.labels(parcel.start.flow).inc()
+            extra = {**_about(parcel, "enrollment_started"), "event_id": parcel.trigger_id or "-"}
+            logger.info("%s is started", parcel.workflow_id, extra=extra)
+        if parcel.signal is not None:
+            told = ",".join(event.event_id for event in parcel.signal.events)
+            extra = {**_about(parcel, "enrollment_signalled"), "event_ids": told}
+            logger.info("%s is told of events", parcel.workflow_id, extra=extra)
+        if parcel.oldest_at is not None:
+            what = "exit" if parcel.is_urgent else "event"
+            lag = self._clock.now() - parcel.oldest_at
+            labelled = RELAY_LAG.labels("start" if parcel.start is not None else what)
+            labelled.observe(max(lag.total_seconds(), 0.0))
 
     def _later(self, parcel: Parcel) -> Receipt:
         """Try again after a quarter of the parcel's age: often while young, seldom when old."""
@@ -243,4 +268,12 @@ class Relay:
 
 
 def _about(parcel: Parcel, action: str) -> dict[str, str]:
-    return {"action": action, "enrollment_id": parcel.enrollment_id}
+    return {
+        "action": action,
+        "enrollment_id": parcel.enrollment_id,
+        "contact_id": parcel.contact_id,
+    }
+
+
+def _first_call(parcel: Parcel) -> str:
+    return "start" if parcel.start is not None else "signal"

@@ -44,6 +44,8 @@ class Intake:
     too_early: frozenset[str]
     #: whose facts have changed: their barrier is passed after the commit
     contact_ids: frozenset[str] = frozenset()
+    #: the reports that were not known before
+    fresh: tuple[Report, ...] = ()
 
 
 def take_in(
@@ -78,7 +80,7 @@ def take_in(
     fresh = [report for report in reports if report.id in new]
     from_feedback.take_in(session, fresh, now=now, shop_time=shop_time)
     _log_duplicates(session, fresh)
-    return Intake(too_early=frozenset(early), contact_ids=frozenset(changed))
+    return Intake(too_early=frozenset(early), contact_ids=frozenset(changed), fresh=tuple(fresh))
 
 
 def caught_up(session: Session, url: str, *, at: datetime) -> None:

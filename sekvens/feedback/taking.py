@@ -11,10 +11,12 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
+from sekvens.enrollments.names import plain
 from sekvens.events.barrier import wait_for_senders
 from sekvens.feedback.intake import Intake, caught_up, take_in
 from sekvens.feedback.reading import UNREADABLE, Report
 from sekvens.flows.shop_time import ShopTime
+from sekvens.prometheus.counted import REPORTS
 from sekvens.sections import FeedbackSettings
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Taker:
             if is_away(error):
                 raise
             intake = self._one_by_one(reports, now=now)
+        _tell_of(intake.fresh)
         if intake.contact_ids:
             wait_for_senders(self._database, intake.contact_ids, clock=self._clock)
         return intake.too_early
@@ -105,6 +108,7 @@ class Taker:
         """
         early: set[str] = set()
         changed: set[str] = set()
+        fresh: list[Report] = []
         for report in reports:
             bare = Report(id=report.id, type=UNREADABLE, message_id=None, ses_message_id=None,
                           at=now, raw={})  # fmt: skip
@@ -118,13 +122,26 @@ class Taker:
             else:
                 early |= intake.too_early
                 changed |= intake.contact_ids
-        return Intake(too_early=frozenset(early), contact_ids=frozenset(changed))
+                fresh += intake.fresh
+        return Intake(
+            too_early=frozenset(early), contact_ids=frozenset(changed), fresh=tuple(fresh)
+        )
 
     def _one(self, report: Report, bare: Report, *, now: datetime) -> Intake:
         try:
             return self._commit([report], now=now)
         except DataError:
             return self._commit([bare], now=now)
+
+
+def _tell_of(reports: Sequence[Report]) -> None:
+    """Count what SES has reported, and say of which message it did."""
+    for report in reports:
+        REPORTS.labels(report.kind).inc()
+        if report.message_id is not None:
+            extra = {"action": "message_reported", "message_id": plain(report.message_id)}
+            extra["kind"] = report.kind.value
+            logger.info("SES reports of a message: %s", report.kind.value, extra=extra)
 
 
 def is_away(error: Exception) -> bool:

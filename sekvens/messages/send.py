@@ -6,7 +6,6 @@ before the grace has passed, and then only as `sekvens.messages.doubt` decides.
 """
 
 import logging
-import re
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,6 +27,7 @@ from sekvens.errors import (
     SesPaused,
     SesRejected,
     TemplateError,
+    in_a_word,
 )
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.feedback.evidence import Evidence
@@ -49,6 +49,7 @@ from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict, after
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
+from sekvens.messages.trail import log_sent, log_skipped
 from sekvens.reputation.breaker import Breaker
 from sekvens.sections import SendingSettings
 from sekvens.send_time.local_time import next_local_time
@@ -226,6 +227,7 @@ class Sender:
                 session, message.id, order, ses_message_id=ses_message_id, now=now
             ),
         )
+        log_sent(self._database, order, message.id, ses_message_id)
         return Sent(message_id=message.id, resume_at=self._resume_at(order))
 
     def _refuse(
@@ -248,8 +250,7 @@ class Sender:
             lambda session: ledger.skipped(session, message, order, reason, note),
         ):
             return _overtaken(order)
-        extra = _extra(order, "message_skipped", reason=reason.value)
-        logger.info("%s/%s skipped: %s", order.flow, order.step_id, reason.value, extra=extra)
+        log_skipped(self._database, order, message.id, reason)
         return Skipped(reason=reason, resume_at=self._resume_at(order))
 
     def _hold_back(self, order: SendInput, claim: Claim, error: Exception) -> Deferred:
@@ -259,7 +260,7 @@ class Sender:
         self._release(claim, note=str(error), until=until)
         if kind is SesPaused:
             _warn("ses_paused", order, error)
-        return Deferred(until=until, reason=re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower())
+        return Deferred(until=until, reason=in_a_word(error))
 
     def _release(self, claim: Claim, *, note: str, until: datetime | None = None) -> None:
         release = partial(ledger.release, claim=claim, note=note, until=until)
@@ -292,11 +293,11 @@ def _overtaken(order: SendInput) -> InDoubt:
     return InDoubt(until=after(order, OVERTAKEN_FOR))
 
 
-def _extra(order: SendInput, action: str, **more: str) -> dict[str, str]:
-    whose = {"enrollment_id": order.enrollment_id, "contact_id": order.contact_id}
-    return {"action": action, **whose, **more}
-
-
 def _warn(action: str, order: SendInput, error: Exception) -> None:
-    extra = _extra(order, action, reason=type(error).__name__)
+    extra = {
+        "action": action,
+        "enrollment_id": order.enrollment_id,
+        "contact_id": order.contact_id,
+        "reason": type(error).__name__,
+    }
     logger.warning("%s/%s: %s", order.flow, order.step_id, error, extra=extra)

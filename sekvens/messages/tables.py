@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -36,6 +36,14 @@ class Message(Base):
         UniqueConstraint("enrollment_id", "step_id"),
         Index("ix_messages_contact_id_state", "contact_id", "state"),
         Index("ix_messages_accepted_at", "accepted_at"),
+        # Few of many: what is counted at every scrape must not read them all.
+        Index(
+            "ix_messages_open",
+            "state",
+            "purpose",
+            sqlite_where=text("state IN ('pending', 'dispatching')"),
+            postgresql_where=text("state IN ('pending', 'dispatching')"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)  #: SES's `message_id` tag

@@ -25,8 +25,10 @@ from sekvens.errors import (
     SesPaused,
     SesRejected,
     SesThrottled,
+    in_a_word,
 )
 from sekvens.fault_points import FaultPoint, Halves, is_armed
+from sekvens.prometheus.counted import SES_CALL
 from sekvens.sections import SesSettings, is_local
 
 CONNECT_TIMEOUT_SECONDS = 3.0
@@ -160,6 +162,7 @@ class SesClient:
 
     def _send_once(self, request: dict[str, Any]) -> str:
         failure: SekvensError
+        began = time.monotonic()
         try:
             answer = self._ses.send_email(**request)
         except Exception as error:  # noqa: BLE001  unknown is the safe reading of what we do not know
@@ -167,8 +170,10 @@ class SesClient:
         else:
             # A cut-off answer is no error to botocore: it returns a response without the id.
             if message_id := answer.get("MessageId"):
+                SES_CALL.labels("accepted").observe(time.monotonic() - began)
                 return str(message_id)
             failure = OutcomeUnknown("SES answered 200 without a MessageId")
+        SES_CALL.labels(in_a_word(failure)).observe(time.monotonic() - began)
         # Raised out here, so that botocore's error, whose text may hold an address, is neither its
         # cause nor its context and reaches no log and no Temporal history.
         raise failure

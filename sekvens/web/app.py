@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,8 +37,17 @@ PICTURES: Final = Path(__file__).parents[1] / "sample_shop" / "pictures"
 _PICTURE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.(?:png|jpg|webp)")
 
 
-def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
-    """Make the app. Its writer starts with it, and stores everything that waits before it stops."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    beside: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+) -> FastAPI:
+    """Make the app. Its writer starts with it, and stores everything that waits before it stops.
+
+    `beside` is entered with the app and left with it: what else the process does.
+    """
     ingress = Ingress(
         settings.api,
         database,
@@ -50,9 +59,10 @@ def create_app(settings: Settings, database: Database, clock: Clock) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        ingress.start()
-        yield
-        await asyncio.to_thread(ingress.stop)
+        async with beside():
+            ingress.start()
+            yield
+            await asyncio.to_thread(ingress.stop)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Limits)

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,13 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.db.session import Database
 from sekvens.errors import SekvensError
 from sekvens.events.barrier import pass_through
+from sekvens.events.ingest import Ingested
 from sekvens.events.parse import Incoming, Posted, read_batch, read_one
 from sekvens.events.segment import Malformed
+from sekvens.events.trail import OUTCOMES, log_stored
 from sekvens.events.writer import DatabaseUnavailable, GroupCommitWriter, WriterBusy
 from sekvens.flows.shop_time import ShopTime
+from sekvens.prometheus.counted import EVENTS, INGRESS
 from sekvens.sections import ApiSettings
 from sekvens.shop import Shop
 from sekvens.web.bodies import body_of
@@ -104,10 +108,13 @@ class Ingress:
 
     def _endpoint(self, path: str, kind: str | None) -> Callable[..., object]:
         async def endpoint(request: Request) -> Response:
+            began = time.monotonic()
             try:
-                return await self._receive(request, kind)
+                reply = await self._receive(request, kind)
             except _Rejected as rejected:
-                return rejected.reply
+                reply = rejected.reply
+            INGRESS.labels(str(reply.status_code)).observe(time.monotonic() - began)
+            return reply
 
         endpoint.__name__ = path.removeprefix("/v1/")
         return endpoint
@@ -125,6 +132,7 @@ class Ingress:
             return unavailable("the API is starting")
         try:
             ingested = await asyncio.wrap_future(self._writer.submit(events))
+            _note(events, ingested)
             if ingested.sending:
                 wait = partial(pass_through, self._database, ingested.sending, clock=self._clock)
                 await asyncio.get_running_loop().run_in_executor(self._barriers, wait)
@@ -181,6 +189,13 @@ class Ingress:
         # Every key is compared, so that the time taken tells nothing about which of them is near.
         fits = [hmac.compare_digest(given, key) for key in self._keys]
         return any(fits)
+
+
+def _note(events: Sequence[Incoming], ingested: Ingested) -> None:
+    """Count what was committed, and say which events it was: the first line of each one's trail."""
+    for outcome in OUTCOMES:
+        EVENTS.labels(outcome).inc(getattr(ingested, outcome))
+    log_stored(events, ingested)
 
 
 async def _body(request: Request) -> bytes:

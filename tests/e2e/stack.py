@@ -362,6 +362,11 @@ def http_post(url: str, body: bytes, headers: Mapping[str, str] | None = None) -
     _http("POST", url, body, headers)
 
 
+def http_get(url: str) -> str:
+    """Get what one of the services answers, as text."""
+    return _http("GET", url).decode()
+
+
 def eventually(probe: Callable[[], T | None], what: str, *, seconds: float = PATIENCE) -> T:
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + seconds

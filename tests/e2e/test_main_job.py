@@ -24,6 +24,7 @@ from tests.e2e.stack import (
     PATIENCE,
     Stack,
     eventually,
+    http_get,
     http_post,
     identify,
     logs_on_failure,
@@ -328,6 +329,52 @@ async def summaries(handle: WorkflowHandle[Any, Any]) -> dict[str, list[str]]:
             name = kind.values_by_number[event.event_type].name.removeprefix("EVENT_TYPE_")
             found.setdefault(name, []).append(json.loads(event.user_metadata.summary.data))
     return found
+
+
+# 6. Beside the Temporal UI
+
+
+def lines_with(stack: Stack, service: str, *said: str) -> list[str]:
+    return [line for line in stack.log(service).splitlines() if all(each in line for each in said)]
+
+
+def test_one_id_leads_through_the_logs_from_the_post_to_the_e_mail_and_its_report(stack):
+    signed_up, subscribed = sign_up("follow")
+    stack.post(signed_up, subscribed)
+    event_id = subscribed["messageId"]
+    message = eventually(lambda: stack.ledger(stack.enrolled("follow").id), "a message")[0]
+    reported = ("action=message_reported", message.id, "kind=delivered")
+    eventually(lambda: lines_with(stack, "worker", *reported), "SES's report is in the log")
+    [stored] = lines_with(stack, "api", event_id)
+    [started] = lines_with(stack, "relay", event_id)
+    [sent] = lines_with(stack, "worker", event_id)
+
+    assert "action=events_stored" in stored
+    assert "accepted=2" in stored
+    enrollment = f"enrollment_id={message.enrollment_id}"
+    assert all(said in started for said in ("action=enrollment_started", enrollment))
+    assert all(said in sent for said in ("action=message_sent", enrollment, message.id))
+    logs = "".join(stack.log(name) for name in ("api", "relay", "worker"))
+    assert "@example.com" not in logs
+
+
+def test_worker_and_relay_tell_prometheus_what_they_have_done(stack):
+    stack.post(*sign_up("counted"))
+    eventually(lambda: stack.mails("counted"), "an e-mail")
+    ports = stack.site.ports
+    told = {
+        name: http_get(f"http://127.0.0.1:{port}/metrics")
+        for name, port in (("worker", ports.worker_health), ("relay", ports.relay_health))
+    }
+
+    sent = r'sekvens_sends_total{flow="welcome",outcome="sent",purpose="marketing"} [1-9]'
+    assert re.search(sent, told["worker"])
+    assert re.search(r'sekvens_ses_call_seconds_count{outcome="accepted"} [1-9]', told["worker"])
+    assert re.search(r'sekvens_relay_lag_seconds_count{what="start"} [1-9]', told["relay"])
+    for text in told.values():
+        assert "sekvens_database_up 1.0" in text
+        assert re.search(r"sekvens_ses_rate_max [1-9]", text)
+        assert not re.search(r"[cem]-[a-z2-7]{16}", text)
 
 
 def take_the_cart_away(stack: Stack, cart_id: str) -> None:

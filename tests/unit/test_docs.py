@@ -300,7 +300,7 @@ def test_everything_that_an_e_mail_may_use_is_listed():
 
 
 def test_operators_are_told_every_exit_reason_and_search_attribute():
-    page = read("docs/how-to/operate.md")
+    page = read("docs/ops.md")
 
     assert all(f"`{reason}`" in page for reason in ExitReason)
     queries = " ".join(re.findall(r"^\| [^|]+ \| (`.+`)", page, re.MULTILINE))

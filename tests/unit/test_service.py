@@ -131,6 +131,38 @@ def test_a_probe_asks_the_api_where_no_health_port_is_named(
         assert probe.main(["--alive"], {"SEKVENS_API__PORT": port}) == 1
 
 
+def metrics(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        assert reply.headers["Content-Type"].startswith("text/plain; version=")
+        return reply.read().decode()
+
+
+def test_the_health_port_tells_prometheus_what_the_service_has_counted() -> None:
+    port = free_port()
+    with running(READY_AFTER_A_WORD, SEKVENS_HEALTH_PORT=str(port)) as process:
+        health_when_it_is_up(port, 503)
+        before = metrics(port)
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        health_when_it_is_up(port, 200)
+        after = metrics(port)
+
+    assert 'sekvens_process_ready{process="tester"} 0.0' in before
+    assert 'sekvens_process_ready{process="tester"} 1.0' in after
+    assert 'sekvens_log_lines_total{action="tester_ready",level="info"} 1.0' in after
+    assert "process_resident_memory_bytes" in after
+
+
+def test_the_metrics_of_temporals_sdk_have_a_port_of_their_own() -> None:
+    port = free_port()
+    with running(WAITS, SEKVENS_TEMPORAL_METRICS_PORT=str(port)) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # it has begun
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+            assert reply.status == 200
+
+
 def test_a_service_that_is_told_to_stop_finishes_what_is_running() -> None:
     port = free_port()
     with running(READY_AFTER_A_WORD, SEKVENS_HEALTH_PORT=str(port)) as process:
@@ -173,6 +205,7 @@ def test_what_cannot_be_reached_is_said_in_a_sentence() -> None:
         ({}, "sending.allow_list is no list"),
         ({"SEKVENS_HEALTH_PORT": "http"}, "SEKVENS_HEALTH_PORT=http cannot be used"),
         ({"SEKVENS_HEALTH_PORT": "99999"}, "SEKVENS_HEALTH_PORT=99999 cannot be used"),
+        ({"SEKVENS_TEMPORAL_METRICS_PORT": "x"}, "SEKVENS_TEMPORAL_METRICS_PORT=x cannot be used"),
         ({"SEKVENS_LOG_LEVEL": "loud"}, "SEKVENS_LOG_LEVEL is LOUD; it may be one of"),
     ],
 )

@@ -1,0 +1,1 @@
+"""What Prometheus is told: counted by each process, or asked of the database at scrape time."""
