@@ -19,16 +19,19 @@ with workflow.unsafe.imports_passed_through():
         EnrollmentView,
         EventsSignal,
         FinishInput,
+        FlowMove,
         JournalLine,
+        MoveInput,
         RecordInput,
         SendInput,
         SendResult,
     )
-    from sekvens.flows import interpreter
+    from sekvens.flows import interpreter, moving
     from sekvens.flows.codec import from_json, to_json
     from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage
+    from sekvens.flows.definition import Flow
     from sekvens.flows.doing import doing
-    from sekvens.flows.graph import Graph
+    from sekvens.flows.graph import Graph, compile_flow
     from sekvens.flows.state import State
     from sekvens.flows.steps import Purpose
     from sekvens.flows.urgency import turn_key, urgency_of
@@ -165,6 +168,27 @@ def finish_order(
     return FinishInput(
         enrollment_id=pinned.enrollment_id, reason=command.reason, step_id=step_id, now=now
     )
+
+
+def move_order(pinned: EnrollmentInput, graph: Graph, state: State) -> MoveInput:
+    """Order it to be recorded where a moved enrollment stands."""
+    return MoveInput(
+        enrollment_id=pinned.enrollment_id,
+        version=graph.flow.version,
+        step_id=state.step,
+        counts_from=moving.counts_from(graph, state),
+    )
+
+
+def moved(graph: Graph, to: FlowMove, state: State, *, now: datetime) -> tuple[Graph, State]:
+    """Go on by a newer version of the flow; whoever is in it already, or in a newer one, stays."""
+    new = compile_flow(from_json(Flow, to.flow))
+    if new.flow.version <= graph.flow.version:
+        return graph, state
+    terms = moving.Terms(
+        policy=moving.Policy(to.policy), successors=to.successors, undoes=to.undoes
+    )
+    return new, moving.move(graph, new, state, terms, now)
 
 
 def parked_attribute(state: State) -> str | None:

@@ -60,6 +60,7 @@ def version(steps: Sequence[Step], number: int = 2, **given: Any) -> Graph:
 
 
 OLD = version(HELLO, 1)
+TWO_DAYS = days(2)
 
 
 def waiting(graph: Graph = OLD, *, step: str = "a-pause") -> State:
@@ -72,7 +73,7 @@ def moved(
     new: Graph,
     policy: Policy = MOVE,
     *,
-    after: timedelta = days(2),
+    after: timedelta = TWO_DAYS,
     state: State | None = None,
     old: Graph = OLD,
     successors: Mapping[str, str | None] | None = None,
@@ -107,7 +108,7 @@ def sent_after_move(
     new: Graph,
     policy: Policy = MOVE,
     *,
-    after: timedelta = days(2),
+    after: timedelta = TWO_DAYS,
     **given: Any,
 ) -> list[tuple[timedelta, str]]:
     return walk(new, moved(new, policy, after=after, **given), START + after)
