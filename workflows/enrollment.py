@@ -35,7 +35,6 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows.shop_time import ShopTime
     from sekvens.flows.state import clock_text
     from workflows import orders
-    from workflows.attempts import do
 
 FLOW_VERSION = SearchAttributeKey.for_keyword(names.FLOW_VERSION)
 EXIT_REASON = SearchAttributeKey.for_keyword(names.EXIT_REASON)
@@ -178,7 +177,7 @@ class EnrollmentWorkflow:
         self, activity: str, order: object, result_type: type | None, *, summary: str
     ) -> Any:
         limit = self._pinned.attempt_seconds
-        return await do(activity, order, result_type, summary=summary, attempt_seconds=limit)
+        return await orders.do(activity, order, result_type, summary=summary, attempt_seconds=limit)
 
     def _show(self) -> None:
         """Say in the Temporal UI what it is at."""

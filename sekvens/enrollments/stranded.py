@@ -4,6 +4,8 @@ Nobody is stranded all the same: who reaches such a step before their move comes
 step of the old version that is left (`sekvens.flows.moving.landing`).
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -39,17 +41,12 @@ def without_successor(session: Session, flow: Flow) -> list[tuple[str, int]]:
 
     A step counts if it is of the live version, or of one in which somebody is under way.
     """
-    rows = session.scalars(
-        select(FlowVersion)
-        .where(FlowVersion.flow == flow.name, FlowVersion.version < flow.version)
-        .order_by(FlowVersion.version)
-    ).all()
-    older = [(row, from_json(Flow, row.definition)) for row in rows]
     standing = standing_at(session, flow.name)
-    successors = all_successors([*(each for _, each in older), flow])
+    successors = successors_into(session, flow)
     new = compile_flow(flow)
     counts: dict[str, int] = {}
-    for row, old in older:
+    for row in _older(session, flow):
+        old = from_json(Flow, row.definition)
         at = {step: count for (version, step), count in standing.items() if version == row.version}
         if not at and not row.live:
             continue
@@ -59,9 +56,22 @@ def without_successor(session: Session, flow: Flow) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
+def successors_into(session: Session, flow: Flow) -> dict[str, str | None]:
+    """Tell where to go on in a version from the steps that it and those before it took away."""
+    older = [from_json(Flow, row.definition) for row in _older(session, flow)]
+    return all_successors([*older, flow])
+
+
 def standing_at(session: Session, flow: str) -> dict[tuple[int, str | None], int]:
     """Count those under way in a flow by version and step."""
     by = (Enrollment.flow_version, Enrollment.step_id)
     query = select(*by, func.count()).group_by(*by).order_by(*by)
     query = query.where(Enrollment.flow == flow, Enrollment.state != EnrollmentState.ENDED)
     return {(version, step): count for version, step, count in session.execute(query)}
+
+
+def _older(session: Session, flow: Flow) -> Sequence[FlowVersion]:
+    query = select(FlowVersion).where(
+        FlowVersion.flow == flow.name, FlowVersion.version < flow.version
+    )
+    return session.scalars(query.order_by(FlowVersion.version)).all()

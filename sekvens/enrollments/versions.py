@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.enrollments.publish import Change, add_version, make_live
+from sekvens.enrollments.stranded import successors_into
 from sekvens.enrollments.tables import FlowVersion
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.enrollments.wire import FlowMove
 from sekvens.errors import FlowConflict, UnknownFlow
 from sekvens.flows.codec import from_json, to_json
 from sekvens.flows.definition import Flow
-from sekvens.flows.moving import Policy, all_successors
+from sekvens.flows.moving import Policy
 
 #: Versions never change, so neither does a move to one; the digest tells two databases apart.
 _moves: dict[tuple[str, int, str], FlowMove] = {}
@@ -43,15 +44,11 @@ def flow_move(session: Session, name: str, version: int) -> FlowMove:
         raise UnknownFlow(f"{name} v{version} is not published")
     key = (name, version, row.digest)
     if key not in _moves:
-        older = select(FlowVersion.definition).where(
-            FlowVersion.flow == name, FlowVersion.version <= version
-        )
-        definitions = session.scalars(older.order_by(FlowVersion.version))
         _moves[key] = FlowMove(
             flow=row.definition,
             templates=row.templates,
             policy=row.policy,
-            successors=all_successors(from_json(Flow, each) for each in definitions),
+            successors=successors_into(session, from_json(Flow, row.definition)),
             undoes=row.undoes is not None,
         )
     return _moves[key]
@@ -90,9 +87,3 @@ def undo(
     undone.moves_from, undone.undoes = live.version, live.version
     make_live(session, name, flow.version)
     return undone
-
-
-def newest(session: Session, name: str) -> int:
-    """Tell the number of a flow's newest version; 0: it has none."""
-    query = select(func.max(FlowVersion.version)).where(FlowVersion.flow == name)
-    return session.scalar(query) or 0

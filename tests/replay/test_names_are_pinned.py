@@ -95,7 +95,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*EnrollmentState] == ["active", "parked", "ended"]
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
-    assert [*ErasureReason] == ["request", "inactive", "staff"]
+    assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
     assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
     assert FORMAT == 1
 
