@@ -16,7 +16,7 @@ from temporalio.common import RawValue, SearchAttributeKey
 
 # Passed through the sandbox: these modules are pure (a test proves it), and costly to import anew.
 with workflow.unsafe.imports_passed_through():
-    from sekvens.enrollments import names
+    from sekvens.enrollments import names, standing
     from sekvens.enrollments.wire import (
         AnswerResult,
         EnrollmentInput,
@@ -57,7 +57,7 @@ class EnrollmentWorkflow:
     @workflow.query(name=names.VIEW_QUERY)
     def view(self) -> EnrollmentView:
         """Show where it stands, readable without decoding anything."""
-        return orders.view_of(self._pinned, self._graph, self._state, now=self._now())
+        return standing.view_of(self._pinned, self._graph, self._state, now=self._now())
 
     @workflow.signal(name=names.EVENTS_SIGNAL)
     def events(self, signal: EventsSignal) -> None:
@@ -126,13 +126,13 @@ class EnrollmentWorkflow:
 
     async def _move(self, to: FlowMove) -> None:
         """Go on by another version: what has been done is done, and the next command is its own."""
-        graph, self._state = orders.moved(self._graph, to, self._state, now=self._now())
+        graph, self._state = standing.moved(self._graph, to, self._state, now=self._now())
         if graph is not self._graph:
             self._graph = graph
             self._pinned = replace(self._pinned, flow=to.flow, templates=to.templates)
         version = f"{self._graph.flow.name} v{self._graph.flow.version}"
         workflow.upsert_search_attributes([FLOW_VERSION.value_set(version)])
-        order = orders.move_order(self._pinned, self._graph, self._state)
+        order = standing.move_order(self._pinned, self._graph, self._state)
         await self._do(names.MOVE_ACTIVITY, order, None, summary=f"moved to {version}")
 
     async def _sleep(self, command: SleepUntil) -> None:
