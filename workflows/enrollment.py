@@ -104,7 +104,7 @@ class EnrollmentWorkflow:
         while self._inbox:
             item = self._inbox.pop(0)
             if isinstance(item, EventsSignal):
-                for event in orders.events_for(self._pinned, item):
+                for event in standing.events_for(self._pinned, item):
                     is_new = event.seq > self._state.seq and self._state.exit is None
                     self._see(event.event_id, event.matched, event.seq)
                     # Of a merge or an erasure. Older workers went on, and so do their replays.
@@ -182,7 +182,7 @@ class EnrollmentWorkflow:
     def _show(self) -> None:
         """Say in the Temporal UI what it is at."""
         workflow.set_current_details(doing(self._graph, self._state, self._now()))
-        parked = orders.parked_attribute(self._state)
+        parked = standing.parked_attribute(self._state)
         if parked != workflow.info().typed_search_attributes.get(PARKED_REASON):
             workflow.upsert_search_attributes(
                 [PARKED_REASON.value_set(parked) if parked else PARKED_REASON.value_unset()]

@@ -15,9 +15,7 @@ with workflow.unsafe.imports_passed_through():
         CarryOutInput,
         CarryOutResult,
         DirectSignal,
-        EnrollmentEvent,
         EnrollmentInput,
-        EventsSignal,
         FinishInput,
         RecordInput,
         SendInput,
@@ -119,11 +117,6 @@ def carry_out_order(
     )
 
 
-def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[EnrollmentEvent, ...]:
-    """Tell a signal's events; none if it was meant for another entry under the same workflow id."""
-    return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
-
-
 def direct_signal(args: Sequence[RawValue]) -> DirectSignal:
     """Read what a backend sent with a signal; what is no id of ours is not looked at.
 
@@ -170,11 +163,6 @@ def finish_order(
     return FinishInput(
         enrollment_id=pinned.enrollment_id, reason=command.reason, step_id=step_id, now=now
     )
-
-
-def parked_attribute(state: State) -> str | None:
-    """Tell in a word what it is parked for; the view has the sentence."""
-    return state.parked_code if state.parked else None
 
 
 async def do(

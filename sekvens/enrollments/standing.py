@@ -1,4 +1,4 @@
-"""Where an enrollment stands, for people to see, and how it goes over to another version; pure.
+"""Where an enrollment stands, what it is told, and how it goes over to another version; pure.
 
 A part of the workflow, which passes it through its sandbox.
 """
@@ -6,8 +6,10 @@ A part of the workflow, which passes it through its sandbox.
 from datetime import datetime
 
 from sekvens.enrollments.wire import (
+    EnrollmentEvent,
     EnrollmentInput,
     EnrollmentView,
+    EventsSignal,
     FlowMove,
     JournalLine,
     MoveInput,
@@ -56,3 +58,13 @@ def moved(graph: Graph, to: FlowMove, state: State, *, now: datetime) -> tuple[G
         policy=moving.Policy(to.policy), successors=to.successors, undoes=to.undoes
     )
     return new, moving.move(graph, new, state, terms, now)
+
+
+def parked_attribute(state: State) -> str | None:
+    """Tell in a word what it is parked for; the view has the sentence."""
+    return state.parked_code if state.parked else None
+
+
+def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[EnrollmentEvent, ...]:
+    """Tell a signal's events; none if it was meant for another entry under the same workflow id."""
+    return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
