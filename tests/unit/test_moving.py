@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sekvens.flows import interpreter
+from sekvens.flows import interpreter, validate_steps
 from sekvens.flows.builder import (
     MARKETING,
     days,
@@ -29,6 +29,7 @@ from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage, SleepUnti
 from sekvens.flows.definition import Flow
 from sekvens.flows.doing import doing
 from sekvens.flows.graph import Graph, compile_flow
+from sekvens.flows.known import Known
 from sekvens.flows.moving import (
     Policy,
     Terms,
@@ -43,6 +44,7 @@ from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Step
 from tests.unit.test_interpreter import DECISIONS_MAX, GRAPHS, START, Player
 
+NOTHING = Known(events=frozenset(), templates={}, offers={}, locales=())
 MOVE, RECOMPUTE = Policy.MOVE_AT_NEXT_STEP, Policy.RECOMPUTE_WAITS
 HELLO = [send("hello"), wait("a-pause", days(4)), send("more"), wait("rest", days(1)), send("bye")]
 
@@ -394,3 +396,25 @@ def test_whatever_the_versions_a_moved_enrollment_stands_on_a_step_and_comes_to_
     player.versions = versions_of(graph, data)
 
     assert player.play().exit in [*ExitReason]
+
+
+# Faults of successors
+
+
+@pytest.mark.parametrize(
+    ("successors", "said"),
+    [
+        ({"gone": "nowhere"}, "'nowhere', the successor of 'gone', is no step of this version"),
+        ({"hello": "hello"}, "'hello', the successor of 'hello', is no step of this version"),
+    ],
+)
+def test_a_successor_that_leads_nowhere_is_a_fault(successors: dict[str, str], said: str):
+    graph = version(HELLO, successors=successors)
+
+    assert [problem for _, problem, _ in validate_steps.successors(graph.flow, NOTHING)] == [said]
+
+
+def test_successors_that_lead_on_are_no_fault():
+    graph = version(HELLO, successors={"gone": "bye", "gone-too": None})
+
+    assert not list(validate_steps.successors(graph.flow, NOTHING))
