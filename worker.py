@@ -165,6 +165,7 @@ def build_workers(
                 enrollments.carry_out,
                 enrollments.record_signal,
                 enrollments.finish_enrollment,
+                enrollments.move_enrollment,
             ],
             activity_executor=quick,
             max_concurrent_activities=QUICK_THREADS,

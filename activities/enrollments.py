@@ -15,7 +15,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.dates import next_date
 from sekvens.enrollments.deeds import Deeds
-from sekvens.enrollments.position import close, stand_at
+from sekvens.enrollments.position import close, moved, stand_at
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.wire import (
     AnswerInput,
@@ -23,6 +23,7 @@ from sekvens.enrollments.wire import (
     CarryOutInput,
     CarryOutResult,
     FinishInput,
+    MoveInput,
     RecordInput,
 )
 from sekvens.events.ingest import record_fact, reject
@@ -120,6 +121,19 @@ class EnrollmentActivities:
             ids = {"enrollment_id": order.enrollment_id, "reason": order.reason}
             extra = {"action": "enrollment_ended", **ids}
             logger.info("%s is left: %s", flow, order.reason, extra=extra)
+
+    @activity.defn(name=names.MOVE_ACTIVITY, no_thread_cancel_exception=True)
+    def move_enrollment(self, order: MoveInput) -> None:
+        """Record where a moved enrollment stands; a message whose step it has left is not sent."""
+        with self._database.write() as session:
+            moved(
+                session,
+                order.enrollment_id,
+                order.step_id,
+                version=order.version,
+                counts_from=order.counts_from,
+            )
+            ledger.leave_steps(session, order.enrollment_id, but=order.step_id)
 
     def _local_time(self, order: AnswerInput, question: NextLocalTime) -> datetime:
         if order.skip:

@@ -8,21 +8,22 @@ reads no clock but `workflow.now()`, and every fact comes from an activity's res
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
+from temporalio.common import RawValue, SearchAttributeKey
 
 # Passed through the sandbox: these modules are pure (a test proves it), and costly to import anew.
 with workflow.unsafe.imports_passed_through():
-    from sekvens.enrollments import names
+    from sekvens.enrollments import names, standing
     from sekvens.enrollments.wire import (
         AnswerResult,
         EnrollmentInput,
         EnrollmentResult,
         EnrollmentView,
         EventsSignal,
+        FlowMove,
         RecordInput,
     )
     from sekvens.flows import interpreter
@@ -35,13 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows.state import clock_text
     from workflows import orders
 
-#: An outage delays and never drops: what an activity raises is a fault of the infrastructure and is
-#: retried without end. What became of a message is an outcome, and no exception.
-PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
-#: Longer than a lock's wait plus SES's time-outs: no attempt still sends when the next begins.
-SEND_TIMEOUT_SECONDS = 60
-QUICK_TIMEOUT = timedelta(seconds=30)
-
+FLOW_VERSION = SearchAttributeKey.for_keyword(names.FLOW_VERSION)
 EXIT_REASON = SearchAttributeKey.for_keyword(names.EXIT_REASON)
 PARKED_REASON = SearchAttributeKey.for_keyword(names.PARKED_REASON)
 
@@ -55,7 +50,6 @@ class EnrollmentWorkflow:
         pinned = workflow.payload_converter().from_payload(args[0].payload, EnrollmentInput)
         self._shop_time = from_json(ShopTime, pinned.shop_time)
         self._pinned = replace(pinned, started_at=pinned.started_at or self._now())
-        self._send_timeout = timedelta(seconds=pinned.attempt_seconds or SEND_TIMEOUT_SECONDS)
         self._graph = compile_flow(from_json(Flow, pinned.flow))
         self._state = orders.first_state(self._pinned, self._graph, now=self._now())
         self._inbox: list[EventsSignal | RecordInput | str] = []
@@ -63,7 +57,7 @@ class EnrollmentWorkflow:
     @workflow.query(name=names.VIEW_QUERY)
     def view(self) -> EnrollmentView:
         """Show where it stands, readable without decoding anything."""
-        return orders.view_of(self._pinned, self._graph, self._state, now=self._now())
+        return standing.view_of(self._pinned, self._graph, self._state, now=self._now())
 
     @workflow.signal(name=names.EVENTS_SIGNAL)
     def events(self, signal: EventsSignal) -> None:
@@ -110,11 +104,14 @@ class EnrollmentWorkflow:
         while self._inbox:
             item = self._inbox.pop(0)
             if isinstance(item, EventsSignal):
-                for event in orders.events_for(self._pinned, item):
+                for event in standing.events_for(self._pinned, item):
+                    is_new = event.seq > self._state.seq and self._state.exit is None
                     self._see(event.event_id, event.matched, event.seq)
                     # Of a merge or an erasure. Older workers went on, and so do their replays.
                     if event.exit_reason and workflow.patched(names.EXIT_BY_RELAY_PATCH):
                         self._state = self._state.leave(event.exit_reason, self._now())
+                    if event.move and is_new and workflow.patched(names.move_patch(event.seq)):
+                        await self._move(event.move)
             elif isinstance(item, RecordInput):
                 # The fact first: the gates of the contact's other enrollments must see it, too.
                 summary = f"record {item.event_name}"
@@ -126,6 +123,17 @@ class EnrollmentWorkflow:
     def _see(self, event_id: str, matched: tuple[str, ...], seq: int | None) -> None:
         now = self._now()
         self._state = interpreter.see(self._graph, self._state, event_id, matched, seq=seq, now=now)
+
+    async def _move(self, to: FlowMove) -> None:
+        """Go on by another version: what has been done is done, and the next command is its own."""
+        graph, self._state = standing.moved(self._graph, to, self._state, now=self._now())
+        if graph is not self._graph:
+            self._graph = graph
+            self._pinned = replace(self._pinned, flow=to.flow, templates=to.templates)
+        version = f"{self._graph.flow.name} v{self._graph.flow.version}"
+        workflow.upsert_search_attributes([FLOW_VERSION.value_set(version)])
+        order = standing.move_order(self._pinned, self._graph, self._state)
+        await self._do(names.MOVE_ACTIVITY, order, None, summary=f"moved to {version}")
 
     async def _sleep(self, command: SleepUntil) -> None:
         if self._is_long():
@@ -168,23 +176,13 @@ class EnrollmentWorkflow:
     async def _do(
         self, activity: str, order: object, result_type: type | None, *, summary: str
     ) -> Any:
-        """Run an activity until it succeeds: sends on SES's queue, all else beside the workflow."""
-        sends = activity == names.SEND_ACTIVITY
-        return await workflow.execute_activity(
-            activity,
-            order,
-            result_type=result_type,
-            task_queue=names.SES_QUEUE if sends else None,
-            start_to_close_timeout=self._send_timeout if sends else QUICK_TIMEOUT,
-            retry_policy=PATIENT,
-            summary=summary,
-            priority=orders.priority_of(order),
-        )
+        limit = self._pinned.attempt_seconds
+        return await orders.do(activity, order, result_type, summary=summary, attempt_seconds=limit)
 
     def _show(self) -> None:
         """Say in the Temporal UI what it is at."""
         workflow.set_current_details(doing(self._graph, self._state, self._now()))
-        parked = orders.parked_attribute(self._state)
+        parked = standing.parked_attribute(self._state)
         if parked != workflow.info().typed_search_attributes.get(PARKED_REASON):
             workflow.upsert_search_attributes(
                 [PARKED_REASON.value_set(parked) if parked else PARKED_REASON.value_unset()]

@@ -1,11 +1,12 @@
-"""What crosses between the interpreter's values and the wire; pure."""
+"""What crosses between the interpreter's values and the wire, and how the work is asked for."""
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import Priority, RawValue
+from temporalio.common import Priority, RawValue, RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from sekvens.enrollments import names
@@ -14,12 +15,8 @@ with workflow.unsafe.imports_passed_through():
         CarryOutInput,
         CarryOutResult,
         DirectSignal,
-        EnrollmentEvent,
         EnrollmentInput,
-        EnrollmentView,
-        EventsSignal,
         FinishInput,
-        JournalLine,
         RecordInput,
         SendInput,
         SendResult,
@@ -27,11 +24,17 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.flows import interpreter
     from sekvens.flows.codec import from_json, to_json
     from sekvens.flows.commands import Ask, CarryOut, Finish, SendMessage
-    from sekvens.flows.doing import doing
     from sekvens.flows.graph import Graph
     from sekvens.flows.state import State
     from sekvens.flows.steps import Purpose
     from sekvens.flows.urgency import turn_key, urgency_of
+
+#: An outage delays and never drops: what an activity raises is a fault of the infrastructure and is
+#: retried without end. What became of a message is an outcome, and no exception.
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
+#: Longer than a lock's wait plus SES's time-outs: no attempt still sends when the next begins.
+SEND_TIMEOUT_SECONDS = 60
+QUICK_TIMEOUT = timedelta(seconds=30)
 
 
 def first_state(pinned: EnrollmentInput, graph: Graph, *, now: datetime) -> State:
@@ -114,11 +117,6 @@ def carry_out_order(
     )
 
 
-def events_for(pinned: EnrollmentInput, signal: EventsSignal) -> tuple[EnrollmentEvent, ...]:
-    """Tell a signal's events; none if it was meant for another entry under the same workflow id."""
-    return signal.events if signal.enrollment_id in ("", pinned.enrollment_id) else ()
-
-
 def direct_signal(args: Sequence[RawValue]) -> DirectSignal:
     """Read what a backend sent with a signal; what is no id of ours is not looked at.
 
@@ -167,25 +165,26 @@ def finish_order(
     )
 
 
-def parked_attribute(state: State) -> str | None:
-    """Tell in a word what it is parked for; the view has the sentence."""
-    return state.parked_code if state.parked else None
-
-
-def view_of(
-    pinned: EnrollmentInput, graph: Graph, state: State, *, now: datetime
-) -> EnrollmentView:
-    """Make the readable view of an enrollment."""
-    return EnrollmentView(
-        flow=graph.flow.name,
-        version=graph.flow.version,
-        contact_id=pinned.contact_id,
-        enrollment_id=pinned.enrollment_id,
-        status="ended" if state.exit else "parked" if state.parked else "under way",
-        step_id=state.step,
-        doing=doing(graph, state, now),
-        exit_reason=state.exit,
-        journal=tuple(JournalLine(at=entry.at, text=entry.text) for entry in state.journal),
+async def do(
+    activity: str,
+    order: object,
+    result_type: type | None,
+    *,
+    summary: str,
+    attempt_seconds: int | None,
+) -> Any:
+    """Run an activity until it succeeds: sends on SES's queue, all else beside the workflow."""
+    sends = activity == names.SEND_ACTIVITY
+    send_timeout = timedelta(seconds=attempt_seconds or SEND_TIMEOUT_SECONDS)
+    return await workflow.execute_activity(
+        activity,
+        order,
+        result_type=result_type,
+        task_queue=names.SES_QUEUE if sends else None,
+        start_to_close_timeout=send_timeout if sends else QUICK_TIMEOUT,
+        retry_policy=PATIENT,
+        summary=summary,
+        priority=priority_of(order),
     )
 
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.changing import POLICIES, history, moves, show_differences, undo
 from sekvens.commands.new_flow import new
-from sekvens.commands.resources import open_database, publish_flows
+from sekvens.commands.resources import login_name, open_database, publish_flows
 from sekvens.commands.tables import make_console, make_table
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def flows() -> None:
-    """Write, list, explain, check and publish flows.
+    """Write, list, explain, check, compare, publish and take back flows.
 
     Example: starter.py flows list
     """
 
 
-flows.add_command(new)
+for command in (new, history, moves, undo):
+    flows.add_command(command)
 
 
 @flows.command("list")
@@ -102,25 +104,63 @@ def validate() -> None:
 
 
 @flows.command()
-def publish() -> None:
-    """Publish the catalogue's flows with their e-mails: new contacts enter these versions.
+@click.argument("names", nargs=-1, metavar="[FLOW]...")
+@click.option("--policy", type=click.Choice(POLICIES), default=POLICIES[0], show_default=True,
+              help="What the new versions do to those under way.")  # fmt: skip
+@click.option("--note", help="Why, for `flows history`.")
+@click.option("--author", help="Who; by default the name of your login.")
+@click.option("--dry-run", is_flag=True, help="Publish nothing; say what would change for whom.")
+def publish(
+    names: tuple[str, ...], policy: str, note: str | None, author: str | None, *, dry_run: bool
+) -> None:
+    """Publish flows with their e-mails, all or each FLOW: new contacts enter these versions.
 
-    A version that is published never changes, so that this is harmless when nothing is new.
+    A version that is published never changes, nor does its policy, so that this is harmless when
+    nothing is new. `finish_old` lets those under way finish the version that they entered;
+    `move_at_next_step` moves them, and waits that run end as they would have; `recompute_waits`
+    moves them and counts these waits anew from when they began.
 
-    Example: starter.py flows publish
+    Example: starter.py flows publish welcome --policy recompute_waits --note "two days are enough"
     """
     from sekvens.audiences.look_back import check_look_back
     from sekvens.clock import SystemClock
+    from sekvens.enrollments.publish import Change
     from sekvens.flows.catalogue import CATALOGUE
+    from sekvens.flows.moving import Policy
     from sekvens.settings import load_settings
 
     settings = load_settings()
+    chosen = [_from_catalogue(name) for name in names] or list(CATALOGUE)
     check_look_back(settings.privacy, CATALOGUE)
     _stop_at_faults()  # a published version keeps its faults for ever
-    off = settings.flows.off
+    off = [name for name in settings.flows.off if not names or name in names]
+    change = Change(policy=Policy(policy), author=author or login_name(), note=note)
     with open_database() as database:
-        for flow, is_open in publish_flows(database, SystemClock(), off=off).items():
-            click.echo(f"{flow} is published" + ("" if is_open else ", and off: nobody enters it"))
+        if dry_run:
+            show_differences(database, chosen, policy=policy)
+            click.echo("Nothing is published.")
+            return
+        published = publish_flows(database, SystemClock(), off=off, flows=chosen, change=change)
+    for flow, is_open in published.items():
+        click.echo(f"{flow} is published" + ("" if is_open else ", and off: nobody enters it"))
+
+
+@flows.command()
+@click.argument("names", nargs=-1, metavar="[FLOW]...")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def diff(names: tuple[str, ...], *, as_json: bool) -> None:
+    """Say what the catalogue changes of what is published, and what that would do to whom.
+
+    For each step where somebody stands: how many, and when their next e-mail would leave under each
+    policy. Times are shop time, in UTC, and estimates: times of day and holds are left out.
+
+    Example: starter.py flows diff welcome
+    """
+    from sekvens.flows.catalogue import CATALOGUE
+
+    chosen = [_from_catalogue(name) for name in names] or list(CATALOGUE)
+    with open_database() as database:
+        show_differences(database, chosen, as_json=as_json)
 
 
 def _stop_at_faults() -> None:

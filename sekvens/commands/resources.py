@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sekvens.clock import Clock
     from sekvens.contacts.tables import Contact
     from sekvens.db.session import Database
+    from sekvens.enrollments.publish import Change
+    from sekvens.flows.definition import Flow
 
 
 class UnknownContact(SekvensError):
@@ -93,15 +95,29 @@ def login_name() -> str:
 
 
 def publish_flows(
-    database: "Database", clock: "Clock", *, off: "Collection[str]" = ()
+    database: "Database",
+    clock: "Clock",
+    *,
+    off: "Collection[str]" = (),
+    flows: "Sequence[Flow] | None" = None,
+    change: "Change | None" = None,
 ) -> dict[str, bool]:
-    """Publish the catalogue's flows; tell each, as `name vN`, and whether people may enter it."""
+    """Publish flows, the catalogue's by default; tell each, as `name vN`, and if it may be entered.
+
+    `change` is written down with the versions that are new.
+    """
     from sekvens.enrollments import publish
     from sekvens.flows.catalogue import CATALOGUE
     from sekvens.messages import templates
 
+    flows = CATALOGUE if flows is None else flows
     with database.write() as session:
         publish.publish_catalogue(
-            session, CATALOGUE, now=clock.now(), store_templates=templates.store, off=off
+            session,
+            flows,
+            now=clock.now(),
+            store_templates=templates.store,
+            off=off,
+            change=change,
         )
-    return {f"{flow.name} v{flow.version}": flow.name not in off for flow in CATALOGUE}
+    return {f"{flow.name} v{flow.version}": flow.name not in off for flow in flows}

@@ -230,7 +230,8 @@ HOLDINGS: Final = (
         Stays(
             keeps="id flow flow_version contact_id workflow_id trigger_event_id state "
             "parked_reason parked_code parked_at step_id next_send_at exit_reason exit_owed "
-            "started_at ended_at last_seq delivered_seq due_at signalled_at leased_until",
+            "started_at ended_at last_seq delivered_seq due_at signalled_at leased_until "
+            "moving_since",
             hashes=("entry_key",),
         ),
     ),
@@ -238,7 +239,8 @@ HOLDINGS: Final = (
         Delivery,
         of_enrollment(Delivery.enrollment_id),
         Stays(
-            keeps="enrollment_id seq event_id matched urgent exit_reason created_at delivered_at",
+            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to created_at "
+            "delivered_at",
             hashes=("message_id",),
         ),
     ),

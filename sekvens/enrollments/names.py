@@ -16,6 +16,7 @@ ANSWER_ACTIVITY = "answer_question"
 CARRY_OUT_ACTIVITY = "carry_out"
 RECORD_ACTIVITY = "record_signal"
 FINISH_ACTIVITY = "finish_enrollment"
+MOVE_ACTIVITY = "move_enrollment"
 
 EVENTS_SIGNAL = "events"
 PURCHASE_SIGNAL = "purchase"
@@ -43,6 +44,14 @@ ENROLLMENT_ID = "enrollment_id"
 EXIT_BY_RELAY_PATCH = "exit-by-relay"
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def move_patch(seq: int) -> str:
+    """Mark in a history that the move of this number was understood.
+
+    Each has a mark of its own: one that an older worker passed over can be sent again.
+    """
+    return f"move-{seq}"
 
 
 def workflow_id(flow: str, contact_id: str, entry_key: str | None) -> str:

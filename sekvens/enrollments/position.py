@@ -40,6 +40,25 @@ def stand_at(session: Session, enrollment_id: str, step_id: str | None, *, now: 
     )
 
 
+def moved(
+    session: Session,
+    enrollment_id: str,
+    step_id: str | None,
+    *,
+    version: int,
+    counts_from: datetime,
+) -> None:
+    """Record where a moved enrollment stands, and that its workflow goes by this version now.
+
+    `counts_from` is the shop time from which the step counts.
+    """
+    stand_at(session, enrollment_id, step_id, now=counts_from)
+    arrived = update(Enrollment).where(
+        Enrollment.id == enrollment_id, Enrollment.flow_version == version
+    )
+    session.execute(arrived.values(moving_since=None))
+
+
 def next_send_at(graph: Graph, step_id: str | None, *, now: datetime) -> datetime | None:
     """Estimate when whoever reaches a step at `now` gets the next e-mail; None: none is known."""
     wait = graph.until_next_send(step_id)
@@ -92,6 +111,7 @@ def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -
             **_NOT_PARKED,
             step_id=None,
             next_send_at=None,
+            moving_since=None,
             ended_at=now,
         )
         .returning(Enrollment.flow)

@@ -15,12 +15,14 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from sekvens.enrollments.stranded import refuse_stranding
 from sekvens.enrollments.tables import FlowVersion
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.errors import FlowConflict, UnknownFlow
 from sekvens.flows.codec import from_json, to_json
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph, compile_flow
+from sekvens.flows.moving import Policy
 from sekvens.flows.steps import Send
 
 logger = logging.getLogger(__name__)
@@ -40,20 +42,36 @@ class PublishedFlow:
     templates: dict[str, str]  #: template name -> digest
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What is written down with a version: what it does to those under way, who wanted it, why."""
+
+    policy: Policy = Policy.FINISH_OLD
+    author: str | None = None
+    note: str | None = None
+
+
 #: Rows never change, so neither does what was made of them. The digest is part of the key because
 #: one process may see two databases (tests do).
 _published: dict[tuple[str, int, str], PublishedFlow] = {}
 
 
 def publish(
-    session: Session, flow: Flow, *, now: datetime, store_templates: StoreTemplates
+    session: Session,
+    flow: Flow,
+    *,
+    now: datetime,
+    store_templates: StoreTemplates,
+    change: Change | None = None,
 ) -> FlowVersion:
     """Publish a version, and make it live if it is newer than the live one; a repeat does nothing.
 
-    A repeat never moves `live`: an operator's choice of an older version survives a restart.
+    A repeat never moves `live`: an operator's choice of an older version survives a restart. Nor
+    does it change the policy.
 
     Raises:
-        FlowConflict: the version is published already, with another definition or other e-mails.
+        FlowConflict: the version is published already, with another definition or other e-mails;
+            or it moves people and does not say where to go on from a step that it has no more.
     """
     take_turn(session, Turn.PUBLISH, flow.name)
     templates = store_templates(session, _template_names(flow), now=now)
@@ -64,20 +82,39 @@ def publish(
         if existing.digest != digest:
             raise FlowConflict(_conflict(existing, definition, templates))
         return existing
-    published = FlowVersion(
-        flow=flow.name,
-        version=flow.version,
-        digest=digest,
+    change = change or Change()
+    if change.policy is not Policy.FINISH_OLD:
+        refuse_stranding(session, flow)
+    published = add_version(session, definition, templates, change=change, now=now)
+    if flow.version > _live_version(session, flow.name):
+        make_live(session, flow.name, flow.version)
+    return published
+
+
+def add_version(
+    session: Session,
+    definition: dict[str, Any],
+    templates: dict[str, str],
+    *,
+    change: Change,
+    now: datetime,
+) -> FlowVersion:
+    """Write a new version down; nobody enters it before it is live."""
+    added = FlowVersion(
+        flow=definition["name"],
+        version=definition["version"],
+        digest=_digest(definition, templates),
         definition=definition,
         templates=templates,
         live=False,
         published_at=now,
+        policy=change.policy,
+        author=change.author,
+        note=change.note,
     )
-    session.add(published)
+    session.add(added)
     session.flush()
-    if flow.version > _live_version(session, flow.name):
-        make_live(session, flow.name, flow.version)
-    return published
+    return added
 
 
 def make_live(session: Session, name: str, version: int) -> FlowVersion:
@@ -115,13 +152,14 @@ def publish_catalogue(
     now: datetime,
     store_templates: StoreTemplates,
     off: Collection[str] = (),
+    change: Change | None = None,
 ) -> list[FlowVersion]:
     """Publish every flow of a catalogue, as `starter.py flows publish` does before a deploy.
 
     Those that are `off` are closed; one that no longer is takes people again.
 
     Raises:
-        FlowConflict: a version is published already with another content; nothing is published.
+        FlowConflict: as for `publish`, of any of them; nothing is published.
         UnknownFlow: a flow that is to be off is not in the catalogue.
     """
     # In one order, whoever publishes: two that start at once wait for one another, never in a ring.
@@ -133,7 +171,8 @@ def publish_catalogue(
             "flow: `starter.py flows list` shows those that there are"
         )
     versions = [
-        publish(session, flow, now=now, store_templates=store_templates) for flow in ordered
+        publish(session, flow, now=now, store_templates=store_templates, change=change)
+        for flow in ordered
     ]
     for version in versions:
         if version.flow in off:

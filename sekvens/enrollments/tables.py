@@ -30,6 +30,11 @@ class FlowVersion(Base):
     templates: Mapped[dict[str, Any]]  #: template name -> digest
     live: Mapped[bool]
     published_at: Mapped[datetime]  #: wall time
+    policy: Mapped[str] = mapped_column(default="finish_old", server_default="finish_old")
+    author: Mapped[str | None]  #: who published it, as their machine knows them
+    note: Mapped[str | None]  #: why, in their words
+    moves_from: Mapped[int | None]  #: the policy is for enrollments of this version or a newer one
+    undoes: Mapped[int | None]  #: the version that this one takes back
 
 
 class Enrollment(Base):
@@ -49,11 +54,25 @@ class Enrollment(Base):
             sqlite_where=text("parked_at IS NOT NULL"),
             postgresql_where=text("parked_at IS NOT NULL"),
         ),
+        # Of those under way alone, so that the relay may ask again and again whom a version moves.
+        Index(
+            "ix_enrollments_flow_flow_version",
+            "flow",
+            "flow_version",
+            sqlite_where=text("state != 'ended'"),
+            postgresql_where=text("state != 'ended'"),
+        ),
+        Index(
+            "ix_enrollments_moving_since",
+            "moving_since",
+            sqlite_where=text("moving_since IS NOT NULL"),
+            postgresql_where=text("moving_since IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     flow: Mapped[str]
-    flow_version: Mapped[int]
+    flow_version: Mapped[int]  #: what events are delivered by; see `moving_since`
     contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"))
     entry_key: Mapped[str | None]
     workflow_id: Mapped[str] = mapped_column(index=True)
@@ -77,6 +96,8 @@ class Enrollment(Base):
     due_at: Mapped[datetime | None]  #: wall time of the relay's next look; None: nothing is owed
     signalled_at: Mapped[datetime | None]  #: wall time of the relay's last signal: the bounded pace
     leased_until: Mapped[datetime | None]  #: wall time until which one relay owns the deliveries
+    #: wall time at which it was last owed its move to `flow_version`; None: its workflow is there
+    moving_since: Mapped[datetime | None]
 
 
 class Delivery(Base):
@@ -94,5 +115,6 @@ class Delivery(Base):
     matched: Mapped[list[Any]]  #: keys of the flow's patterns that the event fits
     urgent: Mapped[bool]  #: an exit event goes at once, the rest at a bounded pace
     exit_reason: Mapped[str | None]  #: it ends the enrollment whatever it matches: `ExitReason`
+    moves_to: Mapped[int | None]  #: it moves the enrollment to this version
     created_at: Mapped[datetime]  #: wall time at which what it tells was committed
     delivered_at: Mapped[datetime | None]  #: wall time

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from sekvens.flows.codec import JsonObject
+from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, Parked
 from sekvens.flows.steps import ExitReason
 
@@ -37,6 +38,17 @@ class EnrollmentResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowMove:
+    """Another version of an enrollment's flow, pinned by value: it goes on by that one."""
+
+    flow: JsonObject  #: the `Flow`, by `sekvens.flows.codec.to_json`
+    templates: dict[str, str] = field(default_factory=dict)  #: template name -> digest
+    policy: str = Policy.MOVE_AT_NEXT_STEP
+    successors: dict[str, str | None] = field(default_factory=dict)
+    undoes: bool = False  #: who has not gone on since the last move stands as before it
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnrollmentEvent:
     """One event as an enrollment sees it: which of its patterns it fits, none of its content."""
 
@@ -44,6 +56,7 @@ class EnrollmentEvent:
     event_id: str  #: the event's `messageId`, as `names.plain` makes it
     matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
     exit_reason: ExitReason | None = None  #: it ends the enrollment, whatever it fits
+    move: FlowMove | None = None  #: it is no event: the enrollment goes on by another version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +160,16 @@ class RecordInput:
     event_name: str
     order_id: str | None
     occurred_at: datetime  #: shop time
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveInput:
+    """Record where a moved enrollment stands: its workflow goes by the new version now."""
+
+    enrollment_id: str
+    version: int
+    step_id: str | None
+    counts_from: datetime  #: shop time from which the step counts
 
 
 @dataclass(frozen=True, kw_only=True)

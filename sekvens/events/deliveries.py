@@ -5,7 +5,7 @@ is struck off. So nothing is lost and nothing overtakes, whatever dies: a parcel
 dropped by the enrollment's high-water mark. The lease only saves that work.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -18,7 +18,8 @@ from sekvens.enrollments import names
 from sekvens.enrollments.publish import PublishedFlow, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.temporal import WorkflowStart
-from sekvens.enrollments.wire import EnrollmentEvent, EnrollmentInput, EventsSignal
+from sekvens.enrollments.versions import flow_move
+from sekvens.enrollments.wire import EnrollmentEvent, EnrollmentInput, EventsSignal, FlowMove
 from sekvens.flows.codec import JsonObject
 from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason, Purpose
@@ -146,7 +147,13 @@ def lease(session: Session, *, now: datetime, terms: Terms, lane: Lane = Lane.AL
     for enrollment, digest in rows:
         enrollment.leased_until = now + LEASE
         published = published_flow(session, enrollment.flow, enrollment.flow_version, digest)
-        parcels.append(_pack(enrollment, owed[enrollment.id], published=published, terms=terms))
+        mine = owed[enrollment.id]
+        moves = {
+            delivery.moves_to: flow_move(session, enrollment.flow, delivery.moves_to)
+            for delivery in mine
+            if delivery.moves_to is not None
+        }
+        parcels.append(_pack(enrollment, mine, published=published, terms=terms, moves=moves))
     return parcels
 
 
@@ -213,7 +220,12 @@ def _owed_to(enrollment_ids: Collection[str]) -> Select[Delivery]:
 
 
 def _pack(
-    enrollment: Enrollment, owed: Sequence[Delivery], *, published: PublishedFlow, terms: Terms
+    enrollment: Enrollment,
+    owed: Sequence[Delivery],
+    *,
+    published: PublishedFlow,
+    terms: Terms,
+    moves: Mapping[int, FlowMove],
 ) -> Parcel:
     events = tuple(
         EnrollmentEvent(
@@ -221,6 +233,7 @@ def _pack(
             event_id=names.plain(delivery.message_id),
             matched=tuple(delivery.matched),
             exit_reason=ExitReason(delivery.exit_reason) if delivery.exit_reason else None,
+            move=None if delivery.moves_to is None else moves[delivery.moves_to],
         )
         for delivery in owed
         if delivery.seq > 0

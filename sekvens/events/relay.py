@@ -14,6 +14,7 @@ from functools import partial
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
+from sekvens.enrollments import moves
 from sekvens.enrollments.temporal import SignalOutcome, StartOutcome, TemporalStarter
 from sekvens.errors import NotDelivered, TemporalUnavailable
 from sekvens.events import deliveries, expansion
@@ -75,6 +76,7 @@ class Relay:
                 tasks.create_task(repeat(self.deliver_once, stop, nudge=self._nudge))
             exits = partial(self.deliver_once, exits_only=True)
             tasks.create_task(repeat(exits, stop, nudge=self._nudge))
+            tasks.create_task(repeat(self._owe_moves, stop))
             await stop.wait()
             self._nudge.set()
             self._wake.set()
@@ -132,6 +134,15 @@ class Relay:
         self._agenda.strike_off(done.taken, served=served, left=done.left)
         self._batch = done.next_batch(self._batch)
         return len(done.taken)
+
+    def owe_moves_once(self) -> int:
+        """Owe some of those whom a version moves their move; tell how many."""
+        now = self._clock.now()
+        with self._database.read() as session:
+            if not moves.has_moves(session, now=now):
+                return 0
+        with self._database.write() as session:
+            return moves.owe_moves(session, now=now)
 
     async def deliver_once(self, *, exits_only: bool = False) -> int:
         """Deliver one batch of what is owed; tell how many enrollments got something.
@@ -257,6 +268,12 @@ class Relay:
                 parcel.contact_id,
                 extra=_about(parcel, "enrollment_missing"),
             )
+
+    async def _owe_moves(self) -> int:
+        """Owe one batch a round and be idle in between, however many are left: they are spread."""
+        if await asyncio.to_thread(self.owe_moves_once):
+            self._nudge.set()
+        return 0
 
     async def _expand_and_nudge(self) -> int:
         done = await asyncio.to_thread(self.expand_once)

@@ -4,7 +4,7 @@ What they build is frozen data (`sekvens.flows.definition`); faults are found by
 `sekvens.flows.validate`, all at once, not here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 
 from sekvens.flows.conditions import (
@@ -58,10 +58,13 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
     exit_when: Sequence[ExitRule] = (),
     goal: Goal | None = None,
     trigger_age_max: timedelta = TRIGGER_AGE_MAX,
+    successors: Mapping[str, str | None] | None = None,
 ) -> Flow:
     """Build one version of a flow.
 
-    Faults are found by `sekvens.flows.validate`, all at once, not here.
+    `successors` names, for each step that an earlier version had, the step at which whoever stands
+    there goes on when they are moved to this version; None: they are through. Faults are found by
+    `sekvens.flows.validate`, all at once, not here.
     """
     return Flow(
         name=name,
@@ -77,6 +80,7 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
         steps=tuple(steps),
         trigger_when=tuple(trigger_when),
         stay_while=tuple(stay_while),
+        successors=tuple((successors or {}).items()),
     )
 
 

@@ -87,6 +87,8 @@ class Flow:
     steps: tuple[Step, ...]
     trigger_when: tuple[Condition, ...] = ()  #: asked at the trigger, and never again
     stay_while: tuple[Condition, ...] = ()  #: one that fails before an e-mail ends the enrollment
+    #: for each step that an earlier version had, where whoever stands there goes on; None: the end
+    successors: tuple[tuple[str, str | None], ...] = ()
     kind: Literal["flow"] = "flow"
 
     def is_triggered_by(self, name: str, properties: Mapping[str, object]) -> bool:

@@ -13,9 +13,11 @@ def doing(graph: Graph, state: State, now: datetime) -> str:
         return f"ended: {state.exit}"
     if state.parked is not None:
         return f"parked: {state.parked}. Signal retry, skip or exit."
+    step = graph.steps.get(state.step or "")
+    if step is not None and state.held_until is not None and now < state.held_until:
+        return f"waits until {clock_text(state.held_until)} UTC, then goes on at {step.id}"
     until = "" if state.due_at is None else f" until {clock_text(state.due_at)} UTC"
     is_held = state.due_at is not None and now < state.due_at
-    step = graph.steps.get(state.step or "")
     if isinstance(step, Listen):
         awaited = [case.pattern for case in step.cases if case.pattern.key not in state.answered]
         names = dict.fromkeys(pattern.name for pattern in awaited)

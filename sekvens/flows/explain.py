@@ -33,7 +33,7 @@ from sekvens.flows.wording import (
     until_in_words,
 )
 
-__all__ = ["as_mermaid", "as_text"]
+__all__ = ["as_mermaid", "as_text", "rules_in_words", "step_in_words"]
 
 INDENT = "  "
 
@@ -60,6 +60,37 @@ def as_text(flow: Flow) -> str:
         *_remarks(flow),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def rules_in_words(flow: Flow) -> dict[str, list[str]]:
+    """Tell what holds of a whole flow, sentence by sentence, under the headings of `as_text`."""
+    return {
+        "starts": [f"when somebody {somebody_does(flow.trigger)}"],
+        "who may enter": list(_who_enters(flow)),
+        "who leaves early": list(_who_leaves(flow)),
+        "besides": list(_remarks(flow)),
+    }
+
+
+def step_in_words(step: Step, flow: Flow) -> str:
+    """Tell what a step does, in one line; what its branches hold is theirs to tell."""
+    match step:
+        case Send():
+            return _send(step, flow)
+        case Wait():
+            return _wait(step)
+        case ExitFlow():
+            return f"leaves the flow: {_plain(step.reason)}"
+        case WaitFor():
+            return f"waits up to {in_words(step.timeout)} for them to {they_do(step.pattern)}"
+        case Split():
+            asked = ", ".join(f"if {in_force(case.condition)}" for case in step.cases)
+            return f"decides: {asked}, otherwise"
+        case Listen():
+            heard = " or ".join(they_do(case.pattern) for case in step.cases)
+            return f"listens for {in_words(step.lasts)} for them to {heard}"
+        case _:
+            return deed_in_words(step)
 
 
 def _end(steps: tuple[Step, ...]) -> Iterator[_Line]:

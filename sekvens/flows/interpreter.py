@@ -56,6 +56,8 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
             return decide(graph, state.leave(ExitReason.COMPLETED, now), now)
         if state.parked is not None:
             return state, SleepUntil(step_id=state.step, until=None)
+        if state.held_until is not None and now < state.held_until:
+            return state, SleepUntil(step_id=state.step, until=state.held_until)
         step = graph.steps[state.step]
         match step:
             case Split():

@@ -28,6 +28,19 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stood:
+    """Where an enrollment stood when it was moved to another version, so that an undo finds it."""
+
+    step: str
+    entered_at: datetime
+    due_at: datetime | None = None
+    owed_since: datetime | None = None
+    held_until: datetime | None = None
+    listens_until: datetime | None = None
+    kind: Literal["stood"] = "stood"
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """An enrollment's position and memory."""
 
@@ -46,6 +59,8 @@ class State:
     answered: tuple[str, ...] = ()  #: keys of those that it has answered
     listens_until: datetime | None = None  #: when the listen that it is inside of ends
     told: tuple[str, ...] = ()  #: sends that left, of those that another one may tell again
+    held_until: datetime | None = None  #: when the wait ends of which a move has taken the step
+    stood: Stood | None = None  #: before the last move, while it has not gone on since
     exit: ExitReason | None = None
     journal: tuple[JournalEntry, ...] = ()
     kind: Literal["state"] = "state"
@@ -60,7 +75,14 @@ class State:
     ) -> "State":
         """Stand at another step, from now; it may have been due before."""
         return replace(
-            self, step=step, entered_at=now, due_at=None, owed_since=owed_since, skip=False
+            self,
+            step=step,
+            entered_at=now,
+            due_at=None,
+            owed_since=owed_since,
+            skip=False,
+            held_until=None,
+            stood=None,
         )
 
     def leave(self, reason: ExitReason, now: datetime) -> "State":

@@ -173,9 +173,31 @@ def _enroll(flow: Flow, known: Known, step: Enroll) -> Iterator[Finding]:
         yield step.id, problem, "Name a flow without entry_key, or start that one by an event"
 
 
+def successors(flow: Flow, _: Known) -> Iterator[Finding]:
+    """Find successors of steps that are still there, and those that are no steps."""
+    ids = {step.id: step for step in every_step(flow.steps)}
+    seen: set[str] = set()
+    for removed, successor in flow.successors:
+        if removed in seen:
+            yield None, f"{removed!r} has two successors", "Name one"
+        seen.add(removed)
+        if removed == successor or (successor is not None and successor not in ids):
+            problem = f"{successor!r}, the successor of {removed!r}, is no step of this version"
+            yield None, problem, "Name a step that is, or None: who stands there is through then"
+
+
 def _word(condition: Condition) -> str:
     return "whether they own the product" if isinstance(condition, Owns) else "what is in stock"
 
 
 #: In the order in which they are told.
-STEP_CHECKS = (listens, bound_to_an_entry, repetitions, dates, deeds, audience, promotion)
+STEP_CHECKS = (
+    listens,
+    bound_to_an_entry,
+    repetitions,
+    dates,
+    deeds,
+    audience,
+    promotion,
+    successors,
+)

@@ -83,6 +83,7 @@ def claim(
     session: Session,
     message: Message,
     *,
+    order: SendInput,
     now: datetime,
     targets: Mapping[str, str] | None = None,
     copy: bytes | None = None,
@@ -90,7 +91,8 @@ def claim(
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
     A message that is in dispatch already is claimed again, and flagged: it may have arrived. Where
-    its links lead (`targets`) and its copy are kept with the claim, before anybody can have it.
+    its links lead (`targets`) and its copy are kept with the claim, before anybody can have it; so
+    is what it is made of, for a move may have brought another text since the row was written.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -99,6 +101,10 @@ def claim(
         .values(
             state=MessageState.DISPATCHING,
             attempts=message.attempts + 1,
+            flow_version=order.flow_version,
+            template=order.template,
+            template_digest=order.template_digest,
+            purpose=order.purpose,
             dispatched_at=now,
             resent_in_doubt=message.resent_in_doubt or in_doubt,
         )
@@ -232,13 +238,23 @@ def record(database: Database, write: Callable[[Session], T]) -> T:
 
 def close_enrollment(session: Session, enrollment_id: str) -> None:
     """Leave no row of an ended enrollment without an end: nothing is dropped silently."""
+    _close_rows(session, Message.enrollment_id == enrollment_id, SkipReason.EXITED)
+
+
+def leave_steps(session: Session, enrollment_id: str, *, but: str | None) -> None:
+    """Leave no row of a moved enrollment without an end, but that of the step it stands at now."""
+    left = and_(Message.enrollment_id == enrollment_id, Message.step_id != (but or ""))
+    _close_rows(session, left, SkipReason.OPERATOR)
+
+
+def _close_rows(session: Session, whose: ColumnElement[bool], pending: SkipReason) -> None:
     for state, reason in (
-        (MessageState.PENDING, SkipReason.EXITED),
+        (MessageState.PENDING, pending),
         (MessageState.DISPATCHING, SkipReason.OUTCOME_UNKNOWN),
     ):
         session.execute(
             update(Message)
-            .where(Message.enrollment_id == enrollment_id, Message.state == state)
+            .where(whose, Message.state == state)
             .values(state=MessageState.SKIPPED, skip_reason=reason)
         )
 

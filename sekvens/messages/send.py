@@ -161,7 +161,9 @@ class Sender:
             # frozen right after the commit.
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
             now = self._clock.now()
-            claim = ledger.claim(session, message, now=now, targets=mail.targets, copy=mail.copy)
+            claim = ledger.claim(
+                session, message, order=order, now=now, targets=mail.targets, copy=mail.copy
+            )
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:
             return _overtaken(order)

@@ -18,6 +18,7 @@ from sekvens.flows.commands import Question
 from sekvens.flows.conditions import Condition, EventPattern
 from sekvens.flows.definition import Flow, Reentry
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
 from sekvens.flows.steps import Date, ExitReason, Purpose, Step
@@ -41,15 +42,17 @@ def test_the_names_that_temporal_knows_us_by_never_change():
         names.EXIT_SIGNAL: "exit",
         names.VIEW_QUERY: "view",
         names.CARRY_OUT_ACTIVITY: "carry_out",
+        names.MOVE_ACTIVITY: "move_enrollment",
         names.ENROLLMENT_ID: "enrollment_id",
     }
     assert names.EXIT_BY_RELAY_PATCH == "exit-by-relay"
+    assert names.move_patch(7) == "move-7"
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
 
 
 PINNED = (
     "flows", "ses", "send_message", "answer_question", "record_signal", "finish_enrollment",
-    "carry_out",
+    "carry_out", "move_enrollment",
     "events", "purchase", "unsubscribe", "retry", "skip", "exit", "view", "enrollment_id",
 )  # fmt: skip
 
@@ -93,6 +96,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
     assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
+    assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
     assert FORMAT == 1
 
 

@@ -24,6 +24,7 @@ from sekvens.enrollments.wire import (
     EnrollmentView,
     EventsSignal,
     FinishInput,
+    MoveInput,
     RecordInput,
     SendInput,
     SendResult,
@@ -59,6 +60,7 @@ class WorldActivities:
     def __init__(self) -> None:
         self.worlds: dict[str, World] = {}
         self.finished: dict[str, list[str]] = {}
+        self.moved: dict[str, list[MoveInput]] = {}
 
     @activity.defn(name=names.SEND_ACTIVITY)
     async def send(self, order: SendInput) -> SendResult:
@@ -88,12 +90,16 @@ class WorldActivities:
     async def finish(self, order: FinishInput) -> None:
         self.finished.setdefault(order.enrollment_id, []).append(order.reason)
 
+    @activity.defn(name=names.MOVE_ACTIVITY)
+    async def move(self, order: MoveInput) -> None:
+        self.moved.setdefault(order.enrollment_id, []).append(order)
+
 
 @asynccontextmanager
 async def world_worker(env: WorkflowEnvironment) -> AsyncIterator[WorldActivities]:
     """Run workers on both queues whose activities are played by worlds."""
     played = WorldActivities()
-    quick = [played.answer, played.carry_out, played.record, played.finish]
+    quick = [played.answer, played.carry_out, played.record, played.finish, played.move]
     async with (
         Worker(env.client, task_queue=names.FLOWS_QUEUE, workflows=WORKFLOWS, activities=quick),
         Worker(env.client, task_queue=names.SES_QUEUE, activities=[played.send]),

@@ -59,6 +59,7 @@ def test_the_names_are_those_that_workflows_call() -> None:
         EnrollmentActivities.carry_out: names.CARRY_OUT_ACTIVITY,
         EnrollmentActivities.record_signal: names.RECORD_ACTIVITY,
         EnrollmentActivities.finish_enrollment: names.FINISH_ACTIVITY,
+        EnrollmentActivities.move_enrollment: names.MOVE_ACTIVITY,
         MessageActivities.send_message: names.SEND_ACTIVITY,
     }
 
@@ -218,7 +219,7 @@ def test_no_activity_is_broken_off_by_an_exception_in_its_thread() -> None:
     ]
     activities = [each for each in defined if each is not None]
 
-    assert len(activities) == 8
+    assert len(activities) == 9
     assert [each.name for each in activities if not each.no_thread_cancel_exception] == []
 
 

@@ -32,7 +32,7 @@ def opened(office: PostOffice, step_id: str = "hello") -> Message:
 
 def claimed(office: PostOffice, message: Message) -> Claim | None:
     with office.database.write() as session:
-        return ledger.claim(session, message, now=office.clock.now())
+        return ledger.claim(session, message, order=office.order(), now=office.clock.now())
 
 
 def test_a_row_is_opened_once_however_many_open_it_at_once(office: PostOffice) -> None:
@@ -96,7 +96,7 @@ def test_what_ses_has_settled_no_frozen_worker_gives_back_or_ends(office: PostOf
     with office.database.write() as session:
         ledger.release(session, frozen, note="past its deadline")
         ended = ledger.skipped(session, frozen.message, office.order(), SkipReason.EXITED)
-        again = ledger.claim(session, frozen.message, now=NOON)
+        again = ledger.claim(session, frozen.message, order=office.order(), now=NOON)
 
     row = office.message()
     assert told is settling.Told.FIRST

@@ -1,0 +1,89 @@
+"""What became of a flow, version by version: who published what, why, and whom it moves.
+
+A version that moves people is a fact like any other: the relay reads it and tells each enrollment
+(`sekvens.enrollments.moves`). Taking a version back is publishing the one before once more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekvens.enrollments.publish import Change, add_version, make_live
+from sekvens.enrollments.stranded import successors_into
+from sekvens.enrollments.tables import FlowVersion
+from sekvens.enrollments.turns import Turn, take_turn
+from sekvens.enrollments.wire import FlowMove
+from sekvens.errors import FlowConflict, UnknownFlow
+from sekvens.flows.codec import from_json, to_json
+from sekvens.flows.definition import Flow
+from sekvens.flows.moving import Policy
+
+#: Versions never change, so neither does a move to one; the digest tells two databases apart.
+_moves: dict[tuple[str, int, str], FlowMove] = {}
+
+
+def history(session: Session, name: str | None = None) -> Sequence[FlowVersion]:
+    """List the versions of a flow, or of all, the newest first."""
+    query = select(FlowVersion).order_by(FlowVersion.flow, FlowVersion.version.desc())
+    if name is not None:
+        query = query.where(FlowVersion.flow == name)
+    return session.scalars(query).all()
+
+
+def flow_move(session: Session, name: str, version: int) -> FlowMove:
+    """Make what moves an enrollment to a version, from whichever it is in.
+
+    Raises:
+        UnknownFlow: this version is not published.
+    """
+    row = session.get(FlowVersion, (name, version))
+    if row is None:
+        raise UnknownFlow(f"{name} v{version} is not published")
+    key = (name, version, row.digest)
+    if key not in _moves:
+        _moves[key] = FlowMove(
+            flow=row.definition,
+            templates=row.templates,
+            policy=row.policy,
+            successors=successors_into(session, from_json(Flow, row.definition)),
+            undoes=row.undoes is not None,
+        )
+    return _moves[key]
+
+
+def undo(
+    session: Session, name: str, *, author: str | None, note: str | None, now: datetime
+) -> FlowVersion:
+    """Take the live version back: the one before it is published again, as a newer version.
+
+    Who is under way in the live version is moved to it, and who has not gone on since it moved them
+    stands as before. To undo an undo is to bring back what it took. `now` is wall time.
+
+    Raises:
+        UnknownFlow: nobody may enter this flow.
+        FlowConflict: there is no version before the live one.
+    """
+    take_turn(session, Turn.PUBLISH, name)
+    versions = history(session, name)
+    live = next((row for row in versions if row.live), None)
+    if live is None:
+        raise UnknownFlow(f"{name!r} has no live version, so there is nothing to undo")
+    before = next((row for row in versions if row.version < live.version), None)
+    if before is None:
+        raise FlowConflict(f"{name} v{live.version} is its first version: there is none before it")
+    recomputes = live.policy == Policy.RECOMPUTE_WAITS
+    policy = Policy.RECOMPUTE_WAITS if recomputes else Policy.MOVE_AT_NEXT_STEP
+    flow = replace(from_json(Flow, before.definition), version=versions[0].version + 1)
+    undone = add_version(
+        session,
+        to_json(flow),
+        dict(before.templates),
+        change=Change(policy=policy, author=author, note=note),
+        now=now,
+    )
+    undone.moves_from, undone.undoes = live.version, live.version
+    make_live(session, name, flow.version)
+    return undone
