@@ -1,26 +1,39 @@
 """`replay`: the gate before a deploy. Histories are replayed on this checkout, and judged."""
 
+import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sekvens.commands.tables import make_console, make_table, printable
+from sekvens.commands.replay_report import report
+from sekvens.commands.resources import open_database
+from sekvens.commands.tables import make_console, minute
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sekvens.replays.tally import FlowTally, Tally
+    from sekvens.replays.tally import Tally
 
-WHAT_TO_DO = (
-    "Do not deploy this: enrollments under way would stand still. Make the change so that these "
-    "histories replay, or guard it with Temporal's workflow.patched: docs/how-to/deploy.md."
-)
-#: So many files that cannot be read are named.
-NAMED = 20
+
+class Stretch(click.ParamType[timedelta]):
+    """A stretch of time on the command line: `7d`, `12h`, `30m`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """Read it."""
+        given = re.fullmatch(r"(\d{1,5})([dhm])", value) if isinstance(value, str) else None
+        if given is None:
+            self.fail(f"{value!r} is no stretch of time: write 7d, 12h or 30m", param, ctx)
+        units = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+        return int(given[1]) * units[given[2]]
 
 
 class NothingToReplay(SekvensError):
@@ -32,29 +45,87 @@ def make_replay(workflows: Callable[[], Sequence[type]]) -> click.Command:
 
     @click.command()
     @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+    @click.option("--since", type=Stretch(), default="7d", show_default=True,
+                  help="From Temporal: also what closed in this time, such as 12h.")  # fmt: skip
+    @click.option("--sample", type=click.IntRange(min=1),
+                  help="From Temporal: so many of each flow, version and step.")  # fmt: skip
+    @click.option("--a-second", type=click.FloatRange(min=0.1, max=1000), default=50,
+                  show_default=True, help="Histories fetched in a second.")  # fmt: skip
+    @click.option("--save", type=click.Path(path_type=Path, file_okay=False),
+                  help="Keep the histories from Temporal in this folder.")  # fmt: skip
     @click.option("--jobs", type=click.IntRange(min=1), show_default="one a processor",
                   help="Processes that replay at once.")  # fmt: skip
     @click.option("--allow-empty", is_flag=True, help="Nothing to replay is a pass, too.")
-    def replay(paths: tuple[Path, ...], jobs: int | None, *, allow_empty: bool) -> None:
+    def replay(
+        paths: tuple[Path, ...], jobs: int | None, *, allow_empty: bool, **asked: Any
+    ) -> None:
         """Replay histories on this checkout: would enrollments under way go on as they did?
 
-        PATHS are files or folders of histories as Temporal's CLI and UI write them, or this
-        command. The exit code is 0 only if each was replayed and went the same way.
+        Without PATHS they come from Temporal: what is open, and what closed not long ago. PATHS are
+        files or folders of histories as Temporal's CLI and UI write them, or --save. The exit code
+        is 0 only if each was replayed and went the same way.
 
-        Example: starter.py replay tests/replay/histories
+        Example: starter.py replay --sample 20 --save var/histories
         """
         from sekvens.replays import files
 
+        for option in ("sample", "save"):
+            if paths and asked[option] is not None:
+                raise click.UsageError(f"--{option} is for histories from Temporal, not for files")
         console = make_console()
-        found = files.find(paths)
-        tally = _replay(console, found, workflows(), jobs=jobs)
+        with _from_temporal(console, **asked) if not paths else nullcontext(paths) as found:
+            tally = _replay(console, files.find(found), workflows(), jobs=jobs)
         if not tally.histories and not allow_empty:
             raise NothingToReplay
-        _report(console, tally)
+        report(console, tally)
         if not tally.is_open:
             raise click.exceptions.Exit(1)
 
     return replay
+
+
+@contextmanager
+def _from_temporal(
+    console: "Console", *, since: timedelta, sample: int | None, a_second: float, save: Path | None
+) -> Iterator[Sequence[Path]]:
+    """Fetch histories into a folder, which goes again unless it is to be kept."""
+    from tempfile import TemporaryDirectory
+
+    from sekvens.clock import SystemClock
+    from sekvens.replays.files import make_folder
+
+    with TemporaryDirectory(prefix="histories-") as passing:
+        folder = save or Path(passing)
+        make_folder(folder)
+        order = _Order(sample=sample, closed_since=SystemClock().now() - since, a_second=a_second)
+        yield asyncio.run(_fetch(console, order, folder))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    sample: int | None
+    closed_since: datetime
+    a_second: float
+
+
+async def _fetch(console: "Console", order: _Order, folder: Path) -> Sequence[Path]:
+    from sekvens.commands.enrollments import settled_client
+    from sekvens.replays.fetching import choose, fetch
+    from sekvens.replays.sample import Sample
+
+    chosen = Sample(order.sample)
+    async with settled_client() as client:
+        # Steps are asked of the database only where the sample goes by them.
+        with open_database() if order.sample else nullcontext() as database:
+            await choose(client, chosen, closed_since=order.closed_since, steps_in=database)
+        with progress_bar(console, "Fetching", total=len(chosen)) as advance:
+            came = await fetch(client, chosen, folder, a_second=order.a_second, advance=advance)
+    said = f"Temporal has {chosen.offered:,} open or closed since {minute(order.closed_since)} UTC"
+    if order.sample:
+        said += f", in {chosen.strata:,} groups by flow, version, step and whether they are open"
+    gone = f"; {came.gone:,} went while we asked" if came.gone else ""
+    console.print(f"{said}. Fetched: {len(came.paths):,}{gone}.")
+    return came.paths
 
 
 def _replay(
@@ -82,39 +153,3 @@ def progress_bar(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda: progress.advance(bar)
-
-
-def _report(console: "Console", tally: "Tally") -> None:
-    table = make_table("flow", "version", "histories", "the same", "not the same")
-    for each in tally.flows:
-        broken = len(each.broken)
-        counts = (each.histories, each.histories - broken, broken)
-        version = str(each.version or "-")
-        table.add_row(printable(each.flow), version, *(f"{count:,}" for count in counts))
-    console.print(table)
-    for each in tally.flows:
-        if each.broken:
-            _tell_first(console, each)
-    for verdict in tally.unreadable[:NAMED]:
-        console.print(f"{verdict.path}: {verdict.why}", markup=False)
-    if len(tally.unreadable) > NAMED:
-        console.print(f"… and {len(tally.unreadable) - NAMED:,} more that cannot be read")
-    _verdict(console, tally)
-
-
-def _tell_first(console: "Console", tally: "FlowTally") -> None:
-    first = tally.first
-    name = f"{tally.flow} v{tally.version}" if tally.version else tally.flow
-    at = f" at event {first.event_id}" if first.event_id else ""
-    console.print(f"{printable(name)}{at}: {printable(first.why or '')}", markup=False)
-    console.print(f"  {printable(first.workflow_id or '-')} in {first.path}\n", markup=False)
-
-
-def _verdict(console: "Console", tally: "Tally") -> None:
-    broken = sum(len(each.broken) for each in tally.flows)
-    if broken:
-        console.print(f"{broken:,} of {tally.histories:,} histories do not replay. {WHAT_TO_DO}")
-    if tally.unreadable:
-        console.print(f"{len(tally.unreadable):,} files cannot be read, and were not replayed.")
-    if tally.is_open:
-        console.print(f"All of {tally.histories:,} histories replay.")
