@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkerDeploymentConfig
 
 from sekvens.errors import SettingsError
+from sekvens.worker_section import WorkerSettings
 
 
 def sekvens_plugin(
@@ -23,6 +26,24 @@ def sekvens_plugin(
         data_converter=pydantic_data_converter,
         workflows=list(workflows) or None,
         activities=list(activities) or None,
+    )
+
+
+def deployment_of(worker: WorkerSettings) -> WorkerDeploymentConfig | None:
+    """Tell Temporal which version a worker is; None: it takes whatever there is to do.
+
+    The behavior is said here and nowhere in the workflows: there it would make a worker without
+    versioning fail each of its tasks.
+    """
+    if not worker.deployment:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(
+            deployment_name=worker.deployment, build_id=worker.build_id
+        ),
+        use_worker_versioning=True,
+        # An enrollment outlives many versions: pinned, it would keep each of their workers alive.
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
 
 
