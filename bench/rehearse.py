@@ -16,7 +16,7 @@ from tests.e2e.rehearsing import RAMP_PERCENT, Rehearsed, rehearse, versioned_st
 
 ENROLLMENTS = 1000
 #: The first e-mails must have left before the second ones are due, almost two days later.
-DAY_SECONDS_EACH = 0.12
+DAY_SECONDS_EACH = 0.24
 DAY_SECONDS_MIN = 10.0
 
 

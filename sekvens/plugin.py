@@ -6,6 +6,9 @@ So that they cannot drift apart: what a worker runs is what a replay test replay
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# The converter imports it for its first dataclass: workflow tasks that begin at once, as on a new
+# worker, then find half of it in one another's threads, and fail (seen; they are tried again).
+import pydantic.dataclasses  # noqa: F401
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter

@@ -24,7 +24,7 @@ from sekvens.demo.processes import ROOT
 from sekvens.ses.local.store import FILE_NAME
 from tests.chaos.loading import CONTACTS_IN_A_REQUEST, sign_up_all, under_way
 from tests.conftest_temporal import temporal_binary
-from tests.e2e.stack import Stack, address_of, eventually, judge, order, running_stack
+from tests.e2e.stack import Stack, address_of, eventually, judge, running_stack, track
 
 DEPLOYMENT, OLD, NEW = "sekvens", "old", "new"
 RAMP_PERCENT = 20
@@ -165,13 +165,13 @@ def mails_of(stack: Stack, step: str) -> Counter[str]:
 
 
 def _retire(stack: Stack, everybody: Sequence[str], say: Say) -> None:
-    """Stop the old version, and let everybody order, which the new one must hear."""
+    """Stop the old version, and let everybody unsubscribe, which the new one must hear."""
     assert stack.terminate("worker") == 0
     stack.stop("worker")
-    say("the old version has stopped; everybody orders")
+    say("the old version has stopped; everybody unsubscribes")
     for first in range(0, len(everybody), CONTACTS_IN_A_REQUEST):
         some = everybody[first : first + CONTACTS_IN_A_REQUEST]
-        stack.post(*[order(user, f"order-{user}") for user in some])
+        stack.post(*[track(user, "Unsubscribed") for user in some])
     eventually(lambda: stack.has_ended(*everybody), "all are out of the welcome", seconds=900)
     judge(stack, *everybody)
 

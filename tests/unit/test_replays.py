@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import multiprocessing
 import stat
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sekvens.flows import interpreter
 from sekvens.flows.commands import SleepUntil
 from sekvens.replays import files
 from sekvens.replays.files import NoSuchHistory, UnreadableHistory
-from sekvens.replays.processes import replay_in_processes
+from sekvens.replays.processes import _next, replay_in_processes
 from sekvens.replays.replaying import Outcome, Verdict, make_replayer, replay_files
 from sekvens.replays.tally import add_up
 from sekvens.replays.telling import difference_of, fault_of, subject_of
@@ -206,3 +207,12 @@ def test_several_processes_come_to_the_same_verdicts(tmp_path):
         bad: Outcome.UNREADABLE,
         WELCOME: Outcome.SAME,
     }
+
+
+def test_a_process_that_says_nothing_for_too_long_is_given_up_and_so_is_one_that_died():
+    ours, theirs = multiprocessing.Pipe()
+
+    silent = _next(ours, 0.01)
+    theirs.close()
+    assert silent == (None, "The replay did not end within 0.01 s.")
+    assert _next(ours, 0.01) == (None, "Its process died of the replay.")
