@@ -22,7 +22,9 @@ DAY_SECONDS_MIN = 10.0
 
 def main() -> int:
     """Rehearse, and print what came of it."""
-    enrollments = _arguments().enrollments
+    given = _arguments()
+    enrollments = given.enrollments
+    day_seconds = given.day or max(DAY_SECONDS_MIN, DAY_SECONDS_EACH * enrollments)
     began = time.monotonic()
 
     def say(sentence: str) -> None:
@@ -32,7 +34,7 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="sekvens-rehearsal-") as folder,
         versioned_stack(
             Path(folder),
-            day_seconds=max(DAY_SECONDS_MIN, DAY_SECONDS_EACH * enrollments),
+            day_seconds=day_seconds,
             postgresql=True,
             ses_options=("--rate", "100000", "--per-day", "-1"),
         ) as stack,
@@ -58,6 +60,7 @@ def _print(came: Rehearsed) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--enrollments", type=int, default=ENROLLMENTS, help="how many")
+    parser.add_argument("--day", type=float, help="how long a day lasts, in seconds")
     return parser.parse_args()
 
 

@@ -4,17 +4,21 @@ Whatever is wrong with one is a failure that names what, and nobody else's.
 """
 
 import gzip
+import json
 import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from google.protobuf.json_format import ParseError
 from temporalio.client import WorkflowHistory
 
 from sekvens.errors import SekvensError
 
 SUFFIXES = (".json", ".json.gz")
 _GZIP = b"\x1f\x8b"
+#: What the SDK and the parser say of JSON that is something else; ParseError is no ValueError.
+_NO_HISTORY = (ParseError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class NoSuchHistory(SekvensError):
@@ -49,8 +53,18 @@ def read(path: Path) -> WorkflowHistory:
     """
     text = _text_of(path)
     try:
-        history = WorkflowHistory.from_json(path.name, text)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        content = json.loads(text)
+        events = content if isinstance(content, list) else content["events"]
+        history = WorkflowHistory.from_json(path.name, {"events": events})
+    # ParseError has no base of Python's own; the rest is what the SDK meets in what it expects.
+    except (
+        ParseError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise UnreadableHistory(
             f"no history as Temporal writes it ({type(error).__name__}); take it from `temporal "
             "workflow show --output json`, or undecoded from the UI"

@@ -20,6 +20,16 @@ from tests.replay.recording import HISTORIES
 from workflows.registered import WORKFLOWS
 
 WELCOME = HISTORIES / "welcome-buys-on-day-three.v3.json.gz"
+#: As the UI gives it with its payloads decoded.
+DECODED = json.dumps(
+    [
+        {
+            "eventId": "1",
+            "eventType": "EVENT_TYPE_WORKFLOW_EXECUTION_STARTED",
+            "workflowExecutionStartedEventAttributes": {"input": [{"flow": {"name": "welcome"}}]},
+        }
+    ]
+).encode()
 SCAN = HISTORIES / "scheduled" / "audience-scan.json.gz"
 
 
@@ -60,7 +70,12 @@ def test_files_are_found_by_name_and_in_folders_each_once(tmp_path):
     ("content", "said"),
     [
         (b"", "no history"),
-        (b"[]", "no history"),
+        (b"[]", "does not begin"),
+        (b"7", "no history"),
+        (b"{}", "no history"),
+        (b'{"events": ["one"]}', "no history"),
+        (b"[" * 100_000, "no history"),
+        (DECODED, "no history"),
         (b'{"events": 3}', "no history"),
         (b'{"events": []}', "does not begin"),
         (b'{"events": [{"eventId": "9", "eventType": "EVENT_TYPE_TIMER_STARTED"}]}', "cut short"),
@@ -87,11 +102,13 @@ def test_a_history_is_written_for_its_owner_alone_and_read_back_the_same(tmp_pat
     assert files.read(folder / "one.json.gz") == files.read(WELCOME)
 
 
-def test_plain_json_is_read_as_gzipped_is(tmp_path):
+def test_plain_json_and_a_bare_list_of_events_are_read_as_gzipped_is(tmp_path):
     file = tmp_path / "plain.json"
     file.write_bytes(gzip.decompress(WELCOME.read_bytes()))
+    events = tmp_path / "events.json"
+    events.write_text(json.dumps(json.loads(file.read_text())["events"]))
 
-    assert files.read(file) == files.read(WELCOME)
+    assert files.read(file) == files.read(events) == files.read(WELCOME)
 
 
 def test_a_history_says_whose_it_is():
