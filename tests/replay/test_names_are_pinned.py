@@ -92,7 +92,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*EnrollmentState] == ["active", "parked", "ended"]
     assert [*ConsentStatus] == ["subscribed", "unsubscribed", "never_subscribed", "pending"]
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
-    assert [*ErasureReason] == ["request", "inactive", "staff"]
+    assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
     assert FORMAT == 1
 
 
