@@ -17,6 +17,8 @@ UI_PORT ?= 8233
 # Load and soak: enrollments, and minutes.
 ENROLLMENTS ?= 20000
 MINUTES ?= 30
+# The rehearsal of a deploy: enrollments in flight.
+IN_FLIGHT ?= 1000
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 BENCHES := compose clicks ingress relay enrollments audiences
@@ -32,7 +34,7 @@ PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 #: bandit's rules that say the same of every use; docs/security.md explains each.
 BANDIT_SKIPS := B101,B105,B106,B301,B303,B310,B311,B403,B404,B406,B603,B608,B704
 
-.PHONY: help demo test check bench bench-smoke prove chaos load soak audit sbom format lint types imports fast-tests all-tests flows clean
+.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse audit sbom format lint types imports fast-tests all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -66,6 +68,9 @@ load: $(VENV)/dev.stamp ## Enroll 20,000 as fast as they come (ENROLLMENTS=…),
 
 soak: $(VENV)/dev.stamp ## Half an hour under load with faults on (MINUTES=…).
 	@$(BIN)/python -m bench.soak --minutes $(MINUTES)
+
+rehearse: $(VENV)/dev.stamp ## Deploy a new version beside 1,000 enrollments in flight (IN_FLIGHT=…).
+	@$(BIN)/python -m bench.rehearse --enrollments $(IN_FLIGHT)
 
 audit: $(VENV)/dev.stamp ## Look for known faults in our code and in what is locked, offline.
 	@$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIPS) sekvens workflows activities \

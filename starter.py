@@ -3,6 +3,8 @@
 Each command is one module of `sekvens.commands`; nothing is decided here.
 """
 
+from collections.abc import Sequence
+
 import click
 
 from sekvens import __version__
@@ -19,6 +21,7 @@ from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
 from sekvens.commands.reconcile import reconcile
+from sekvens.commands.replay import make_replay
 from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
@@ -41,6 +44,13 @@ def main(*, debug: bool) -> None:
     """
 
 
+def registered() -> Sequence[type]:
+    """Hand in the workflows that a worker registers: the command line cannot import them itself."""
+    from workflows.registered import WORKFLOWS
+
+    return WORKFLOWS
+
+
 for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
@@ -50,7 +60,7 @@ for command in (
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),
-    *(reconcile,),
+    *(reconcile, make_replay(registered)),
 ):
     main.add_command(command)
 

@@ -47,7 +47,7 @@ from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
-from sekvens.plugin import connect
+from sekvens.plugin import connect, deployment_of
 from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
@@ -151,7 +151,7 @@ def build_workers(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
     audiences = build_audiences(settings, database)
-    interceptors = [Outages()]
+    interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
         Worker(
             client,
@@ -173,6 +173,7 @@ def build_workers(
             max_cached_workflows=CACHED_ENROLLMENTS_MAX,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
             interceptors=interceptors,
+            deployment_config=deployment,
         ),
         Worker(
             client,
@@ -183,6 +184,7 @@ def build_workers(
             max_task_queue_activities_per_second=queue_rate,
             graceful_shutdown_timeout=SHUTDOWN_GRACE,
             interceptors=interceptors,
+            deployment_config=deployment,
         ),
     ]
 

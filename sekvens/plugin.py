@@ -6,12 +6,18 @@ So that they cannot drift apart: what a worker runs is what a replay test replay
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# The converter imports it for its first dataclass: workflow tasks that begin at once, as on a new
+# worker, then find half of it in one another's threads, and fail (seen; they are tried again).
+import pydantic.dataclasses  # noqa: F401
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkerDeploymentConfig
 
 from sekvens.errors import SettingsError
+from sekvens.worker_section import WorkerSettings
 
 
 def sekvens_plugin(
@@ -23,6 +29,24 @@ def sekvens_plugin(
         data_converter=pydantic_data_converter,
         workflows=list(workflows) or None,
         activities=list(activities) or None,
+    )
+
+
+def deployment_of(worker: WorkerSettings) -> WorkerDeploymentConfig | None:
+    """Tell Temporal which version a worker is; None: it takes whatever there is to do.
+
+    The behavior is said here and nowhere in the workflows: there it would make a worker without
+    versioning fail each of its tasks.
+    """
+    if not worker.deployment:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(
+            deployment_name=worker.deployment, build_id=worker.build_id
+        ),
+        use_worker_versioning=True,
+        # An enrollment outlives many versions: pinned, it would keep each of their workers alive.
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
 
 

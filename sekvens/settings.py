@@ -41,6 +41,7 @@ from sekvens.sections import (
 )
 from sekvens.shop import Offer, Shop
 from sekvens.tracking_section import TrackingSettings
+from sekvens.worker_section import WorkerSettings
 
 #: Values that the environment gives separated by commas.
 LISTS = frozenset(
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ses: SesSettings = SesSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     sending: SendingSettings = SendingSettings()
+    worker: WorkerSettings = WorkerSettings()
     clock: ClockSettings = ClockSettings()
     flows: FlowSettings = FlowSettings()
     audiences: AudienceSettings = AudienceSettings()

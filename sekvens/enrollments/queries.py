@@ -162,6 +162,12 @@ def counts_by_step(session: Session, flow: str | None = None) -> list[StepCount]
     ]
 
 
+def steps_of(session: Session, enrollment_ids: Sequence[str]) -> dict[str, str | None]:
+    """Tell where some hundred enrollments stand, or stood when they ended."""
+    query = select(Enrollment.id, Enrollment.step_id).where(Enrollment.id.in_(enrollment_ids))
+    return dict(session.execute(query).all())
+
+
 def parked(
     session: Session, flow: str | None = None, *, code: str | None = None
 ) -> Sequence[Enrollment]:

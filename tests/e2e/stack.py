@@ -73,6 +73,7 @@ class Stack:
     processes: Processes
     products: list[Product]
     ses_options: Sequence[str] = ()  #: of the local SES's command line
+    temporal_options: Sequence[str] = ()  #: of the Temporal dev server's
 
     # What a shop's backend does.
 
@@ -240,7 +241,7 @@ class Stack:
             worker_health, relay_health = free_ports(2)
             ports = replace(ports, worker_health=worker_health, relay_health=relay_health)
         service = _MAKERS[kind](replace(self.site, ports=ports))
-        options = self.ses_options if kind == "local-ses" else ()
+        options = {"local-ses": self.ses_options, "temporal": self.temporal_options}.get(kind, ())
         return replace(
             service,
             name=name,
@@ -263,11 +264,13 @@ def running_stack(
     postgresql: bool = False,
     settings: Mapping[str, str] | None = None,
     ses_options: Sequence[str] = (),
+    temporal_options: Sequence[str] = (),
 ) -> Iterator[Stack]:
     """Run every service in a folder for the length of a block.
 
     With `postgresql` a PostgreSQL is one of them, else the database is SQLite. `settings` go into
-    the environment of all (`SENDING__GRACE_SECONDS`); `ses_options` to the local SES.
+    the environment of all (`SENDING__GRACE_SECONDS`); `ses_options` and `temporal_options` are for
+    the command lines of these two.
     """
     # A socket's path is short, and its server's user may have to get there.
     cluster = Path(tempfile.mkdtemp(prefix="pg")) if postgresql else None
@@ -289,6 +292,7 @@ def running_stack(
         processes=processes,
         products=read_products(site.api_url),
         ses_options=ses_options,
+        temporal_options=temporal_options,
     )
     try:
         if cluster is not None:

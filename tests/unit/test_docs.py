@@ -268,6 +268,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "tracking",
             "consent",
             "clock",
+            "worker",
         )
         for key in getattr(settings, section).__struct_fields__
     }

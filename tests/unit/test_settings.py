@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.common import VersioningBehavior
 
 from sekvens.errors import SettingsError
 from sekvens.flows.shop_time import ShopTime
+from sekvens.plugin import deployment_of
 from sekvens.sections import SendingSettings, is_local
 from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
 
@@ -289,3 +291,29 @@ def test_an_adapter_that_cannot_work_is_refused_and_its_secret_is_not_quoted(
 
     assert said in refused
     assert values.get("SECRETS", "-?-") not in refused
+
+
+@pytest.mark.parametrize(
+    ("deployment", "build_id", "said"),
+    [
+        ("sekvens", "", "set both or neither"),
+        ("", "1.4.2", "set both or neither"),
+        ("sekvens.eu", "1.4.2", "worker.deployment is 'sekvens.eu'"),
+        ("sekvens", "1.4:2", "worker.build_id is '1.4:2'"),
+    ],
+)
+def test_a_version_of_the_workers_that_temporal_would_not_take_is_refused(
+    deployment: str, build_id: str, said: str
+) -> None:
+    assert said in refusal(WORKER__DEPLOYMENT=deployment, WORKER__BUILD_ID=build_id)
+
+
+def test_a_worker_upgrades_enrollments_under_way_or_has_no_version() -> None:
+    versioned = loaded(WORKER__DEPLOYMENT="sekvens", WORKER__BUILD_ID="1.4.2").worker
+    config = deployment_of(versioned)
+
+    assert deployment_of(loaded().worker) is None
+    assert config is not None
+    assert config.use_worker_versioning
+    assert config.default_versioning_behavior is VersioningBehavior.AUTO_UPGRADE
+    assert config.version.to_canonical_string() == "sekvens.1.4.2"
