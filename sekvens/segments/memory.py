@@ -5,10 +5,10 @@ together. An event counts when it occurred at `now` or before; `within` includes
 an event exactly so long ago still counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -59,9 +59,38 @@ class ContactFacts:
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     zone: str = "UTC"
 
+    def named(self, name: str) -> Sequence[PastEvent]:
+        """List the events of a name."""
+        return [event for event in self.events if event.name == name]
+
+
+class Facts(Protocol):
+    """What a condition may ask: `ContactFacts`, or facts that grow."""
+
+    @property
+    def consent(self) -> ConsentStatus: ...
+    @property
+    def traits(self) -> Mapping[str, Any]: ...
+    @property
+    def received(self) -> Sequence[datetime]: ...
+    @property
+    def sold_out(self) -> frozenset[str]: ...
+    @property
+    def cart(self) -> tuple[str, ...]: ...
+    @property
+    def flows(self) -> frozenset[str]: ...
+    @property
+    def reorder_gap(self) -> timedelta: ...
+    @property
+    def zone(self) -> str: ...
+
+    def named(self, name: str) -> Sequence[PastEvent]:
+        """List the events of a name."""
+        ...
+
 
 def holds(
-    condition: Condition, facts: ContactFacts, *, now: datetime, entry_key: str | None = None
+    condition: Condition, facts: Facts, *, now: datetime, entry_key: str | None = None
 ) -> bool:
     """Tell whether a condition holds at `now` (shop time), for an entry of this key."""
     match condition:
@@ -107,7 +136,7 @@ def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bo
     return last_order is not None and now - last_order > gap
 
 
-def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: str | None) -> bool:
+def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | None) -> bool:
     match condition:
         case Subscribed():
             return facts.consent is ConsentStatus.SUBSCRIBED
@@ -137,7 +166,7 @@ def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: 
 
 
 def _has(
-    condition: Owns | InFlow | InStock, facts: ContactFacts, now: datetime, entry_key: str | None
+    condition: Owns | InFlow | InStock, facts: Facts, now: datetime, entry_key: str | None
 ) -> bool:
     match condition:
         case Owns():
@@ -159,7 +188,7 @@ def product_ids(products: object) -> set[str]:
     }
 
 
-def _kept(facts: ContactFacts, now: datetime) -> list[Mapping[str, Any]]:
+def _kept(facts: Facts, now: datetime) -> list[Mapping[str, Any]]:
     """List the orders that have neither gone back nor been cancelled."""
     undone = [event for name in UNDOING for event in _past(facts, name, now)]
     gone = {key_of(event.properties.get("order_id")) for event in undone}
@@ -167,13 +196,9 @@ def _kept(facts: ContactFacts, now: datetime) -> list[Mapping[str, Any]]:
     return [order for order in had if key_of(order.get("order_id")) not in gone]
 
 
-def _past(
-    facts: ContactFacts, name: str, now: datetime, since: datetime | None = None
-) -> list[PastEvent]:
+def _past(facts: Facts, name: str, now: datetime, since: datetime | None = None) -> list[PastEvent]:
     return [
         event
-        for event in facts.events
-        if event.name == name
-        and event.occurred_at <= now
-        and (since is None or event.occurred_at >= since)
+        for event in facts.named(name)
+        if event.occurred_at <= now and (since is None or event.occurred_at >= since)
     ]
