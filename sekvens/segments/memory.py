@@ -143,7 +143,7 @@ def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | N
         case Happened():
             since = now - condition.within if condition.within is not None else None
             had = _past(facts, condition.pattern.name, now, since)
-            return counts(condition, (event.properties for event in had), entry_key)
+            return bool(had) and counts(condition, (event.properties for event in had), entry_key)
         case TraitIs():
             return has_trait(facts.traits, condition)
         case HasTrait():
@@ -196,9 +196,12 @@ def _kept(facts: Facts, now: datetime) -> list[Mapping[str, Any]]:
     return [order for order in had if key_of(order.get("order_id")) not in gone]
 
 
-def _past(facts: Facts, name: str, now: datetime, since: datetime | None = None) -> list[PastEvent]:
-    return [
+def _past(
+    facts: Facts, name: str, now: datetime, since: datetime | None = None
+) -> Sequence[PastEvent]:
+    named = facts.named(name)
+    return named and [
         event
-        for event in facts.named(name)
+        for event in named
         if event.occurred_at <= now and (since is None or event.occurred_at >= since)
     ]

@@ -5,6 +5,7 @@ activity asks, and the instant that it returns is what an enrollment remembers.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sekvens.flows.steps import LocalTime
@@ -13,6 +14,7 @@ from sekvens.flows.steps import LocalTime
 DAYS_MAX = 15
 
 
+@lru_cache(maxsize=4096)
 def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
     """Tell when the clock in `zone` next shows `local_time`, not before an instant.
 
