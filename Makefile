@@ -19,7 +19,7 @@ ENROLLMENTS ?= 20000
 MINUTES ?= 30
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-BENCHES := compose clicks ingress relay enrollments audiences
+BENCHES := compose clicks ingress relay enrollments audiences stories
 export CHROMIUM
 PYTEST := $(BIN)/python -m pytest -q
 # Many tests wait for real services most of the time: four files at once keep two cores busy, and
