@@ -14,7 +14,6 @@ from sekvens.flows.steps import LocalTime
 DAYS_MAX = 15
 
 
-@lru_cache(maxsize=4096)
 def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
     """Tell when the clock in `zone` next shows `local_time`, not before an instant.
 
@@ -36,6 +35,12 @@ def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> d
     """
     if not_before.tzinfo is None:
         raise ValueError("next_local_time needs an aware instant")
+    return _next(not_before.astimezone(UTC), local_time, zone)
+
+
+# Many are due at the same moment, nine in the morning. In UTC an instant has one spelling.
+@lru_cache(maxsize=4096)
+def _next(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
     place = ZoneInfo(zone)
     today = not_before.astimezone(place).date()
     for ahead in range(DAYS_MAX):

@@ -22,12 +22,23 @@ from sekvens.simulator.moments import Lived, What
 from sekvens.simulator.stage import set_stage
 from sekvens.simulator.story import Person, Story
 from sekvens.simulator.timeline import sorted_by_flow, trace
-from tests.e2e.stack import Stack, eventually, identify, logs_on_failure, running_stack, track
+from tests.e2e.stack import (
+    Stack,
+    eventually,
+    identify,
+    logs_on_failure,
+    running_stack,
+    sign_up,
+    track,
+)
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-#: Everything in the stories is five hours away from what it must not overtake: two seconds.
-DAY_SECONDS = 12.0
+#: How many seconds a day lasts. A machine that is too busy to keep such a clock proves nothing, and
+#: the story is told again with longer days.
+DAYS_LAST = (12.0, 40.0)
+#: Everything in the stories is this far away from what it must not overtake.
+LATE = timedelta(hours=4)
 #: Until the third day, before anybody gets up.
 LENGTH = timedelta(days=2, hours=17)
 CALM = {
@@ -56,33 +67,52 @@ STORIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("story")
-    with running_stack(folder, day_seconds=DAY_SECONDS, settings=CALM) as stack:
-        yield stack
+def test_a_story_has_the_same_trace_in_memory_and_on_the_real_services(tmp_path_factory, request):
+    for day_seconds in DAYS_LAST:
+        folder = tmp_path_factory.mktemp("story")
+        with running_stack(folder, day_seconds=day_seconds, settings=CALM) as stack:
+            lived, lateness = tell_it(stack)
+            with logs_on_failure(stack, request):
+                if lateness > LATE and day_seconds != DAYS_LAST[-1]:
+                    continue
+                compare(stack, lived, lateness)
+                return
 
 
-@pytest.fixture
-def stack(services: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    with logs_on_failure(services, request):
-        yield services
-
-
-def test_a_story_has_the_same_trace_in_memory_and_on_the_real_services(stack):
+def tell_it(stack: Stack) -> tuple[dict[str, Lived], timedelta]:
+    """Let everybody act on the services as they did in memory; tell how late those were."""
+    stack.post(*sign_up("early"))  # the first workflow of a worker is slow
+    eventually(lambda: stack.mails("early"), "the worker is warm")
     starts = next_noon(stack.shop_now())
     lived = {person.name: live_it(stack, person, starts) for person in people(stack)}
     stack.post(*[identify(name, timezone="Europe/Stockholm") for name in lived])
     act_it_out(stack, lived, starts)
+    return lived, max(lateness_of(stack, lived))
 
+
+def compare(stack: Stack, lived: dict[str, Lived], lateness: timedelta) -> None:
     wanted = {name: trace(each) for name, each in lived.items()}
-    assert any("skipped" in line for lines in wanted.values() for line in lines)
-    assert {told(stack, name) != [] for name in ("anna", "ebba")} == {True}
-    assert {name: told(stack, name) for name in lived} == wanted
+    kinds = {line.split()[1] for lines in wanted.values() for line in lines}
+    assert kinds == {What.SENT, What.SKIPPED, What.LEFT}
+    assert {name: told(stack, name) for name in lived} == wanted, f"late by {lateness}"
     # Whoever was refused a flow in memory did not enter it here.
     assert {name: flows(stack, name) for name in lived} == {
         name: sorted(stay.flow for stay in each.stays) for name, each in lived.items()
     }
+
+
+def lateness_of(stack: Stack, lived: dict[str, Lived]) -> Iterator[timedelta]:
+    """Tell by how much each e-mail left later than in memory; one that did not, by a day."""
+    for name, each in lived.items():
+        taken = {
+            (message.flow, message.step_id): message.sent_on
+            for row in stack.enrollments(name)
+            for message in stack.ledger(row.id)
+            if message.sent_on is not None
+        }
+        for email in each.sent():
+            left = taken.get((email.flow, email.step))
+            yield left - email.at if left is not None else timedelta(days=1)
 
 
 def people(stack: Stack) -> list[Person]:
