@@ -35,7 +35,7 @@ from sekvens.flows.commands import (
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
-from sekvens.flows.outcomes import Outcome
+from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.segments.lasting import lasts_until
 from sekvens.segments.memory import PastEvent, holds
@@ -319,6 +319,12 @@ class Life:
                     assert_never(command)
 
     def _leave(self, passage: Passage, reason: ExitReason) -> None:
+        if passage.held:  # as the ledger has it: nothing is dropped silently
+            skipped = SkipReason.EXITED
+            self.note(
+                What.SKIPPED, passage.flow, step=passage.held, text=skipped,
+                enrollment=passage.number,
+            )  # fmt: skip
         passage.stay.exit, passage.stay.ended_at = reason, self.now
         passage.wakes_at = passage.next_send_at = None
         self.under_way.remove(passage)

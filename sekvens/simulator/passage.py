@@ -35,6 +35,7 @@ class Passage:
     rank: int  #: of its flow, where the cap lets only one go
     wakes_at: datetime | None = None
     next_send_at: datetime | None = None  #: as the enrollment's row would say
+    held: str = ""  #: the step whose message is held, and has no end yet
     seq: int = 0
     offered: dict[str, datetime] = field(default_factory=dict)  #: offer -> when it was first made
 

@@ -33,6 +33,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     takes_at = life.stage.ses_takes_at(life.now, purpose=order.purpose)
     if takes_at > life.now:
         return _hold(life, passage, order, Deferred(until=takes_at, reason=NOT_SENT))
+    passage.held = ""
     is_marketing = order.purpose == Purpose.MARKETING
     if is_marketing:
         life.facts.receive(life.now)
@@ -49,6 +50,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
 
 
 def _skip(life: "Life", passage: Passage, order: SendInput, skipped: Skipped) -> Skipped:
+    passage.held = ""
     life.stand_at(passage, order.next_step)
     life.note(
         What.SKIPPED, order.flow, step=order.step_id, text=skipped.reason,
@@ -58,7 +60,7 @@ def _skip(life: "Life", passage: Passage, order: SendInput, skipped: Skipped) ->
 
 
 def _hold(life: "Life", passage: Passage, order: SendInput, held: Deferred) -> Deferred:
-    passage.next_send_at = held.until
+    passage.next_send_at, passage.held = held.until, order.step_id
     life.note(
         What.HELD, order.flow, step=order.step_id, text=held.reason, enrollment=passage.number
     )

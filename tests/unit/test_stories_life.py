@@ -45,6 +45,17 @@ def test_a_deeper_flow_takes_over_and_the_cap_holds_the_others():
     assert {"priority", "frequency_cap"} <= held
 
 
+def test_what_is_held_when_its_enrollment_ends_is_skipped_and_says_so():
+    lived = told(
+        "subscribes",
+        "puts a product into the cart on day 1 at 08:00",
+        "buys on day 2 at 19:00",
+    )
+
+    assert ("welcome", "exited") in reasons(lived, What.SKIPPED)
+    assert "welcome/who-we-are" not in emails(lived)
+
+
 def test_who_moves_gets_e_mails_by_the_clock_of_where_they_live():
     lived = told("subscribes", "moves to New York on day 1")
 
