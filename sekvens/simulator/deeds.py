@@ -57,8 +57,8 @@ def _enroll(life: "Life", deed: Enroll) -> Done:
     graph = life.stage.graph_of(deed.flow)
     if graph is None:
         return Done(text=f"{deed.flow} is off")
-    refused = life.refusal(graph, None)
+    refused = life.entries.refusal(graph, None)
     if refused is not None:
         return Done(text=f"not enrolled in {deed.flow}, {refused}")
-    life.start_later(life.enter(graph, None, None))
+    life.start_later(life.entries.enter(graph, None, None))
     return Done(text=f"enrolled in {deed.flow}")

@@ -8,19 +8,11 @@ one another, so a population is lived one by one.
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo
 
-from sekvens.enrollments.enroll import (
-    Earlier,
-    EntryRefusal,
-    asked_at_entry,
-    entry_key_of,
-    is_in_the_way,
-    refusal_by_earlier,
-)
 from sekvens.flows import interpreter
 from sekvens.flows.commands import (
     Ask,
@@ -32,20 +24,17 @@ from sekvens.flows.commands import (
     SleepUntil,
     WhichBranch,
 )
-from sekvens.flows.conditions import Condition
-from sekvens.flows.definition import Flow
-from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
-from sekvens.segments.lasting import lasts_until
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.send_time.dates import at_local_time
 from sekvens.send_time.local_time import next_local_time
 from sekvens.simulator.acts import Belongings
 from sekvens.simulator.dates import next_date
 from sekvens.simulator.deeds import carry_out
+from sekvens.simulator.entries import Entries
 from sekvens.simulator.facts import GrowingFacts
-from sekvens.simulator.moments import Lived, Moment, Stay, What
+from sekvens.simulator.moments import Lived, Moment, What
 from sekvens.simulator.passage import Passage
 from sekvens.simulator.sending import send
 from sekvens.simulator.stage import Stage
@@ -69,15 +58,12 @@ class Life:
         self.under_way: list[Passage] = []
         self._events: list[PastEvent] = []
         self._belongings = Belongings()
-        self._stays: list[Stay] = []
-        self._earlier: dict[str, list[Stay]] = {}
+        self.entries = Entries(self)
         self._queue: list[tuple[datetime, int, int, Act | PastEvent | Passage | None]] = []
         self._pushed = count()
         self._scans = iter(stage.scans)
         self._reactions: dict[int | str, list[Act]] = {}
         self._emails: list[Moment] = []
-        #: flow -> at which state of the facts a scan was refused, and until when that stands
-        self._answered: dict[str, tuple[int, datetime | None]] = {}
 
     def live(self) -> Lived:
         """Live it through to the stage's end."""
@@ -86,8 +72,8 @@ class Life:
         self._next_scan()
         for passage in list(self.begins_with()):
             self.under_way.append(passage)
-            self.remember(passage.stay)
-        self._name_flows()
+            self.entries.remember(passage.stay)
+        self.name_flows()
         for passage in list(self.under_way):
             self.walk(passage)
         while self._queue and self._queue[0][0] <= self.stage.ends:
@@ -100,13 +86,14 @@ class Life:
             elif isinstance(thing, PastEvent):
                 self.happen(thing)
             elif rank == _SCAN:
-                self._scan()
+                self.entries.scan()
+                self._next_scan()
         return Lived(
             person=self.person,
             starts=self.stage.starts,
             moments=self.moments,
             events=self._events,
-            stays=self._stays,
+            stays=self.entries.stays,
             never=[act for acts in self._reactions.values() for act in acts],
         )
 
@@ -174,7 +161,7 @@ class Life:
             passage
             for graph in self.stage.triggered_by(event.name)
             if graph.flow.is_triggered_by(event.name, event.properties)
-            and (passage := self._admit(graph, event)) is not None
+            and (passage := self.entries.admit(graph, event)) is not None
         ]
         for passage, keys in told:
             if keys:
@@ -195,108 +182,12 @@ class Life:
         )
         self.walk(passage)
 
-    # Who enters.
-
-    def _admit(self, graph: Graph, event: PastEvent) -> Passage | None:
-        flow = graph.flow
-        key = entry_key_of(flow, event.properties)
-        for each in self.under_way:
-            if each.flow == flow.name and is_in_the_way(flow, each.stay.entry_key, key):
-                return None
-        if flow.entry_key is not None and not key:
-            refused: EntryRefusal | None = EntryRefusal.NO_ENTRY_KEY
-        else:
-            refused = self.refusal(graph, key)
-        if refused is not None:
-            self.note(What.REFUSED, graph.flow.name, text=refused)
-            return None
-        return self.enter(graph, key, event)
-
-    def refusal(self, graph: Graph, key: str | None) -> EntryRefusal | None:
-        """Tell why a flow does not take the contact now; None: it does."""
-        refused = self._refusal_by_earlier(graph.flow, key)
-        if refused is not None:
-            return refused
-        asked = asked_at_entry(graph.flow, by_scan=False)
-        return None if self._first_failing(asked, key) is None else EntryRefusal.CONDITIONS
-
-    def _refusal_by_earlier(self, flow: Flow, key: str | None) -> EntryRefusal | None:
-        stays = self._earlier.get(flow.name)
-        if not stays:
-            return None
-        earlier = [
-            Earlier(stay.exit is not None, stay.entry_key, stay.started_at) for stay in stays
-        ]
-        return refusal_by_earlier(flow, earlier, entry_key=key, now=self.now)
-
-    def _first_failing(self, asked: tuple[Condition, ...], key: str | None) -> Condition | None:
-        facts, now = self.facts, self.now
-        for condition in asked:
-            if not holds(condition, facts, now=now, entry_key=key):
-                return condition
-        return None
-
-    def enter(self, graph: Graph, key: str | None, event: PastEvent | None) -> Passage:
-        """Enroll the contact; the first step is not taken yet."""
-        flow = graph.flow
-        stay = Stay(flow=flow.name, entry_key=key, started_at=self.now, trigger=event)
-        passage = Passage(
-            number=self.numbers,
-            graph=graph,
-            state=interpreter.start(graph, self.now),
-            stay=stay,
-            rank=self.stage.ranks[flow.name],
-            next_send_at=self.stage.next_send_at(graph, graph.first, self.now),
-        )
-        self.remember(stay)
-        self.under_way.append(passage)
-        self._name_flows()
-        self.note(What.ENTERS, flow.name, enrollment=passage.number)
-        return passage
-
-    @property
-    def numbers(self) -> int:
-        """Count the enrollments so far: the next one's number."""
-        return len(self._stays)
-
-    def remember(self, stay: Stay) -> None:
-        """Remember an enrollment, by which the flow may not take the contact again."""
-        self._stays.append(stay)
-        self._earlier.setdefault(stay.flow, []).append(stay)
+    # What an enrollment does.
 
     def start_later(self, passage: Passage) -> None:
         """Begin an enrollment once what enrolled it has moved on."""
         passage.wakes_at = self.now
         self.push(self.now, passage)
-
-    def _scan(self) -> None:
-        for graph in self.stage.audiences:
-            changes, until = self._answered.get(graph.flow.name, (-1, None))
-            if changes != self.facts.changes or (until is not None and self.now > until):
-                self._look(graph)
-        self._next_scan()
-
-    def _look(self, graph: Graph) -> None:
-        """Enroll the contact if the audience of a flow takes them in; else note how long not."""
-        flow = graph.flow
-        until: datetime | None = None
-        is_asked_again = self._answered.get(flow.name, (-1, None))[0] == self.facts.changes
-        refused = self._refusal_by_earlier(flow, None)
-        if refused is None:
-            failing = self._first_failing(self.stage.asked_by_scan[flow.name], None)
-            if failing is None:
-                self.walk(self.enter(graph, None, None))
-                return
-            # Worth knowing only of who is left alone from one scan to the next.
-            until = self.now
-            if is_asked_again:
-                until = lasts_until(failing, self.facts, now=self.now)
-        elif refused is EntryRefusal.REENTRY and flow.reentry.rule == "after":
-            last_start = max(stay.started_at for stay in self._earlier[flow.name])
-            until = last_start + flow.reentry.gap - timedelta.resolution
-        self._answered[flow.name] = (self.facts.changes, until)
-
-    # What an enrollment does.
 
     def walk(self, passage: Passage) -> None:
         """Do what the interpreter says until it waits, or is over."""
@@ -328,7 +219,7 @@ class Life:
         passage.stay.exit, passage.stay.ended_at = reason, self.now
         passage.wakes_at = passage.next_send_at = None
         self.under_way.remove(passage)
-        self._name_flows()
+        self.name_flows()
         self.note(What.LEFT, passage.flow, text=reason, enrollment=passage.number)
 
     def _sleep(self, passage: Passage, until: datetime | None) -> None:
@@ -389,7 +280,8 @@ class Life:
         """Remember a moment."""
         self.moments.append(Moment(self.now, what, flow, zone=self.facts.zone, **more))
 
-    def _name_flows(self) -> None:
+    def name_flows(self) -> None:
+        """Let the facts know in which flows the contact is."""
         self.facts.be_in(frozenset(each.flow for each in self.under_way))
 
 

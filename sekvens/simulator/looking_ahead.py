@@ -147,7 +147,7 @@ class _Continued(Life):
                 exit=ExitReason(reason or ExitReason.CANCELLED) if _is_over(row) else None,
             )
             if stay.exit is not None:
-                self.remember(stay)
+                self.entries.remember(stay)
             else:
                 yield self._passage(row, stay, number)
 
