@@ -26,6 +26,7 @@ from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.simulate import simulate
 from sekvens.commands.staff import staff
 from sekvens.commands.status import status
 from sekvens.commands.switches import pause, resume, stop
@@ -54,7 +55,7 @@ def registered() -> Sequence[type]:
 for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
-    *(flows, preview),
+    *(flows, preview, simulate),
     *(products, reviews, answers, offers),
     *(audiences, contacts, staff),
     *(enroll, signal, show),

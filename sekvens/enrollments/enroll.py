@@ -4,10 +4,11 @@ Everything is decided and written in the caller's transaction, one contact at a 
 never enters twice for want of a lock. The relay starts the workflow afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,6 +37,14 @@ class EntryRefusal(StrEnum):
     REENTRY = "reentry"  #: the contact has been here, and the flow does not take them again yet
     CONDITIONS = "conditions"  #: the entry conditions do not hold
     GONE = "gone"  #: the contact has been erased
+
+
+class Earlier(NamedTuple):
+    """A contact's earlier entry into the same flow."""
+
+    is_over: bool
+    entry_key: str | None
+    started_at: datetime  #: shop time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +165,25 @@ def asked_at_entry(flow: Flow, *, by_scan: bool) -> tuple[Condition, ...]:
     return (*found_by, *flow.trigger_when, *flow.entry, *flow.stay_while)
 
 
+def refusal_by_earlier(
+    flow: Flow, earlier: Collection[Earlier], *, entry_key: str | None, now: datetime
+) -> EntryRefusal | None:
+    """Tell why a flow does not take a contact again at `now` (shop time), by its own rule alone."""
+    for entry in earlier:
+        if not entry.is_over and is_in_the_way(flow, entry.entry_key, entry_key):
+            return EntryRefusal.UNDER_WAY
+    if earlier and flow.reentry.rule == "once":
+        return EntryRefusal.REENTRY
+    same_key = any(entry.entry_key == entry_key for entry in earlier)
+    if same_key and flow.reentry.rule == "each":
+        return EntryRefusal.REENTRY
+    if earlier and flow.reentry.rule == "after":
+        last_start = max(entry.started_at for entry in earlier)
+        if now - last_start < flow.reentry.gap:
+            return EntryRefusal.REENTRY
+    return None
+
+
 def refusal_of(
     session: Session,
     flow: Flow,
@@ -172,20 +200,13 @@ def refusal_of(
     query = select(Enrollment.state, Enrollment.entry_key, Enrollment.started_at).where(
         Enrollment.flow == flow.name, Enrollment.contact_id.in_(contact_ids)
     )
-    earlier = session.execute(query).all()
-    for entry in earlier:
-        is_over = entry.state == EnrollmentState.ENDED
-        if not is_over and is_in_the_way(flow, entry.entry_key, entry_key):
-            return EntryRefusal.UNDER_WAY
-    if earlier and flow.reentry.rule == "once":
-        return EntryRefusal.REENTRY
-    same_key = any(entry.entry_key == entry_key for entry in earlier)
-    if same_key and flow.reentry.rule == "each":
-        return EntryRefusal.REENTRY
-    if earlier and flow.reentry.rule == "after":
-        last_start = max(entry.started_at for entry in earlier)
-        if now - last_start < flow.reentry.gap:
-            return EntryRefusal.REENTRY
+    earlier = [
+        Earlier(row.state == EnrollmentState.ENDED, row.entry_key, row.started_at)
+        for row in session.execute(query)
+    ]
+    refusal = refusal_by_earlier(flow, earlier, entry_key=entry_key, now=now)
+    if refusal is not None:
+        return refusal
     asked = asked_at_entry(flow, by_scan=by_scan)
     if not asked:
         return None

@@ -55,7 +55,7 @@ _BY_CASE_ID: Final = frozenset(
 _ALWAYS: Final = datetime(1, 1, 2, tzinfo=UTC)
 
 
-class _Word(NamedTuple):
+class Word(NamedTuple):
     """What one event says about a case; a closing without a key settles all of its kind."""
 
     kind: CaseKind
@@ -66,9 +66,9 @@ class _Word(NamedTuple):
 
 def fold_cases(session: Session, facts: Sequence[Fact], merged: Collection[str]) -> None:
     """Put events about cases into the table; `merged` are contacts who took over another's."""
-    words: dict[str, list[_Word]] = {contact_id: [] for contact_id in merged}
+    words: dict[str, list[Word]] = {contact_id: [] for contact_id in merged}
     for fact in facts:
-        words.setdefault(fact.contact_id, []).extend(_words(fact))
+        words.setdefault(fact.contact_id, []).extend(words_of(fact))
     rows: dict[str, dict[tuple[str, str | None], OpenCase]] = defaultdict(dict)
     for some in chunks(words):
         for row in session.scalars(select(OpenCase).where(OpenCase.contact_id.in_(some))):
@@ -79,7 +79,7 @@ def fold_cases(session: Session, facts: Sequence[Fact], merged: Collection[str])
         if any(word.opens and (word.kind, word.key) not in rows[contact_id] for word in own)
     }
     for contact_id, log in logs(session, unread.union(merged), CASE_EVENTS, since=_ALWAYS).items():
-        words[contact_id] = [word for fact in log for word in _words(fact)]
+        words[contact_id] = [word for fact in log for word in words_of(fact)]
     for contact_id, own in words.items():
         for word in own:
             if word.opens:
@@ -90,7 +90,8 @@ def fold_cases(session: Session, facts: Sequence[Fact], merged: Collection[str])
                 _close(rows[contact_id].values(), word)
 
 
-def _words(fact: Fact) -> Iterator[_Word]:
+def words_of(fact: Fact) -> Iterator[Word]:
+    """Read what an event says about cases; nothing, mostly."""
     if fact.properties.get("automatic") is True:
         return  # an out-of-office note waits for no answer
     names = ("case_id", "order_id") if fact.name in _BY_CASE_ID else ("order_id",)
@@ -99,16 +100,16 @@ def _words(fact: Fact) -> Iterator[_Word]:
     if fact.name in _OPENS:
         # One that names nothing is a case of its own.
         own = key or key_of(fact.message_id)
-        yield _Word(kind=_OPENS[fact.name], key=own, opens=True, at=fact.occurred_at)
+        yield Word(kind=_OPENS[fact.name], key=own, opens=True, at=fact.occurred_at)
     for kind in _CLOSES.get(fact.name, ()):
-        yield _Word(kind=kind, key=key, opens=False, at=fact.occurred_at)
+        yield Word(kind=kind, key=key, opens=False, at=fact.occurred_at)
 
 
 def _open(
     session: Session,
     rows: dict[tuple[str, str | None], OpenCase],
     contact_id: str,
-    word: _Word,
+    word: Word,
 ) -> None:
     row = rows.get((word.kind, word.key))
     if row is not None:
@@ -119,7 +120,7 @@ def _open(
     session.add(row)
 
 
-def _close(rows: Iterable[OpenCase], word: _Word) -> None:
+def _close(rows: Iterable[OpenCase], word: Word) -> None:
     for row in rows:
         if row.kind == word.kind and word.key in (None, row.key):
             row.closed_at = max(row.closed_at or word.at, word.at)

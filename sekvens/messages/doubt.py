@@ -35,10 +35,10 @@ from sekvens.feedback.evidence import Evidence, Judgement
 from sekvens.feedback.tables import Feedback
 from sekvens.flows.steps import Purpose
 from sekvens.messages import settling
-from sekvens.messages.gate import is_late
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import WAIT_MAX
 from sekvens.messages.tables import Message, Settlement
+from sekvens.messages.verdicts import is_late
 from sekvens.sections import SendingSettings
 
 #: Marketing that is never late is waited for no longer than this (wall time).

@@ -4,9 +4,6 @@ Wide and narrow, by day and by night, in every locale, in the order of the flows
 shows of each before it is opened. The contacts in it are made up.
 """
 
-import base64
-import json
-import mimetypes
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -14,14 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.definition import Flow
 from sekvens.flows.survey import sends
 from sekvens.flows.timetable import moments
 from sekvens.messages.compose import compose
-from sekvens.messages.sample_products import PICTURES_PATH, SAMPLE_SHOP
 from sekvens.messages.samples import in_season, sample_facts
 from sekvens.messages.templates import (
     StoredTemplate,
@@ -30,13 +25,13 @@ from sekvens.messages.templates import (
     stored,
     template_names,
 )
+from sekvens.messages.whole_page import as_script, picture, pictures_in, without_pictures
 from sekvens.shop import Shop
 
 #: Said of an e-mail that an event, a date of the contact's or the end of an offer brings.
 OF_NO_DAY = "on its day"
 
 _PAGE = Path(__file__).with_name("gallery.html")
-_PICTURE = re.compile(rf"https?://[^\"\s]*{PICTURES_PATH}/([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +76,15 @@ def gallery(shop: Shop, *, now: datetime, public_url: str) -> str:
     chapters = tuple(_Maker(shop=shop, now=now, public_url=public_url).chapters())
     shown = [one for chapter in chapters for one in chapter.shown]
     mails = {version.id: version.html for one in shown for version in one.versions}
-    names = sorted({name for html in mails.values() for name in _PICTURE.findall(html)})
+    names = pictures_in(mails.values())
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(
         shop=shop.name,
         chapters=chapters,
         count=sum(len(one.versions) for one in shown),
         locales=shop.locales,
-        mails=_json({key: _PICTURE.sub(r"picture:\1", html) for key, html in mails.items()}),
-        pictures=_json({name: _picture(SAMPLE_SHOP / "pictures" / name) for name in names}),
+        mails=as_script({key: without_pictures(html) for key, html in mails.items()}),
+        pictures=as_script({name: picture(name) for name in names}),
     )
 
 
@@ -164,17 +159,3 @@ def _whens(flow: Flow) -> dict[str, str]:
     for step in sends(flow):
         whens.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
     return whens
-
-
-def _picture(file: Path) -> str:
-    """Put a picture into the page; one that is not there stays a broken picture."""
-    if not file.exists():
-        return ""
-    kind = mimetypes.guess_type(file.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
-
-
-def _json(values: Mapping[str, str]) -> Markup:
-    """Write JSON that can stand in a script: nothing in it ends the script."""
-    text = json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
-    return Markup(text)  # noqa: S704  no tag is left in it

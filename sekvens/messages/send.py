@@ -45,11 +45,12 @@ from sekvens.flows.outcomes import (
 from sekvens.messages import ledger, settling
 from sekvens.messages.doubt import Arrived, Doubt, GiveUp, SendAgain, Wait
 from sekvens.messages.envelope import Envelope, Sealed
-from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict, after
+from sekvens.messages.gate import Gate, after
 from sekvens.messages.ledger import Claim
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.messages.trail import log_sent, log_skipped
+from sekvens.messages.verdicts import Allowed, Later, Refused, Verdict
 from sekvens.reputation.breaker import Breaker
 from sekvens.sections import SendingSettings
 from sekvens.send_time.local_time import next_local_time

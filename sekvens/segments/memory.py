@@ -5,10 +5,10 @@ together. An event counts when it occurred at `now` or before; `within` includes
 an event exactly so long ago still counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -59,9 +59,38 @@ class ContactFacts:
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     zone: str = "UTC"
 
+    def named(self, name: str) -> Sequence[PastEvent]:
+        """List the events of a name."""
+        return [event for event in self.events if event.name == name]
+
+
+class Facts(Protocol):
+    """What a condition may ask: `ContactFacts`, or facts that grow."""
+
+    @property
+    def consent(self) -> ConsentStatus: ...
+    @property
+    def traits(self) -> Mapping[str, Any]: ...
+    @property
+    def received(self) -> Sequence[datetime]: ...
+    @property
+    def sold_out(self) -> frozenset[str]: ...
+    @property
+    def cart(self) -> tuple[str, ...]: ...
+    @property
+    def flows(self) -> frozenset[str]: ...
+    @property
+    def reorder_gap(self) -> timedelta: ...
+    @property
+    def zone(self) -> str: ...
+
+    def named(self, name: str) -> Sequence[PastEvent]:
+        """List the events of a name."""
+        ...
+
 
 def holds(
-    condition: Condition, facts: ContactFacts, *, now: datetime, entry_key: str | None = None
+    condition: Condition, facts: Facts, *, now: datetime, entry_key: str | None = None
 ) -> bool:
     """Tell whether a condition holds at `now` (shop time), for an entry of this key."""
     match condition:
@@ -107,14 +136,14 @@ def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bo
     return last_order is not None and now - last_order > gap
 
 
-def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: str | None) -> bool:
+def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | None) -> bool:
     match condition:
         case Subscribed():
             return facts.consent is ConsentStatus.SUBSCRIBED
         case Happened():
             since = now - condition.within if condition.within is not None else None
             had = _past(facts, condition.pattern.name, now, since)
-            return counts(condition, (event.properties for event in had), entry_key)
+            return bool(had) and counts(condition, (event.properties for event in had), entry_key)
         case TraitIs():
             return has_trait(facts.traits, condition)
         case HasTrait():
@@ -137,7 +166,7 @@ def _holds(condition: Condition, facts: ContactFacts, now: datetime, entry_key: 
 
 
 def _has(
-    condition: Owns | InFlow | InStock, facts: ContactFacts, now: datetime, entry_key: str | None
+    condition: Owns | InFlow | InStock, facts: Facts, now: datetime, entry_key: str | None
 ) -> bool:
     match condition:
         case Owns():
@@ -159,7 +188,7 @@ def product_ids(products: object) -> set[str]:
     }
 
 
-def _kept(facts: ContactFacts, now: datetime) -> list[Mapping[str, Any]]:
+def _kept(facts: Facts, now: datetime) -> list[Mapping[str, Any]]:
     """List the orders that have neither gone back nor been cancelled."""
     undone = [event for name in UNDOING for event in _past(facts, name, now)]
     gone = {key_of(event.properties.get("order_id")) for event in undone}
@@ -168,12 +197,11 @@ def _kept(facts: ContactFacts, now: datetime) -> list[Mapping[str, Any]]:
 
 
 def _past(
-    facts: ContactFacts, name: str, now: datetime, since: datetime | None = None
-) -> list[PastEvent]:
-    return [
+    facts: Facts, name: str, now: datetime, since: datetime | None = None
+) -> Sequence[PastEvent]:
+    named = facts.named(name)
+    return named and [
         event
-        for event in facts.events
-        if event.name == name
-        and event.occurred_at <= now
-        and (since is None or event.occurred_at >= since)
+        for event in named
+        if event.occurred_at <= now and (since is None or event.occurred_at >= since)
     ]

@@ -5,6 +5,7 @@ activity asks, and the instant that it returns is what an enrollment remembers.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sekvens.flows.steps import LocalTime
@@ -34,6 +35,12 @@ def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> d
     """
     if not_before.tzinfo is None:
         raise ValueError("next_local_time needs an aware instant")
+    return _next(not_before.astimezone(UTC), local_time, zone)
+
+
+# Many are due at the same moment, nine in the morning. In UTC an instant has one spelling.
+@lru_cache(maxsize=4096)
+def _next(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
     place = ZoneInfo(zone)
     today = not_before.astimezone(place).date()
     for ahead in range(DAYS_MAX):

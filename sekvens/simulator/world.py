@@ -7,7 +7,6 @@ the drivers.
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
 from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch
@@ -24,18 +23,15 @@ from sekvens.flows.outcomes import (
     SkipReason,
 )
 from sekvens.flows.steps import (
-    AnniversaryOf,
-    DateOf,
     Deed,
     ExitReason,
-    OfferEnd,
     Purpose,
     Send,
     SetTrait,
 )
 from sekvens.segments.memory import ContactFacts, PastEvent, holds
-from sekvens.send_time.dates import last_day_at, next_return_at
 from sekvens.send_time.local_time import next_local_time
+from sekvens.simulator.dates import next_date
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 
 #: What a person on the staff may do in a scenario; every other event is the contact's.
@@ -158,24 +154,13 @@ class World:
         return holds(condition, facts, now=now, entry_key=self.entry_key)
 
     def _date(self, question: NextDate) -> datetime | None:
-        asked, zone = question.date, self._scenario.zone
-        match asked:
-            case DateOf():
-                told: object = self.facts.traits.get(asked.trait)
-            case AnniversaryOf():
-                days = [
-                    event.occurred_at.astimezone(ZoneInfo(zone)).date()
-                    for event in self.facts.events
-                    if asked.pattern.matches(event.name, event.properties, entry_key=self.entry_key)
-                ]
-                told = min(days, default=None)
-            case OfferEnd():
-                made = self._offered.get(asked.offer)
-                lasts = self._scenario.offers.get(asked.offer)
-                if made is None or lasts is None:
-                    return None
-                return last_day_at(made + lasts, asked.at, days_before=asked.days_before, zone=zone)
-        return next_return_at(told, asked.at, not_before=question.not_before, zone=zone)
+        return next_date(
+            question, self.facts, entry_key=self.entry_key, offer_ends=self._offer_ends
+        )
+
+    def _offer_ends(self, offer: str) -> datetime | None:
+        made, lasts = self._offered.get(offer), self._scenario.offers.get(offer)
+        return None if made is None or lasts is None else made + lasts
 
     def _local_time(self, question: NextLocalTime) -> datetime:
         return next_local_time(question.not_before, question.local_time, self._scenario.zone)

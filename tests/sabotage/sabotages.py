@@ -347,9 +347,9 @@ _GATE = (
     _sabotage(
         "exit-by-signal-only",
         "a purchase ends an enrollment only once its workflow has been told",
-        "sekvens/messages/gate.py",
-        "            _exited(session, enrollment, published, contact_ids)\n            or ",
-        "            ",
+        "sekvens/messages/verdicts.py",
+        "        _exited(known)\n        or ",
+        "        ",
         "tests/unit/test_gate.py::"
         "test_a_purchase_ends_it_as_soon_as_it_is_committed_though_nobody_has_signalled_it"
         "[sqlite]",
@@ -357,8 +357,8 @@ _GATE = (
     _sabotage(
         "no-consent",
         "marketing goes to whom has not agreed to it",
-        "sekvens/messages/gate.py",
-        "            or self._forbidden(session, order, published, contact_ids)\n",
+        "sekvens/messages/verdicts.py",
+        "        or _forbidden(known, order, graph)\n",
         "",
         "tests/unit/test_gate.py::test_who_took_the_consent_back_leaves_a_flow_of_marketing"
         "[sqlite]",

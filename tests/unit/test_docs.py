@@ -36,6 +36,7 @@ from sekvens.messages.templates import read_layout
 from sekvens.messages.variables import variables
 from sekvens.messages.words import read_words
 from sekvens.settings import SAMPLE_SHOP, load_settings
+from sekvens.simulator.reading import read_story
 from sekvens.simulator.scenario import read_scenario
 from starter import main
 
@@ -179,6 +180,16 @@ def test_a_scenario_in_the_documentation_can_be_read(block: CodeBlock, tmp_path:
     file.write_text(block.text, encoding="utf-8")
 
     assert read_scenario(file).events
+
+
+@each("toml story")
+def test_a_story_in_the_documentation_can_be_read(block: CodeBlock, tmp_path: Path):
+    file = tmp_path / "story.toml"
+    file.write_text(block.text, encoding="utf-8")
+
+    story = read_story(file, zone="Europe/Stockholm")
+
+    assert story.people or story.population
 
 
 def written_out(facts: Facts, *, locale: str) -> dict[str, object]:

@@ -16,8 +16,9 @@ from sekvens.flows.asking import subscribed
 from sekvens.flows.builder import TRANSACTIONAL
 from sekvens.flows.outcomes import Deferred, Sent, Skipped, SkipReason
 from sekvens.flows.steps import ExitReason
-from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
+from sekvens.messages.gate import Gate
 from sekvens.messages.tables import MessageState
+from sekvens.messages.verdicts import Allowed, Later, Refused, Verdict
 from sekvens.sections import SendingSettings
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify, track

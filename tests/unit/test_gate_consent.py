@@ -17,7 +17,8 @@ from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.calm import HoldReason
-from sekvens.messages.gate import Allowed, Gate, Later, Refused, Verdict
+from sekvens.messages.gate import Gate
+from sekvens.messages.verdicts import Allowed, Later, Refused, Verdict
 from sekvens.sections import SendingSettings
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, track

@@ -15,8 +15,8 @@ from sekvens.db.session import Database
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.outcomes import Sent, Skipped
-from sekvens.messages.gate import Verdict
 from sekvens.messages.tables import MessageState
+from sekvens.messages.verdicts import Verdict
 from tests.chaos.races import Fact, Races
 from tests.unit.ingesting import NOON, alias
 

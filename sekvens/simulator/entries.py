@@ -1,0 +1,132 @@
+"""Who enters which flow: the way in, for one contact of a story."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sekvens.enrollments.enroll import (
+    Earlier,
+    EntryRefusal,
+    asked_at_entry,
+    entry_key_of,
+    is_in_the_way,
+    refusal_by_earlier,
+)
+from sekvens.flows import interpreter
+from sekvens.flows.conditions import Condition
+from sekvens.flows.definition import Flow
+from sekvens.flows.graph import Graph
+from sekvens.segments.lasting import lasts_until
+from sekvens.segments.memory import PastEvent, holds
+from sekvens.simulator.moments import Stay, What
+from sekvens.simulator.passage import Passage
+
+if TYPE_CHECKING:
+    from sekvens.simulator.life import Life
+
+
+class Entries:
+    """The enrollments of one life, past and present, and whether there may be another."""
+
+    def __init__(self, life: "Life") -> None:
+        self._life = life
+        self.stays: list[Stay] = []
+        self._earlier: dict[str, list[Stay]] = {}
+        #: flow -> at which state of the facts a scan was refused, and until when that stands
+        self._answered: dict[str, tuple[int, datetime | None]] = {}
+
+    def admit(self, graph: Graph, event: PastEvent) -> Passage | None:
+        """Let an event enroll the contact, if the flow takes them."""
+        flow = graph.flow
+        key = entry_key_of(flow, event.properties)
+        for each in self._life.under_way:
+            if each.flow == flow.name and is_in_the_way(flow, each.stay.entry_key, key):
+                return None
+        if flow.entry_key is not None and not key:
+            refused: EntryRefusal | None = EntryRefusal.NO_ENTRY_KEY
+        else:
+            refused = self.refusal(graph, key)
+        if refused is not None:
+            self._life.note(What.REFUSED, graph.flow.name, text=refused)
+            return None
+        return self.enter(graph, key, event)
+
+    def refusal(self, graph: Graph, key: str | None) -> EntryRefusal | None:
+        """Tell why a flow does not take the contact now; None: it does."""
+        refused = self._refusal_by_earlier(graph.flow, key)
+        if refused is not None:
+            return refused
+        asked = asked_at_entry(graph.flow, by_scan=False)
+        return None if self._first_failing(asked, key) is None else EntryRefusal.CONDITIONS
+
+    def _refusal_by_earlier(self, flow: Flow, key: str | None) -> EntryRefusal | None:
+        stays = self._earlier.get(flow.name)
+        if not stays:
+            return None
+        earlier = [
+            Earlier(stay.exit is not None, stay.entry_key, stay.started_at) for stay in stays
+        ]
+        return refusal_by_earlier(flow, earlier, entry_key=key, now=self._life.now)
+
+    def _first_failing(self, asked: tuple[Condition, ...], key: str | None) -> Condition | None:
+        facts, now = self._life.facts, self._life.now
+        for condition in asked:
+            if not holds(condition, facts, now=now, entry_key=key):
+                return condition
+        return None
+
+    def enter(self, graph: Graph, key: str | None, event: PastEvent | None) -> Passage:
+        """Enroll the contact; the first step is not taken yet."""
+        flow = graph.flow
+        stay = Stay(flow=flow.name, entry_key=key, started_at=self._life.now, trigger=event)
+        passage = Passage(
+            number=self.numbers,
+            graph=graph,
+            state=interpreter.start(graph, self._life.now),
+            stay=stay,
+            rank=self._life.stage.ranks[flow.name],
+            next_send_at=self._life.stage.next_send_at(graph, graph.first, self._life.now),
+        )
+        self.remember(stay)
+        self._life.under_way.append(passage)
+        self._life.name_flows()
+        self._life.note(What.ENTERS, flow.name, enrollment=passage.number)
+        return passage
+
+    @property
+    def numbers(self) -> int:
+        """Count the enrollments so far: the next one's number."""
+        return len(self.stays)
+
+    def remember(self, stay: Stay) -> None:
+        """Remember an enrollment, by which the flow may not take the contact again."""
+        self.stays.append(stay)
+        self._earlier.setdefault(stay.flow, []).append(stay)
+
+    def scan(self) -> None:
+        """Look for the audiences that the contact is in, where that may have changed."""
+        for graph in self._life.stage.audiences:
+            changes, until = self._answered.get(graph.flow.name, (-1, None))
+            if changes != self._life.facts.changes or (
+                until is not None and self._life.now > until
+            ):
+                self._look(graph)
+
+    def _look(self, graph: Graph) -> None:
+        """Enroll the contact if the audience of a flow takes them in; else note how long not."""
+        flow = graph.flow
+        until: datetime | None = None
+        is_asked_again = self._answered.get(flow.name, (-1, None))[0] == self._life.facts.changes
+        refused = self._refusal_by_earlier(flow, None)
+        if refused is None:
+            failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
+            if failing is None:
+                self._life.walk(self.enter(graph, None, None))
+                return
+            # Worth knowing only of who is left alone from one scan to the next.
+            until = self._life.now
+            if is_asked_again:
+                until = lasts_until(failing, self._life.facts, now=self._life.now)
+        elif refused is EntryRefusal.REENTRY and flow.reentry.rule == "after":
+            last_start = max(stay.started_at for stay in self._earlier[flow.name])
+            until = last_start + flow.reentry.gap - timedelta.resolution
+        self._answered[flow.name] = (self._life.facts.changes, until)

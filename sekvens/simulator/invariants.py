@@ -1,0 +1,212 @@
+"""Invariants of a story: what must never happen to anybody, looked for in what was lived.
+
+They go by what a contact did and what was sent alone, and know nothing of how it was decided: a
+rule that is wrong in the gate is not wrong here as well.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sekvens.contacts.cases import COUNTS_FOR
+from sekvens.flows.outcomes import SkipReason
+from sekvens.simulator.moments import Lived, Moment, Stay, What
+from sekvens.simulator.stage import Stage
+
+
+class Invariant(StrEnum):
+    """What must never happen."""
+
+    AFTER_AN_EXIT = "an e-mail follows what ends its flow, such as an order"
+    OVER_THE_CAP = "there is more marketing than the frequency cap allows"
+    AT_NIGHT = "marketing comes in quiet hours"
+    ON_A_BLACKOUT_DATE = "marketing comes on a blackout date"
+    WITHOUT_CONSENT = "marketing comes to somebody who has not agreed to it"
+    SUPPRESSED = "an e-mail goes to an address that bounced or complained"
+    WITH_AN_OPEN_COMPLAINT = "marketing comes while a complaint is open"
+    TWICE = "a step sends twice"
+    WITHOUT_A_REASON = "an e-mail is skipped for no reason that we know"
+    DROPPED = "an e-mail was held back and never came to an end"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """An invariant that did not hold."""
+
+    invariant: Invariant
+    at: datetime  #: shop time
+    email: str  #: `flow/step`
+
+
+def breaches(lived: Lived, stage: Stage) -> list[Breach]:
+    """List what went wrong in one contact's story; nothing is good."""
+    return [
+        Breach(invariant=invariant, at=moment.at, email=f"{moment.flow}/{moment.step}")
+        for invariant, look in _LOOKS.items()
+        for moment in look(lived, stage)
+    ]
+
+
+def _after_an_exit(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    ended: dict[int, datetime | None] = {}
+    for email in lived.sent():
+        number = email.enrollment
+        if number not in ended:
+            ended[number] = _ended_by(lived.stays[number], lived, stage)
+        ends = ended[number]
+        if ends is not None and ends <= email.at:
+            yield email
+
+
+def _ended_by(stay: Stay, lived: Lived, stage: Stage) -> datetime | None:
+    """Tell when the contact first did what ends an enrollment, after what started it."""
+    graph = stage.graph_of(stay.flow)
+    if graph is None:
+        return None
+    rules = graph.exit_rules()
+    names = {rule.pattern.name for rule in rules}
+    is_behind = stay.trigger is None
+    for event in lived.events:
+        if event is stay.trigger:
+            is_behind = True
+            continue
+        if not is_behind or event.name not in names:
+            continue
+        if stay.trigger is None and event.occurred_at <= stay.started_at:
+            continue
+        if any(
+            rule.pattern.matches(event.name, event.properties, entry_key=stay.entry_key)
+            for rule in rules
+        ):
+            return event.occurred_at
+    return None
+
+
+def _over_the_cap(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    rules = stage.rules
+    marketing = _marketing(lived)
+    for number, email in enumerate(marketing):
+        if email.past_cap:
+            continue
+        own = rules.halved() if _wants_fewer(lived, email.at) else rules
+        today = _date(email, email.zone)
+        had = [
+            (today - _date(each, email.zone)).days
+            for each in marketing[max(0, number - 60) : number]
+        ]
+        too_many_today = own.per_day and sum(age == 0 for age in had) >= own.per_day
+        too_many = own.per_week and sum(0 <= age < 7 for age in had) >= own.per_week
+        if too_many_today or too_many:
+            yield email
+
+
+def _wants_fewer(lived: Lived, at: datetime) -> bool:
+    said = [
+        event.properties["fewer"]
+        for event in lived.events
+        if event.name == "Email Preferences Changed"
+        and "fewer" in event.properties
+        and event.occurred_at <= at
+    ]
+    return bool(said and said[-1])
+
+
+def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    begins, ends = stage.rules.quiet.begins, stage.rules.quiet.ends
+    for email in _marketing(lived):
+        clock = email.at.astimezone(ZoneInfo(email.zone)).time()
+        is_night = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
+        if is_night and begins != ends:
+            yield email
+
+
+def _on_a_blackout_date(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    for email in _marketing(lived) if stage.rules.blackout_dates else ():
+        day = _date(email, email.zone)
+        if {day.isoformat(), f"{day:%m-%d}"} & stage.rules.blackout_dates:
+            yield email
+
+
+def _without_consent(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    """Look for marketing whose contact's last word was not yes."""
+    said = [event for event in lived.events if event.name in ("Email Subscribed", "Unsubscribed")]
+    times = [event.occurred_at for event in said]
+    for email in _marketing(lived):
+        last = bisect_left(times, email.at + timedelta.resolution) - 1
+        if last < 0 or said[last].name != "Email Subscribed":
+            yield email
+
+
+def _suppressed(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    since = [
+        event.occurred_at
+        for event in lived.events
+        if event.name == "Contact Suppressed" and event.properties.get("reason") != "inactive"
+    ]
+    return (email for email in lived.sent() if since and min(since) <= email.at)
+
+
+def _with_an_open_complaint(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    names = ("Complaint Opened", "Complaint Resolved")
+    said = [event for event in lived.events if event.name in names]
+    for email in _marketing(lived) if said else ():
+        last = [event for event in said if event.occurred_at <= email.at][-1:]
+        if last and last[0].name == names[0] and last[0].occurred_at > email.at - COUNTS_FOR:
+            yield email
+
+
+def _twice(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    seen = set()
+    for moment in lived.moments:
+        if moment.what in (What.SENT, What.SKIPPED):
+            if (moment.enrollment, moment.step) in seen:
+                yield moment
+            seen.add((moment.enrollment, moment.step))
+
+
+def _without_a_reason(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    for moment in lived.moments:
+        if moment.what is What.SKIPPED and moment.text not in _REASONS:
+            yield moment
+
+
+def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
+    """Look for what was held and left behind: its enrollment went on, or to its end, without it."""
+    held: dict[int, Moment] = {}
+    for moment in lived.moments:
+        if moment.what is What.HELD:
+            held[moment.enrollment] = moment
+        elif moment.what in (What.SENT, What.SKIPPED):
+            waiting = held.pop(moment.enrollment, None)
+            if waiting is not None and waiting.step != moment.step:
+                yield waiting
+        elif moment.what is What.LEFT and moment.text == "completed" and moment.enrollment in held:
+            yield held.pop(moment.enrollment)
+
+
+def _marketing(lived: Lived) -> list[Moment]:
+    return [email for email in lived.moments if email.what is What.SENT and email.marketing]
+
+
+def _date(email: Moment, zone: str) -> date:
+    return email.at.astimezone(ZoneInfo(zone)).date()
+
+
+_REASONS: Final = frozenset(SkipReason)
+_COUNTED_FOR: Final = timedelta(days=9)
+_LOOKS: Final[dict[Invariant, Callable[[Lived, Stage], Iterator[Moment]]]] = {
+    Invariant.AFTER_AN_EXIT: _after_an_exit,
+    Invariant.OVER_THE_CAP: _over_the_cap,
+    Invariant.AT_NIGHT: _at_night,
+    Invariant.ON_A_BLACKOUT_DATE: _on_a_blackout_date,
+    Invariant.WITHOUT_CONSENT: _without_consent,
+    Invariant.SUPPRESSED: _suppressed,
+    Invariant.WITH_AN_OPEN_COMPLAINT: _with_an_open_complaint,
+    Invariant.TWICE: _twice,
+    Invariant.WITHOUT_A_REASON: _without_a_reason,
+    Invariant.DROPPED: _dropped,
+}

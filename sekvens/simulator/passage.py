@@ -1,0 +1,160 @@
+"""One enrollment of a story under way, and what the gate asks about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sekvens.contacts.tables import ConsentStatus, SuppressionReason
+from sekvens.enrollments.wire import SendInput
+from sekvens.events.schema import EMAIL_DELIVERED
+from sekvens.flows.commands import SendMessage
+from sekvens.flows.conditions import Condition
+from sekvens.flows.graph import Graph
+from sekvens.flows.state import State
+from sekvens.flows.steps import ExitReason, Purpose
+from sekvens.messages.basis import Objection
+from sekvens.messages.calm import YIELD_MAX, Situation
+from sekvens.messages.situation import COUNTED_FOR
+from sekvens.segments.memory import holds
+from sekvens.simulator.facts import GrowingFacts
+from sekvens.simulator.moments import Stay
+
+#: Nobody in memory has an id that anything hangs on.
+_NOBODY: Final = ""
+
+
+@dataclass(eq=False, kw_only=True)
+class Passage:
+    """An enrollment under way."""
+
+    number: int  #: among the contact's enrollments, from 0
+    graph: Graph
+    state: State
+    stay: Stay
+    rank: int  #: of its flow, where the cap lets only one go
+    wakes_at: datetime | None = None
+    next_send_at: datetime | None = None  #: as the enrollment's row would say
+    held: str = ""  #: the step whose message is held, and has no end yet
+    seq: int = 0
+    offered: dict[str, datetime] = field(default_factory=dict)  #: offer -> when it was first made
+
+    @property
+    def flow(self) -> str:
+        """Name its flow."""
+        return self.graph.flow.name
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it has ended."""
+        return self.stay.exit is not None
+
+    def matched(self, name: str, properties: dict[str, object]) -> tuple[str, ...]:
+        """Tell which of its patterns an event fits, by their keys."""
+        return tuple(
+            pattern.key
+            for pattern in self.graph.listens_to(name)
+            if pattern.matches(name, properties, entry_key=self.stay.entry_key)
+        )
+
+    def order_for(self, command: SendMessage, now: datetime, *, speed: float) -> SendInput:
+        """Write the order to send one message, as the workflow would."""
+        flow, step = self.graph.flow, command.step
+        latest = flow.lateness_max_of(step)
+        return SendInput(
+            enrollment_id=_NOBODY,
+            contact_id=_NOBODY,
+            flow=flow.name,
+            flow_version=flow.version,
+            step_id=step.id,
+            template=flow.template_of(step),
+            template_digest=_NOBODY,
+            purpose=flow.purpose_of(step),
+            now=now,
+            due_at=command.due_at,
+            started_at=self.stay.started_at,
+            lateness_seconds_max=None if latest is None else latest.total_seconds(),
+            offer=step.offer,
+            next_step=command.next_step,
+            shop_speed=speed,
+            skip=command.skip,
+            second_subject=step.retells is not None,
+            past_cap=step.past_cap,
+        )
+
+
+class InMemory:
+    """What a story's facts say to the gate: `sekvens.messages.verdicts.Known`."""
+
+    def __init__(
+        self, facts: GrowingFacts, passage: Passage, order: SendInput, others: Sequence[Passage]
+    ) -> None:
+        self._facts = facts
+        self._passage = passage
+        self._order = order
+        self._others = others
+
+    def exit_reason(self) -> ExitReason | None:
+        """Tell why the enrollment is over: an event ends it in the moment in which it happens."""
+        return self._passage.stay.exit
+
+    def objection(self) -> Objection | None:
+        """Tell what forbids marketing: in a story consent is all that it rests on."""
+        if self._facts.consent is ConsentStatus.SUBSCRIBED:
+            return None
+        return Objection(is_about_all=self._facts.consent is ConsentStatus.UNSUBSCRIBED)
+
+    def is_reachable(self) -> bool:
+        """Tell whether there is an address: everybody in a story has one."""
+        return True
+
+    def suppression(self) -> SuppressionReason | None:
+        """Tell why the address must not be mailed."""
+        return self._facts.suppressed
+
+    def is_allowed(self) -> bool:
+        """Tell whether it may be mailed: a story is told as in production."""
+        return True
+
+    def holds(self, conditions: tuple[Condition, ...]) -> bool:
+        """Tell whether all of these conditions hold now."""
+        key, now = self._passage.stay.entry_key, self._order.now
+        return all(holds(each, self._facts, now=now, entry_key=key) for each in conditions)
+
+    def situation(self, latest: datetime | None) -> Situation:
+        """Tell the situation that the calm goes by."""
+        facts, order = self._facts, self._order
+        rests = [at for at in (facts.rests_until, facts.paused_until) if at is not None]
+        return Situation(
+            zone=facts.zone,
+            sent=() if order.past_cap else self._sent_lately(),
+            ahead=() if order.past_cap else self._ahead(),
+            rests_until=max(rests, default=None),
+            open_cases=facts.open_cases(order.now),
+            past_cap=order.past_cap,
+            fewer=facts.fewer,
+            latest=latest,
+        )
+
+    def _sent_lately(self) -> tuple[datetime, ...]:
+        since = self._order.now - COUNTED_FOR
+        reported = tuple(
+            event.occurred_at
+            for event in self._facts.named(EMAIL_DELIVERED)
+            if event.occurred_at > since
+            and event.properties.get("purpose") != Purpose.TRANSACTIONAL
+        )
+        return (
+            *(at for at in self._facts.received[-COUNTED_FOR.days * 24 :] if at > since),
+            *reported,
+        )
+
+    def _ahead(self) -> tuple[datetime, ...]:
+        since: datetime = self._order.now - YIELD_MAX
+        return tuple(
+            other.next_send_at
+            for other in self._others
+            if other.rank < self._passage.rank
+            and other.next_send_at is not None
+            and other.next_send_at > since
+        )

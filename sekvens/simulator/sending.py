@@ -1,0 +1,67 @@
+"""Sending in a story: the gate's own verdicts, and SES that takes it, unless it is down."""
+
+from typing import TYPE_CHECKING
+
+from sekvens.enrollments.wire import SendInput
+from sekvens.flows.commands import SendMessage
+from sekvens.flows.outcomes import Deferred, Outcome, Sent, Skipped, SkipReason
+from sekvens.flows.steps import Purpose
+from sekvens.messages.verdicts import Later, Refused, disturbance, refusal
+from sekvens.simulator.moments import Moment, What
+from sekvens.simulator.passage import InMemory, Passage
+
+if TYPE_CHECKING:
+    from sekvens.simulator.life import Life
+
+#: What an attempt is put off for that SES did not take, as the sender names it.
+NOT_SENT = "not_sent"
+
+
+def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
+    """Send the message of one step, unless the gate refuses it, holds it, or SES is down."""
+    order = passage.order_for(command, life.now, speed=life.stage.speed)
+    resume_at = life.local_time(command.resume) if command.resume is not None else None
+    if command.skip:
+        return _skip(life, passage, order, Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at))
+    known = InMemory(life.facts, passage, order, life.under_way)
+    verdict = refusal(known, order, passage.graph) or disturbance(known, order, life.stage.rules)
+    if isinstance(verdict, Refused):
+        skipped = Skipped(reason=verdict.reason, exit=verdict.exit, resume_at=resume_at)
+        return _skip(life, passage, order, skipped)
+    if isinstance(verdict, Later):
+        return _hold(life, passage, order, Deferred(until=verdict.until, reason=verdict.reason))
+    takes_at = life.stage.ses_takes_at(life.now, purpose=order.purpose)
+    if takes_at > life.now:
+        return _hold(life, passage, order, Deferred(until=takes_at, reason=NOT_SENT))
+    passage.held = ""
+    is_marketing = order.purpose == Purpose.MARKETING
+    if is_marketing:
+        life.facts.receive(life.now)
+    if order.offer is not None:
+        passage.offered.setdefault(order.offer, life.now)
+    life.stand_at(passage, order.next_step)
+    life.got(
+        Moment(
+            life.now, What.SENT, order.flow, order.step_id, order.template, passage.number,
+            life.facts.zone, is_marketing, order.past_cap,
+        )
+    )  # fmt: skip
+    return Sent(message_id=f"{passage.number}/{order.step_id}", resume_at=resume_at)
+
+
+def _skip(life: "Life", passage: Passage, order: SendInput, skipped: Skipped) -> Skipped:
+    passage.held = ""
+    life.stand_at(passage, order.next_step)
+    life.note(
+        What.SKIPPED, order.flow, step=order.step_id, text=skipped.reason,
+        enrollment=passage.number,
+    )  # fmt: skip
+    return skipped
+
+
+def _hold(life: "Life", passage: Passage, order: SendInput, held: Deferred) -> Deferred:
+    passage.next_send_at, passage.held = held.until, order.step_id
+    life.note(
+        What.HELD, order.flow, step=order.step_id, text=held.reason, enrollment=passage.number
+    )
+    return held

@@ -1,0 +1,155 @@
+"""The stage of a story: what is the same for all of its contacts.
+
+The flows that may be entered, the shop's rules, when scans look, when SES is down.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from functools import cached_property
+
+import msgspec
+
+from sekvens.enrollments.enroll import asked_at_entry
+from sekvens.enrollments.position import next_send_at
+from sekvens.errors import NotSent, SettingsError
+from sekvens.events.schema import ENROLLS_NOBODY
+from sekvens.flows.conditions import Condition, HasTrait, InFlow, Received, Subscribed, TraitIs
+from sekvens.flows.definition import Audience, Flow
+from sekvens.flows.graph import Graph, compile_flow
+from sekvens.flows.steps import LocalTime
+from sekvens.messages.calm import Rules
+from sekvens.messages.patience import retry_after
+from sekvens.messages.situation import rules_of
+from sekvens.sections import SendingSettings
+from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.send_time.local_time import next_local_time
+from sekvens.settings import Settings
+from sekvens.simulator.story import Outage, Story
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What is the same for everybody in a story."""
+
+    starts: datetime
+    ends: datetime
+    graphs: tuple[Graph, ...]  #: of flows that may be entered, in the relay's order: by name
+    rules: Rules
+    priority: tuple[str, ...]
+    zone: str  #: the shop's
+    scans_at: time
+    scan_interval: timedelta
+    offers: Mapping[str, timedelta]  #: how long each holds
+    outages: tuple[Outage, ...] = ()
+    reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    speed: float = 1.0  #: of the shop time of real services that a story is held to
+    _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
+
+    @cached_property
+    def audiences(self) -> tuple[Graph, ...]:
+        """List the flows that a scan finds contacts for."""
+        return tuple(each for each in self.graphs if isinstance(each.flow.trigger, Audience))
+
+    @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """Tell each flow's place where only one may send."""
+        known = {name: place for place, name in enumerate(self.priority)}
+        return {
+            each.flow.name: known.get(each.flow.name, len(self.priority)) for each in self.graphs
+        }
+
+    @cached_property
+    def _triggered(self) -> dict[str, list[Graph]]:
+        found: dict[str, list[Graph]] = {}
+        for graph in self.graphs:
+            if not isinstance(graph.flow.trigger, Audience):
+                found.setdefault(graph.flow.trigger.name, []).append(graph)
+        return {name: graphs for name, graphs in found.items() if name not in ENROLLS_NOBODY}
+
+    def triggered_by(self, name: str) -> Sequence[Graph]:
+        """List the flows that an event of this name may start."""
+        return self._triggered.get(name, ())
+
+    @cached_property
+    def asked_by_scan(self) -> Mapping[str, tuple[Condition, ...]]:
+        """Tell what is asked of who is to enter by a scan: the quickest to answer first."""
+        return {
+            each.flow.name: tuple(
+                sorted(asked_at_entry(each.flow, by_scan=True), key=_takes_longer)
+            )
+            for each in self.audiences
+        }
+
+    def graph_of(self, flow: str) -> Graph | None:
+        """Find a flow that may be entered."""
+        return next((each for each in self.graphs if each.flow.name == flow), None)
+
+    def next_send_at(self, graph: Graph, step_id: str | None, now: datetime) -> datetime | None:
+        """Estimate as `position.next_send_at` does; each step is worked out once."""
+        key = (graph.flow.name, graph.flow.version, step_id)
+        if key not in self._until_next:
+            at = next_send_at(graph, step_id, now=now)
+            self._until_next[key] = None if at is None else at - now
+        wait = self._until_next[key]
+        return None if wait is None else now + wait
+
+    @cached_property
+    def scans(self) -> tuple[datetime, ...]:
+        """List when scans look."""
+        return tuple(self._scans())
+
+    def _scans(self) -> Iterator[datetime]:
+        first = next_local_time(
+            self.starts - timedelta(days=1), LocalTime(at=self.scans_at), self.zone
+        )
+        at = first
+        while at <= self.ends:
+            if at >= self.starts:
+                yield at
+            at += self.scan_interval
+
+    def ses_takes_at(self, now: datetime, *, purpose: str) -> datetime:
+        """Tell at which of a sender's attempts from now on SES takes it: now, or after an outage.
+
+        The attempts are as far apart as `sekvens.messages.patience` has them.
+        """
+        at, attempts = now, 0
+        while any(outage.begins <= at < outage.ends for outage in self.outages):
+            attempts += 1
+            at += retry_after(NotSent(), attempts=attempts, purpose=purpose)
+        return at
+
+
+def _takes_longer(condition: Condition) -> bool:
+    return not isinstance(condition, Subscribed | HasTrait | TraitIs | InFlow | Received)
+
+
+def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
+    """Set the stage of a story, by the shop's settings and what the story sets over them."""
+    off = {*settings.flows.off, *story.off}
+    audiences, sending = settings.audiences, _sending(story, settings)
+    return Stage(
+        starts=story.starts,
+        ends=story.ends,
+        graphs=tuple(
+            compile_flow(flow)
+            for flow in sorted(flows, key=lambda flow: flow.name)
+            if flow.name not in off
+        ),
+        rules=rules_of(sending),
+        priority=sending.priority,
+        zone=settings.shop.timezone,
+        scans_at=time.fromisoformat(audiences.at),
+        scan_interval=timedelta(hours=audiences.every_hours),
+        offers={name: timedelta(days=offer.days) for name, offer in settings.shop.offers.items()},
+        outages=story.outages,
+    )
+
+
+def _sending(story: Story, settings: Settings) -> SendingSettings:
+    given = {**msgspec.to_builtins(settings.sending), **story.sending}
+    try:
+        return msgspec.convert(given, SendingSettings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{story.name}: [sending] of the story is wrong: {error}") from error

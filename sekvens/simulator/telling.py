@@ -1,0 +1,76 @@
+"""What came of a story: lived by everybody in it, counted step by step, looked over.
+
+Contacts are lived one by one and let go, so that a large population needs little memory.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sekvens.simulator.foresight import live
+from sekvens.simulator.invariants import Breach, breaches
+from sekvens.simulator.moments import Lived, What
+from sekvens.simulator.stage import Stage
+from sekvens.simulator.story import Person
+
+#: Told after so many contacts how far it is.
+PROGRESS_EVERY: Final = 500
+#: So many contacts to whom something happened are kept, to be shrunk.
+BROKEN_MAX: Final = 20
+_COUNTED: Final = frozenset({What.ENTERS, What.REFUSED, What.SENT, What.SKIPPED, What.LEFT})
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What a story came to."""
+
+    contacts: int = 0
+    #: flow, step (empty: the flow's own), what, the reason if there is one -> how often
+    counts: Counter[tuple[str, str, What, str]] = field(default_factory=Counter)
+    per_hour: Counter[datetime] = field(default_factory=Counter)  #: e-mails sent, by shop hour
+    told: list[Lived] = field(default_factory=list)  #: those whose timelines are wanted
+    broken: list[tuple[Person, Breach]] = field(default_factory=list)
+    breaches: Counter[str] = field(default_factory=Counter)  #: by invariant
+
+    @property
+    def emails(self) -> int:
+        """Count the e-mails that were sent."""
+        return sum(self.per_hour.values())
+
+
+def tell(
+    stage: Stage,
+    people: Iterable[Person],
+    *,
+    timelines: int,
+    progress: Callable[[int], None] | None = None,
+    how: Callable[[Stage, Person], Lived] = live,
+    is_looked_over: bool = True,
+) -> Outcome:
+    """Live the story of everybody; keep the timelines of the first so many."""
+    outcome = Outcome()
+    for person in people:
+        lived = how(stage, person)
+        outcome.contacts += 1
+        _count(lived, outcome)
+        for breach in breaches(lived, stage) if is_looked_over else ():
+            outcome.breaches[breach.invariant] += 1
+            if len(outcome.broken) < BROKEN_MAX:
+                outcome.broken.append((person, breach))
+        if len(outcome.told) < timelines:
+            outcome.told.append(lived)
+        if progress is not None and outcome.contacts % PROGRESS_EVERY == 0:
+            progress(outcome.contacts)
+    return outcome
+
+
+def _count(lived: Lived, outcome: Outcome) -> None:
+    for moment in lived.moments:
+        if moment.what not in _COUNTED:
+            continue
+        reason = moment.text if moment.what is not What.SENT else ""
+        outcome.counts[moment.flow, moment.step, moment.what, reason] += 1
+        if moment.what is What.SENT:
+            outcome.per_hour[moment.at.replace(minute=0, second=0, microsecond=0)] += 1

@@ -1,0 +1,174 @@
+"""One contact over all flows at once: what meets, meets as it does in production."""
+
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sekvens.flows.asking import active, happened, lapsed
+from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
+from sekvens.flows.graph import compile_flow
+from sekvens.segments.lasting import lasts_until
+from sekvens.segments.memory import PastEvent, holds
+from sekvens.simulator.driver import run_scenario
+from sekvens.simulator.facts import GrowingFacts
+from sekvens.simulator.moments import What
+from sekvens.simulator.population import people
+from sekvens.simulator.scenario import PastAct, Scenario
+from sekvens.simulator.story import Outage, Population
+from sekvens.simulator.telling import tell
+from sekvens.simulator.timeline import trace
+from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, told
+
+DAY = timedelta(days=1)
+
+
+def test_a_purchase_ends_what_sells_and_begins_what_follows():
+    lived = told("subscribes", "puts a product into the cart on day 1", "buys on day 3")
+
+    assert set(reasons(lived, What.LEFT)) >= {
+        ("welcome", "converted"), ("cart-abandonment", "converted"),
+    }  # fmt: skip
+    after = [moment.flow for moment in lived.sent() if moment.at >= START + 3 * DAY]
+    assert {"welcome", "cart-abandonment"}.isdisjoint(after)
+    assert "order-updates/order-confirmation" in emails(lived)
+
+
+def test_a_deeper_flow_takes_over_and_the_cap_holds_the_others():
+    lived = told(
+        "subscribes", "puts a product into the cart on day 1", "starts the checkout on day 2"
+    )
+
+    assert ("cart-abandonment", "superseded") in reasons(lived, What.LEFT)
+    held = {reason for _, reason in reasons(lived, What.HELD)}
+    assert {"priority", "frequency_cap"} <= held
+
+
+def test_what_is_held_when_its_enrollment_ends_is_skipped_and_says_so():
+    lived = told(
+        "subscribes",
+        "puts a product into the cart on day 1 at 08:00",
+        "buys on day 2 at 19:00",
+    )
+
+    assert ("welcome", "exited") in reasons(lived, What.SKIPPED)
+    assert "welcome/who-we-are" not in emails(lived)
+
+
+def test_who_moves_gets_e_mails_by_the_clock_of_where_they_live():
+    lived = told("subscribes", "moves to New York on day 1")
+
+    zones = {email.zone for email in lived.sent()[1:]}
+    assert zones == {"America/New_York"}
+    assert ("welcome", "quiet_hours") in reasons(lived, What.HELD)
+
+
+def test_an_act_before_an_e_mail_comes_just_before_it_and_nothing_after():
+    without = told("subscribes")
+    lived = told("subscribes", "unsubscribes one minute before e-mail 4")
+
+    left = next(moment for moment in lived.moments if moment.what is What.LEFT)
+    assert left.at == without.sent()[3].at - timedelta(minutes=1)
+    assert emails(lived) == emails(without)[:3]
+
+
+def test_an_act_about_an_e_mail_that_never_comes_is_told_as_never_done():
+    lived = told("subscribes", "unsubscribes one minute before e-mail 99", "clicks e-mail 98")
+
+    assert {act.text for act in lived.never} == {
+        "unsubscribes one minute before e-mail 99", "clicks e-mail 98",
+    }  # fmt: skip
+
+
+def test_an_outage_delays_and_loses_nothing():
+    outage = Outage(begins=START + 2 * DAY, ends=START + 2 * DAY + timedelta(hours=30))
+    stage = a_stage(outages=(outage,))
+    without = told("subscribes")
+    lived = told("subscribes", stage=stage)
+
+    assert ("welcome", "not_sent") in reasons(lived, What.HELD) or emails(lived) == emails(without)
+    assert all(not outage.begins <= email.at < outage.ends for email in lived.sent())
+    assert emails(lived) == emails(without)
+
+
+def test_a_scan_finds_whom_a_state_puts_into_a_flow():
+    lived = told("subscribes 100 days ago", "buys 70 days ago", birthday="03-20")
+
+    entered = {moment.flow for moment in lived.moments if moment.what is What.ENTERS}
+    assert {"winback", "birthday"} <= entered
+
+
+def test_one_flow_alone_goes_as_the_driver_of_scenarios_has_it():
+    graph = compile_flow(next(flow for flow in CATALOGUE if flow.name == "welcome"))
+    alone = Scenario(
+        flow="welcome", start=START, zone=HOME, entry_key=None, subscribed=True, traits={},
+        past=(PastAct(ago=timedelta(0), name="Email Subscribed"),), events=(), outcomes={},
+        offers={"welcome": a_stage().offers["welcome"]},
+    )  # fmt: skip
+    passage = run_scenario(graph, alone)
+
+    lived = told("subscribes")
+    sent = [(email.at, email.step) for email in lived.sent() if email.flow == "welcome"]
+    assert sent == list(passage.sent)
+
+
+def test_a_population_goes_the_same_way_every_time_and_nothing_happens_that_never_must():
+    drawn = Population(contacts=60, seed=7)
+    stage = a_stage(60)
+
+    first = tell(stage, people(drawn, days=60), timelines=60)
+    second = tell(stage, people(drawn, days=60), timelines=60)
+
+    assert [trace(lived) for lived in first.told] == [trace(lived) for lived in second.told]
+    assert first.emails > 60
+    assert first.broken == []
+    assert len({tuple(trace(lived)) for lived in first.told}) > 10
+
+
+# How long an answer lasts.
+
+NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
+spans = st.integers(1, 60).map(lambda number: timedelta(days=number))
+leaves = st.one_of(
+    st.builds(lambda name, within: happened(name, within=within), st.sampled_from(NAMES), spans),
+    st.builds(lambda within: Received(times=2, within=within), spans),
+    st.builds(lambda within: DateWithin(trait="birthday", within=within), spans),
+    st.just(lapsed()),
+    st.builds(lambda within: active(within=within), spans),
+)
+conditions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(lambda one: Not(condition=one), inner),
+        st.builds(lambda some: AllOf(conditions=tuple(some)), st.lists(inner, max_size=3)),
+        st.builds(lambda some: AnyOf(conditions=tuple(some)), st.lists(inner, max_size=3)),
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    condition=conditions,
+    past=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 100 * 24)), max_size=5),
+    received=st.lists(st.integers(0, 100), max_size=4),
+    birthday=st.sampled_from((None, "03-20", "12-31", "02-29")),
+)
+def test_an_answer_stands_for_as_long_as_it_is_said_to(
+    condition: Condition, past, received, birthday
+):
+    facts = GrowingFacts(zone=HOME, traits={"birthday": birthday} if birthday else {})
+    for name, hours in sorted(past, key=lambda each: -each[1]):
+        facts.happen(PastEvent(name, {}, START - timedelta(hours=hours)))
+    facts.received = sorted(START - timedelta(days=days) for days in received)
+    now = holds(condition, facts, now=START)
+
+    until = lasts_until(condition, facts, now=START)
+
+    last = START + 120 * DAY if until is None else until
+    for hour in range(0, 120 * 24, 7):
+        at = START + timedelta(hours=hour)
+        if at <= last:
+            assert holds(condition, facts, now=at) == now
+    assert holds(condition, facts, now=last) == now

@@ -1,0 +1,134 @@
+"""Looking ahead from a real database: who would enter, what they would get, and nothing written."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from sekvens.clock import FrozenClock
+from sekvens.commands.resources import publish_flows
+from sekvens.db.session import Database
+from sekvens.db.tables import metadata
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
+from sekvens.events.tables import OutboxEntry
+from sekvens.messages.tables import Message, MessageState
+from sekvens.settings import load_settings
+from sekvens.simulator.looking_ahead import Ahead, look_ahead
+from sekvens.simulator.moments import What
+from tests.unit.ingesting import NOON, Shop, identify, track
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def shop(database: Database) -> Shop:
+    publish_flows(database, FrozenClock(NOON))
+    return Shop(database)
+
+
+def look(shop: Shop, days: int = 30) -> Ahead:
+    return look_ahead(shop.database, load_settings({}), now=NOON, days=days)
+
+
+def subscriber(shop: Shop, user: str, *, ago: timedelta = DAY, **traits: Any) -> str:
+    shop.post(identify(user, email=f"{user}@kund.example", timezone="Europe/Helsinki", **traits))
+    shop.post(track("Email Subscribed", user, ago=int(ago / timedelta(minutes=1))))
+    return shop.contact_id(user)
+
+
+def welcomed(shop: Shop, contact_id: str, **values: Any) -> None:
+    """Write somebody who got the first e-mail of the welcome a day ago."""
+    given = {
+        "flow": "welcome", "flow_version": 3, "step_id": "until-day-two",
+        "started_at": NOON - DAY, "next_send_at": NOON - DAY + timedelta(days=1.5),
+        "workflow_id": f"welcome/{contact_id}",
+    }  # fmt: skip
+    with shop.database.write() as session:
+        session.add(Enrollment(id=f"e-{contact_id}", contact_id=contact_id, **(given | values)))
+        session.flush()
+        session.add(
+            Message(
+                id=f"m-{contact_id}", enrollment_id=f"e-{contact_id}", step_id="hello",
+                contact_id=contact_id, flow="welcome", flow_version=3, template="welcome/hello",
+                template_digest="", purpose="marketing", state=MessageState.ACCEPTED,
+                claimed_at=NOON - DAY, sent_on=NOON - DAY,
+            )
+        )  # fmt: skip
+
+
+def counted(ahead: Ahead, what: What) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for (flow, step, kind, _reason), times in ahead.outcome.counts.items():
+        if kind is what:
+            found[flow, step] = found.get((flow, step), 0) + times
+    return found
+
+
+def test_who_is_under_way_goes_on_from_where_they_stand(shop):
+    welcomed(shop, subscriber(shop, "maja"))
+
+    ahead = look(shop)
+
+    assert counted(ahead, What.SENT) == {
+        ("welcome", "who-we-are"): 1, ("welcome", "what-others-say"): 1,
+        ("welcome", "a-code-for-you"): 1, ("welcome", "last-day"): 1,
+    }  # fmt: skip
+    assert counted(ahead, What.ENTERS) == {}
+    # The day after tomorrow's nine o'clock in Helsinki is seven in UTC.
+    first = min(ahead.outcome.per_hour)
+    assert first == (NOON + DAY).replace(hour=7)
+
+
+def test_who_left_or_unsubscribed_or_stands_parked_gets_nothing(shop):
+    welcomed(shop, subscriber(shop, "a"), state=EnrollmentState.ENDED, exit_reason="converted")
+    welcomed(shop, subscriber(shop, "b"), state=EnrollmentState.PARKED, parked_reason="template")
+    welcomed(shop, subscriber(shop, "c"), exit_owed="superseded")
+    gone = subscriber(shop, "d")
+    shop.post(track("Unsubscribed", "d"))
+    welcomed(shop, gone)
+
+    ahead = look(shop)
+
+    assert ahead.outcome.contacts == 4
+    assert counted(ahead, What.SENT) == {}
+
+
+def test_a_scan_would_find_whom_it_would_find(shop):
+    subscriber(shop, "old", ago=200 * DAY)
+    shop.post(track("Order Completed", "old", ago=100 * 24 * 60, order_id="o-1"))
+    subscriber(shop, "new")
+
+    ahead = look(shop)
+
+    assert counted(ahead, What.ENTERS)["winback", ""] == 1
+    assert counted(ahead, What.SENT)["winback", "why-you-chose-us"] == 1
+
+
+def test_the_cap_counts_what_has_been_sent_already(shop):
+    whose = subscriber(shop, "maja")
+    welcomed(shop, whose, next_send_at=NOON, step_id="who-we-are")
+    with shop.database.write() as session:
+        session.get_one(Message, f"m-{whose}").sent_on = NOON - timedelta(hours=1)
+
+    ahead = look(shop, days=2)
+
+    assert min(ahead.outcome.per_hour) > NOON + timedelta(hours=12)
+
+
+def test_looking_ahead_writes_nothing(shop):
+    welcomed(shop, subscriber(shop, "maja"))
+    before = rows(shop.database)
+
+    look(shop)
+
+    assert rows(shop.database) == before
+    assert before[OutboxEntry.__tablename__] > 0
+
+
+def rows(database: Database) -> dict[str, int]:
+    with database.read() as session:
+        return {
+            table.name: session.scalar(select(func.count()).select_from(table)) or 0
+            for table in metadata.sorted_tables
+        }
