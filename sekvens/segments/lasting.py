@@ -4,8 +4,9 @@ So a scan in a story need not ask every contact every day. It may say too early,
 property test holds it to `sekvens.segments.memory`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sekvens.flows.conditions import (
@@ -14,14 +15,52 @@ from sekvens.flows.conditions import (
     Condition,
     DateWithin,
     Happened,
+    InFlow,
     Lapsed,
     Not,
+    Owns,
     Received,
 )
-from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, Facts
+from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts
 from sekvens.send_time.dates import next_return
 
 _DAY = timedelta(days=1)
+
+
+class Asked(NamedTuple):
+    """What the answers of some conditions can change with, besides time, consent and traits."""
+
+    names: tuple[str, ...]  #: of events
+    received: bool  #: what the contact has got
+    flows: bool  #: which flows the contact is in
+
+
+def asked_by(conditions: Iterable[Condition]) -> Asked:
+    """Tell what conditions ask about."""
+    leaves = [leaf for each in conditions for leaf in _leaves(each)]
+    names: set[str] = set()
+    for leaf in leaves:
+        match leaf:
+            case Happened():
+                names.add(leaf.pattern.name)
+            case Received():
+                names.add(EMAIL_DELIVERED)
+            case Lapsed() | Owns():
+                names |= {ORDER, *UNDOING}
+    received = any(isinstance(leaf, Received) for leaf in leaves)
+    flows = any(isinstance(leaf, InFlow) for leaf in leaves)
+    return Asked(tuple(sorted(names)), received, flows)
+
+
+def _leaves(condition: Condition) -> Iterator[Condition]:
+    match condition:
+        case Not():
+            yield from _leaves(condition.condition)
+        case AllOf() | AnyOf():
+            for each in condition.conditions:
+                yield from _leaves(each)
+        case _:
+            yield condition
 
 
 def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetime | None:
@@ -30,7 +69,7 @@ def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetim
         case Not():
             return lasts_until(condition.condition, facts, now=now)
         case AllOf() | AnyOf():
-            return _soonest(lasts_until(each, facts, now=now) for each in condition.conditions)
+            return soonest(lasts_until(each, facts, now=now) for each in condition.conditions)
         case Happened(within=timedelta() as within):
             named = facts.named(condition.pattern.name)
             if not named:
@@ -49,7 +88,7 @@ def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetim
             return None
 
 
-def _soonest(times: Iterable[datetime | None]) -> datetime | None:
+def soonest(times: Iterable[datetime | None]) -> datetime | None:
     """Tell the first of some instants; None is never."""
     return min((at for at in times if at is not None), default=None)
 

@@ -15,8 +15,9 @@ from sekvens.flows import interpreter
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
-from sekvens.segments.lasting import lasts_until
+from sekvens.segments.lasting import lasts_until, soonest
 from sekvens.segments.memory import PastEvent, holds
+from sekvens.simulator.facts import Stamp
 from sekvens.simulator.moments import Stay, What
 from sekvens.simulator.passage import Passage
 
@@ -32,7 +33,9 @@ class Entries:
         self.stays: list[Stay] = []
         self._earlier: dict[str, list[Stay]] = {}
         #: flow -> at which state of the facts a scan was refused, and until when that stands
-        self._answered: dict[str, tuple[int, datetime | None]] = {}
+        self._answered: dict[str, tuple[Stamp, datetime | None]] = {}
+        #: at which state of the facts nobody was found at all, and until when that stands
+        self._quiet: tuple[int, datetime | None] = (-1, None)
 
     def admit(self, graph: Graph, event: PastEvent) -> Passage | None:
         """Let an event enroll the contact, if the flow takes them."""
@@ -104,22 +107,28 @@ class Entries:
 
     def scan(self) -> None:
         """Look for the audiences that the contact is in, where that may have changed."""
-        for graph in self._life.stage.audiences:
-            changes, until = self._answered.get(graph.flow.name, (-1, None))
-            if changes != self._life.facts.changes or (
-                until is not None and self._life.now > until
-            ):
-                self._look(graph)
+        life = self._life
+        changes, until = self._quiet
+        if changes == life.facts.changes and (until is None or life.now <= until):
+            return
+        for graph in life.stage.audiences:
+            name = graph.flow.name
+            stamp = life.facts.stamp(life.stage.asked_about[name])
+            known, until = self._answered.get(name, (None, None))
+            if known != stamp or (until is not None and life.now > until):
+                self._look(graph, stamp, is_asked_again=known == stamp)
+        ends = (until for _, until in self._answered.values())
+        self._quiet = (life.facts.changes, soonest(ends))
 
-    def _look(self, graph: Graph) -> None:
+    def _look(self, graph: Graph, stamp: Stamp, *, is_asked_again: bool) -> None:
         """Enroll the contact if the audience of a flow takes them in; else note how long not."""
         flow = graph.flow
         until: datetime | None = None
-        is_asked_again = self._answered.get(flow.name, (-1, None))[0] == self._life.facts.changes
         refused = self._refusal_by_earlier(flow, None)
         if refused is None:
             failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
             if failing is None:
+                self._answered[flow.name] = (stamp, self._life.now)
                 self._life.walk(self.enter(graph, None, None))
                 return
             # Worth knowing only of who is left alone from one scan to the next.
@@ -129,4 +138,6 @@ class Entries:
         elif refused is EntryRefusal.REENTRY and flow.reentry.rule == "after":
             last_start = max(stay.started_at for stay in self._earlier[flow.name])
             until = last_start + flow.reentry.gap - timedelta.resolution
-        self._answered[flow.name] = (self._life.facts.changes, until)
+        elif refused is EntryRefusal.UNDER_WAY:
+            until = self._life.now  # until they leave, whenever that is
+        self._answered[flow.name] = (stamp, until)

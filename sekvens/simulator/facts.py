@@ -7,15 +7,15 @@ and the gate can tell a difference.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sekvens.contacts.cases import COUNTS_FOR, REPLY_COUNTS_FOR
 from sekvens.contacts.tables import ConsentStatus, SuppressionReason
 from sekvens.events.cases import CASE_EVENTS, words_of
 from sekvens.events.facts import Fact
 from sekvens.events.schema import (
+    CONSENT_EVENTS,
     CONTACT_SUPPRESSED,
-    EMAIL_CONFIRMATION_REQUESTED,
     EMAIL_PREFERENCES_CHANGED,
     EMAIL_SUBSCRIBED,
     UNSUBSCRIBED,
@@ -23,7 +23,11 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.segments.lasting import Asked
 from sekvens.segments.memory import PastEvent
+
+#: What facts were at some moment, in numbers that only grow.
+Stamp: TypeAlias = tuple[int, int, int, int]
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
 
@@ -50,7 +54,9 @@ class GrowingFacts:
         self.rests_until: datetime | None = None
         self.paused_until: datetime | None = None
         self.fewer = False
-        self.changes = 0  #: grows with whatever a condition may ask about
+        self._events = 0
+        self._told = 0  #: changes of consent, traits and zone
+        self._moves = 0  #: into flows and out of them
         self._by_name: dict[str, list[PastEvent]] = defaultdict(list)
         self._cases: dict[tuple[CaseKind, str | None], tuple[datetime, datetime | None]] = {}
 
@@ -60,17 +66,10 @@ class GrowingFacts:
 
     def happen(self, event: PastEvent) -> None:
         """Let an event become a fact, and fold what follows from it."""
-        self.changes += 1
+        self._events += 1
         self._by_name[event.name].append(event)
-        if event.name == EMAIL_SUBSCRIBED:
-            self.consent = ConsentStatus.SUBSCRIBED
-            if self.suppressed == SuppressionReason.INACTIVE:
-                self.suppressed = None
-        elif event.name == UNSUBSCRIBED:
-            self.consent = ConsentStatus.UNSUBSCRIBED
-        elif event.name == EMAIL_CONFIRMATION_REQUESTED:
-            if self.consent is not ConsentStatus.SUBSCRIBED:
-                self.consent = ConsentStatus.PENDING
+        if event.name in CONSENT_EVENTS:
+            self._consent(event.name)
         elif event.name == CONTACT_SUPPRESSED:
             if self.suppressed in (None, SuppressionReason.INACTIVE):
                 self.suppressed = SuppressionReason(event.properties["reason"])
@@ -78,6 +77,32 @@ class GrowingFacts:
             self._prefer(event)
         elif event.name in CASE_EVENTS:
             self._fold_case(event)
+
+    def _consent(self, name: str) -> None:
+        self._told += 1
+        if name == EMAIL_SUBSCRIBED:
+            self.consent = ConsentStatus.SUBSCRIBED
+            if self.suppressed == SuppressionReason.INACTIVE:
+                self.suppressed = None
+        elif name == UNSUBSCRIBED:
+            self.consent = ConsentStatus.UNSUBSCRIBED
+        elif self.consent is not ConsentStatus.SUBSCRIBED:
+            self.consent = ConsentStatus.PENDING
+
+    @property
+    def changes(self) -> int:
+        """Count what has changed at all; it only grows."""
+        return self._told + self._moves + self._events + len(self.received)
+
+    def stamp(self, asked: Asked) -> Stamp:
+        """Tell the state of what some conditions ask about: while it is the same, so are they.
+
+        But for time, of which `sekvens.segments.lasting` knows.
+        """
+        by_name = self._by_name
+        events = sum(len(by_name[name]) for name in asked.names if name in by_name)
+        received = len(self.received) if asked.received else 0
+        return self._told, events, received, self._moves if asked.flows else 0
 
     def open_cases(self, now: datetime) -> frozenset[HoldReason]:
         """Tell what kinds of cases are open, as reasons for holding marketing."""
@@ -90,22 +115,21 @@ class GrowingFacts:
 
     def receive(self, at: datetime) -> None:
         """Get a marketing e-mail."""
-        self.changes += 1
         self.received.append(at)
 
     def tell_trait(self, trait: str, value: str) -> None:
         """Tell a trait."""
-        self.changes += 1
+        self._told += 1
         self.traits[trait] = value
 
     def move(self, zone: str) -> None:
         """Live elsewhere from now on."""
-        self.changes += 1
+        self._told += 1
         self.zone = zone
 
     def be_in(self, flows: frozenset[str]) -> None:
         """Be under way in these flows, and no others."""
-        self.changes += 1
+        self._moves += 1
         self.flows = flows
 
     def rest(self, until: datetime) -> None:
