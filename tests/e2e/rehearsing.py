@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 class Rehearsed:
     """What came of a deploy."""
 
-    in_flight: int  #: enrollments under way when the new version became the current one
+    in_flight: int  #: enrollments under way when the new version was told to be the current one
     by_old: int  #: whose whole history is the old version's work
     by_both: int
     by_new: int
@@ -68,7 +68,7 @@ def versioned_stack(folder: Path, **options: object) -> Iterator[Stack]:
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-    """The moment at which the new version became the current one."""
+    """The moment at which the new version was told to be the current one."""
 
     at: datetime
     in_flight: int
@@ -90,8 +90,8 @@ def rehearse(stack: Stack, *, enrollments: int, say: Say) -> Rehearsed:
     say(f"two versions at once, {RAMP_PERCENT} % for the new one")
     sign_up_all(stack, newcomers)
     await_step(stack, SECOND, users, enrollments // 4, say)
-    deployment(stack, "set-current-version", NEW)
     switch = Switch(at=datetime.now(UTC), in_flight=under_way(stack), gate_seconds=took)
+    deployment(stack, "set-current-version", NEW)
     say(f"the new version is the current one, {switch.in_flight:,} enrollments under way")
     eventually(lambda: asyncio.run(is_drained(stack, OLD)), "the old version is drained")
     drained_at = datetime.now(UTC)
