@@ -1,5 +1,6 @@
 """Take the pictures of the documentation anew: `.venv/bin/python docs/pictures/make.py`.
 
+Names behind it (`waiting branch`) take those alone.
 A demo of its own runs for them, on free ports, in a folder that is deleted. Nothing is retouched.
 Look at each picture before you commit it, and keep it below `BYTES_MAX`.
 """  # noqa: INP001  a script beside its pictures, and no package
@@ -45,8 +46,8 @@ CONVERTED = 'ExitReason = "converted"'
 #: One in the midst of a wait that is long enough for its picture to be taken.
 WAITING = """
     SELECT e.workflow_id FROM enrollments e
-    WHERE e.flow = 'milestones' AND e.state = 'active' AND e.step_id IS NOT NULL
-    ORDER BY e.started_at DESC LIMIT 1
+    WHERE e.flow IN ('post-purchase-first', 'winback') AND e.state = 'active'
+    AND e.step_id LIKE 'until-%' ORDER BY e.started_at DESC LIMIT 1
 """
 #: One that nobody's look at the cart has led to the branch with the small nudge.
 IN_A_BRANCH = """
@@ -103,8 +104,13 @@ class Demo:
                     raise
 
 
-def main() -> int:
-    """Take every picture; the exit code says whether all are small enough."""
+def main(*names: str) -> int:
+    """Take every picture, or those named; the exit code says whether all are small enough."""
+    unknown = set(names) - set(TAKERS)
+    if unknown:
+        raise SystemExit(
+            f"no picture is called {', '.join(unknown)}; there are {', '.join(TAKERS)}"
+        )
     with running_demo() as demo, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(
@@ -115,23 +121,30 @@ def main() -> int:
         )
         page = context.new_page()
         page.set_default_timeout(PAGE_SECONDS_MAX * 1000)
-        waiting = demo.find(WAITING, seconds_max=STORY_SECONDS_MAX)
-        take_details(page, demo, waiting, to="waiting.png", height=760)
-        take_branch(page, demo, demo.find(IN_A_BRANCH, seconds_max=STORY_SECONDS_MAX))
-        parked = demo.find_parked(seconds_max=STORY_SECONDS_MAX)
-        take_details(page, demo, parked, to="parked.png", height=760)
-        take_enrollment(page, demo, demo.find(STORY, seconds_max=STORY_SECONDS_MAX))
-        take_list(page, demo)
-        take_inbox(page, demo)
-        take_email(page, demo)
+        for name, take in TAKERS.items():
+            if name in names or not names:
+                take(page, demo)
         browser.close()
     large = [path.name for path in PICTURES.glob("*.png") if path.stat().st_size > BYTES_MAX]
     sys.stdout.write(f"too large: {', '.join(large)}\n" if large else "the pictures are taken\n")
     return 1 if large else 0
 
 
-def take_enrollment(page: Page, demo: Demo, workflow_id: str) -> None:
+def take_waiting(page: Page, demo: Demo) -> None:
+    """One in the midst of a wait, which says until when."""
+    workflow_id = demo.find(WAITING, seconds_max=STORY_SECONDS_MAX)
+    take_details(page, demo, workflow_id, says=re.compile("^waits in .* until "), to="waiting.png")
+
+
+def take_parked(page: Page, demo: Demo) -> None:
+    """One that waits for a person, and says why."""
+    workflow_id = demo.find_parked(seconds_max=STORY_SECONDS_MAX)
+    take_details(page, demo, workflow_id, says=re.compile("^parked: "), to="parked.png")
+
+
+def take_enrollment(page: Page, demo: Demo) -> None:
     """An enrollment's timeline, from its first e-mail to the purchase that ends it."""
+    workflow_id = demo.find(STORY, seconds_max=STORY_SECONDS_MAX)
     page.set_viewport_size({"width": 1440, "height": 1300})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_text("finish_enrollment").first.wait_for()
@@ -148,25 +161,30 @@ def take_list(page: Page, demo: Demo) -> None:
     page.screenshot(path=PICTURES / "enrollments.png", clip=_content(page, top=56, height=564))
 
 
-def take_branch(page: Page, demo: Demo, workflow_id: str) -> None:
+def take_branch(page: Page, demo: Demo) -> None:
     """The timeline of an enrollment that went one of two ways."""
-    page.set_viewport_size({"width": 1440, "height": 1300})
+    workflow_id = demo.find(IN_A_BRANCH, seconds_max=STORY_SECONDS_MAX)
+    page.set_viewport_size({"width": 1440, "height": 2400})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
-    page.get_by_text("a-small-nudge").first.wait_for()
+    page.get_by_text("a-small-nudge").last.wait_for()
     page.wait_for_timeout(2500)
-    page.screenshot(path=PICTURES / "branch.png", clip=_content(page, top=56, height=1000))
+    heading = page.get_by_role("heading", name="Timeline").last.bounding_box()
+    top = heading["y"] - 20 if heading else 700
+    page.screenshot(path=PICTURES / "branch.png", clip=_content(page, top=top, height=1000))
 
 
-def take_details(page: Page, demo: Demo, workflow_id: str, *, to: str, height: float) -> None:
-    """What an enrollment says of itself, in words."""
+def take_details(
+    page: Page, demo: Demo, workflow_id: str, *, says: re.Pattern[str], to: str
+) -> None:
+    """What an enrollment says of itself, in words, once it says this."""
     page.set_viewport_size({"width": 1440, "height": 960})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_role("link", name="User Metadata").or_(
         page.get_by_role("tab", name="User Metadata")
     ).first.click()
-    page.get_by_text("Current Details").first.wait_for()
+    page.get_by_text(says).first.wait_for()
     page.wait_for_timeout(2500)
-    page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=height))
+    page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=850))
 
 
 def take_inbox(page: Page, demo: Demo) -> None:
@@ -184,6 +202,18 @@ def take_email(page: Page, demo: Demo) -> None:
     page.get_by_text("Your basket").first.click()
     page.wait_for_timeout(1500)
     page.screenshot(path=PICTURES / "email.png")
+
+
+#: By name, in the order in which the demo has them.
+TAKERS = {
+    "waiting": take_waiting,
+    "branch": take_branch,
+    "parked": take_parked,
+    "enrollment": take_enrollment,
+    "enrollments": take_list,
+    "inbox": take_inbox,
+    "email": take_email,
+}
 
 
 @contextmanager
@@ -226,4 +256,4 @@ def _content(page: Page, *, top: float, height: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

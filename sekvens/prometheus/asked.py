@@ -31,6 +31,8 @@ EVERY_SECONDS: Final = 5.0
 RATES_EVERY_SECONDS: Final = 60.0
 #: … and after so many times as long as the answer took: a database in need is not asked more.
 REST: Final = 20
+#: Who scrapes while another scrape is still asking waits for it no longer than this.
+PATIENCE_SECONDS: Final = 2.0
 
 
 class Sample(NamedTuple):
@@ -81,16 +83,22 @@ class Installation(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Tell what the database says, or that it says nothing."""
-        with self._lock:
-            try:
-                for kept, ask in ((self._quick, _quick), (self._slow, _rates)):
-                    if kept.is_old():
-                        with kept.timed(), self._database.read() as session:
-                            kept.samples = [*ask(session, self._clock.now())]
-            except SQLAlchemyError:
-                return _families([Sample("sekvens_database_up", 0)])
-            up = Sample("sekvens_database_up", 1)
-            return _families([up, *self._quick.samples, *self._slow.samples])
+        # One thread waits for a database that hangs, and not one more at each scrape.
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            return _families([Sample("sekvens_database_up", 0)])
+        try:
+            return _families(self._samples())
+        except SQLAlchemyError:
+            return _families([Sample("sekvens_database_up", 0)])
+        finally:
+            self._lock.release()
+
+    def _samples(self) -> list[Sample]:
+        for kept, ask in ((self._quick, _quick), (self._slow, _rates)):
+            if kept.is_old():
+                with kept.timed(), self._database.read() as session:
+                    kept.samples = [*ask(session, self._clock.now())]
+        return [Sample("sekvens_database_up", 1), *self._quick.samples, *self._slow.samples]
 
 
 def tell_of(database: Database, clock: Clock) -> None:

@@ -230,6 +230,17 @@ def test_without_the_database_only_that_is_told(
     assert told(installation) == {("sekvens_database_up",): 0}
 
 
+def test_a_database_that_hangs_holds_one_scrape_and_not_every_one(
+    sqlite_database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "PATIENCE_SECONDS", 0.01)
+    installation = Installation(sqlite_database, clock)
+    with installation._lock:  # another scrape is at it
+        assert told(installation) == {("sekvens_database_up",): 0}
+
+    assert told(installation)["sekvens_database_up",] == 1
+
+
 def test_what_is_counted_at_each_scrape_has_an_index(sqlite_database: Database) -> None:
     with sqlite_database.read() as session:
         plans = []
