@@ -187,6 +187,8 @@ def take_details(
         # Temporal's UI shows what a workflow says of itself in a frame of its own.
         if any(frame.get_by_text(says).count() for frame in page.frames):
             break
+    else:
+        raise SystemExit(f"{workflow_id} does not say {says.pattern!r} any more: take {to} again")
     page.wait_for_timeout(1500)
     page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=850))
 
