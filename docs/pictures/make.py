@@ -170,7 +170,7 @@ def take_branch(page: Page, demo: Demo) -> None:
     page.wait_for_timeout(2500)
     heading = page.get_by_role("heading", name="Timeline").last.bounding_box()
     top = heading["y"] - 20 if heading else 700
-    page.screenshot(path=PICTURES / "branch.png", clip=_content(page, top=top, height=1000))
+    page.screenshot(path=PICTURES / "branch.png", clip=_content(page, top=top, height=640))
 
 
 def take_details(
@@ -182,8 +182,14 @@ def take_details(
     page.get_by_role("link", name="User Metadata").or_(
         page.get_by_role("tab", name="User Metadata")
     ).first.click()
-    page.get_by_text(says).first.wait_for()
-    page.wait_for_timeout(2500)
+    for _ in range(PAGE_SECONDS_MAX):
+        page.wait_for_timeout(1000)
+        # Temporal's UI shows what a workflow says of itself in a frame of its own.
+        if any(frame.get_by_text(says).count() for frame in page.frames):
+            break
+    else:
+        raise SystemExit(f"{workflow_id} does not say {says.pattern!r} any more: take {to} again")
+    page.wait_for_timeout(1500)
     page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=850))
 
 
