@@ -78,10 +78,13 @@ def _copied(file: Path, folder: Path) -> Database:
 def _empty(database: Database) -> None:
     """Delete all rows and count from 1 again; make the schema anew only where it is not whole."""
     deletions = [f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables)]
-    anew = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+    anew = (
+        "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'",
+        "DROP TABLE IF EXISTS alembic_version",  # of a test of migrations
+    )
     try:
         with database.engine.begin() as connection:
-            connection.exec_driver_sql("; ".join([*deletions, anew]))
+            connection.exec_driver_sql("; ".join([*deletions, *anew]))
     except ProgrammingError:  # the first test of a run, or one after a test of migrations
         metadata.drop_all(database.engine)
         metadata.create_all(database.engine)
