@@ -83,7 +83,9 @@ def test_every_invariant_has_a_case():
     assert {invariant for invariant, _, _ in CASES} == {*Invariant}
 
 
-@pytest.mark.parametrize(("invariant", "sabotage", "sending"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("invariant", "sabotage", "sending"), CASES, ids=[case[0].name for case in CASES]
+)
 def test_an_invariant_notices_and_is_shrunk_to_what_matters(
     invariant, sabotage, sending, monkeypatch, tmp_path
 ):
