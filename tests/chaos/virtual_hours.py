@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from activities.enrollments import EnrollmentActivities
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
-from sekvens.enrollments import publish
+from sekvens.enrollments import publish, standing
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.testing import FakeExecution, FakeTemporal
@@ -273,7 +273,7 @@ class VirtualShop:
         while True:
             for signal in passage.execution.signals[passage.signals_seen :]:
                 passage.signals_seen += 1
-                for event in orders.events_for(pinned, signal):
+                for event in standing.events_for(pinned, signal):
                     passage.state = interpreter.see(
                         graph, passage.state, event.event_id, event.matched, seq=event.seq, now=now
                     )
