@@ -143,7 +143,7 @@ def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | N
         case Happened():
             since = now - condition.within if condition.within is not None else None
             had = _past(facts, condition.pattern.name, now, since)
-            return bool(had) and counts(condition, (event.properties for event in had), entry_key)
+            return counts(condition, (event.properties for event in had), entry_key)
         case TraitIs():
             return has_trait(facts.traits, condition)
         case HasTrait():

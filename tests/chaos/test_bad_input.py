@@ -201,7 +201,7 @@ def test_a_poisoned_fact_parks_its_enrollment_until_a_person_has_said_what_becom
     spoil(stack, "UPDATE carts SET lines = '[]' WHERE cart_id = 'cart'")
     whose = {row.contact_id for row in stack.enrollments("fork")}.pop()
     fork = "name = 'Order Delivered' AND contact_id = :whose"
-    spoil(stack, f"UPDATE events SET properties = '7' WHERE {fork}", whose=whose)
+    spoil(stack, f"UPDATE events SET properties = '\"fork\"' WHERE {fork}", whose=whose)
     stack.start("worker")
 
     held = eventually(lambda: len(parked(stack)) == 5 and parked(stack), "five are parked")

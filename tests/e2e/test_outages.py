@@ -136,7 +136,8 @@ def says_it_is_down(stack: Stack, told: dict[str, str], service: str) -> None:
 
 def is_brief(log: str) -> bool:
     """Tell whether an outage was told in sentences: no traceback, and no flood."""
-    return "Traceback" not in log and len(log.splitlines()) < 40
+    alarming = [line for line in log.splitlines() if " INFO " not in line]
+    return "Traceback" not in log and len(alarming) < 40
 
 
 async def holding(handle: WorkflowHandle[Any, Any]) -> tuple[str, str]:

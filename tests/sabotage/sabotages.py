@@ -175,7 +175,7 @@ _LEDGER = (
         "dropped-silently",
         "the end of an enrollment leaves its message without an end",
         LEDGER,
-        "(MessageState.PENDING, SkipReason.EXITED),",
+        "(MessageState.PENDING, pending),",
         "",
         TEST_LEDGER + "test_closing_an_enrollment_leaves_no_message_without_an_end[sqlite]",
     ),

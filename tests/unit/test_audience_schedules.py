@@ -87,6 +87,7 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_t
     given = {
         "FLOWS__OFF": "sunset",
         "PRIVACY__ERASE_INACTIVE_DAYS": "0",
+        "PRIVACY__ERASE_UNCONFIRMED_DAYS": "0",
         "PRIVACY__COPIES_DAYS": "0",
     }
 
