@@ -7,9 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
@@ -55,25 +53,15 @@ async def act(world: World, move: str) -> None:
             world.clock.move(timedelta(seconds=31))
 
 
-@pytest.fixture(scope="module")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database to copy: making the schema anew for each example would take minutes."""
-    path = tmp_path_factory.mktemp("crashes") / "empty.db"
-    database = Database(f"sqlite:///{path}")
-    metadata.create_all(database.engine)
-    database.close()
-    return path
-
-
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     story=st.lists(st.one_of(st.sampled_from(DEEDS), st.sampled_from(MOVES)), max_size=25),
     faults=st.lists(st.one_of(st.none(), st.sampled_from(Fault)), max_size=12),
     deaths=st.lists(st.sampled_from([None, "before commit", "after commit"]), max_size=12),
 )
-def test_no_event_is_lost_repeated_or_reordered_whatever_dies(empty_file, story, faults, deaths):
+def test_no_event_is_lost_repeated_or_reordered_whatever_dies(sqlite_file, story, faults, deaths):
     with tempfile.TemporaryDirectory() as folder:
-        path = shutil.copy(empty_file, folder)
+        path = shutil.copy(sqlite_file, folder)
         database = DyingDatabase(f"sqlite:///{path}")
         database.plan = deque()
         world = World(database, FrozenClock(NOON), cart_flow())
