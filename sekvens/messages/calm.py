@@ -123,7 +123,7 @@ def _next_push(
 ) -> tuple[datetime, HoldReason] | None:
     place = ZoneInfo(situation.zone)
     today = at.astimezone(place).date()
-    if {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
+    if rules.blackout_dates and {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
         return next_day(at, situation.zone), HoldReason.BLACKOUT
     left = _left(rules, situation, today)
     if left is not None and left <= 0 and not situation.past_cap:

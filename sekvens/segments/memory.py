@@ -141,6 +141,8 @@ def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | N
         case Subscribed():
             return facts.consent is ConsentStatus.SUBSCRIBED
         case Happened():
+            if not facts.named(condition.pattern.name):
+                return condition.times <= 0
             since = now - condition.within if condition.within is not None else None
             had = _past(facts, condition.pattern.name, now, since)
             return counts(condition, (event.properties for event in had), entry_key)

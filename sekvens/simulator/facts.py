@@ -7,7 +7,7 @@ and the gate can tell a difference.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from sekvens.contacts.cases import COUNTS_FOR, REPLY_COUNTS_FOR
 from sekvens.contacts.tables import ConsentStatus, SuppressionReason
@@ -23,11 +23,8 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
-from sekvens.segments.lasting import Asked
+from sekvens.segments.lasting import FLOWS, RECEIVED, TOLD
 from sekvens.segments.memory import PastEvent
-
-#: What facts were at some moment, in numbers that only grow.
-Stamp: TypeAlias = tuple[int, int, int, int]
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
 
@@ -54,9 +51,8 @@ class GrowingFacts:
         self.rests_until: datetime | None = None
         self.paused_until: datetime | None = None
         self.fewer = False
-        self._events = 0
-        self._told = 0  #: changes of consent, traits and zone
-        self._moves = 0  #: into flows and out of them
+        #: what has changed, as `sekvens.segments.lasting` calls it; whoever has seen it clears it
+        self.changed: set[str] = set()
         self._by_name: dict[str, list[PastEvent]] = defaultdict(list)
         self._cases: dict[tuple[CaseKind, str | None], tuple[datetime, datetime | None]] = {}
 
@@ -66,7 +62,7 @@ class GrowingFacts:
 
     def happen(self, event: PastEvent) -> None:
         """Let an event become a fact, and fold what follows from it."""
-        self._events += 1
+        self.changed.add(event.name)
         self._by_name[event.name].append(event)
         if event.name in CONSENT_EVENTS:
             self._consent(event.name)
@@ -79,7 +75,7 @@ class GrowingFacts:
             self._fold_case(event)
 
     def _consent(self, name: str) -> None:
-        self._told += 1
+        self.changed.add(TOLD)
         if name == EMAIL_SUBSCRIBED:
             self.consent = ConsentStatus.SUBSCRIBED
             if self.suppressed == SuppressionReason.INACTIVE:
@@ -88,21 +84,6 @@ class GrowingFacts:
             self.consent = ConsentStatus.UNSUBSCRIBED
         elif self.consent is not ConsentStatus.SUBSCRIBED:
             self.consent = ConsentStatus.PENDING
-
-    @property
-    def changes(self) -> int:
-        """Count what has changed at all; it only grows."""
-        return self._told + self._moves + self._events + len(self.received)
-
-    def stamp(self, asked: Asked) -> Stamp:
-        """Tell the state of what some conditions ask about: while it is the same, so are they.
-
-        But for time, of which `sekvens.segments.lasting` knows.
-        """
-        by_name = self._by_name
-        events = sum(len(by_name[name]) for name in asked.names if name in by_name)
-        received = len(self.received) if asked.received else 0
-        return self._told, events, received, self._moves if asked.flows else 0
 
     def open_cases(self, now: datetime) -> frozenset[HoldReason]:
         """Tell what kinds of cases are open, as reasons for holding marketing."""
@@ -115,21 +96,22 @@ class GrowingFacts:
 
     def receive(self, at: datetime) -> None:
         """Get a marketing e-mail."""
+        self.changed.add(RECEIVED)
         self.received.append(at)
 
     def tell_trait(self, trait: str, value: str) -> None:
         """Tell a trait."""
-        self._told += 1
+        self.changed.add(TOLD)
         self.traits[trait] = value
 
     def move(self, zone: str) -> None:
         """Live elsewhere from now on."""
-        self._told += 1
+        self.changed.add(TOLD)
         self.zone = zone
 
     def be_in(self, flows: frozenset[str]) -> None:
         """Be under way in these flows, and no others."""
-        self._moves += 1
+        self.changed.add(FLOWS)
         self.flows = flows
 
     def rest(self, until: datetime) -> None:

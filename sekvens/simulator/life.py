@@ -36,6 +36,7 @@ from sekvens.simulator.entries import Entries
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Lived, Moment, What
 from sekvens.simulator.passage import Passage
+from sekvens.simulator.scanning import Scans
 from sekvens.simulator.sending import send
 from sekvens.simulator.stage import Stage
 from sekvens.simulator.story import Act, Person, When
@@ -61,7 +62,7 @@ class Life:
         self.entries = Entries(self)
         self._queue: list[tuple[datetime, int, int, Act | PastEvent | Passage | None]] = []
         self._pushed = count()
-        self._scans = iter(stage.scans)
+        self._scans = Scans(self)
         self._reactions: dict[int | str, list[Act]] = {}
         self._emails: list[Moment] = []
 
@@ -69,25 +70,17 @@ class Life:
         """Live it through to the stage's end."""
         for act in self.person.acts:
             self._await(act)
-        self._next_scan()
         for passage in list(self.begins_with()):
             self.under_way.append(passage)
             self.entries.remember(passage.stay)
         self.name_flows()
         for passage in list(self.under_way):
             self.walk(passage)
+        self._expect_a_scan()
         while self._queue and self._queue[0][0] <= self.stage.ends:
-            self.now, rank, _, thing = heapq.heappop(self._queue)
-            if isinstance(thing, Passage):
-                if not thing.is_over and thing.wakes_at == self.now:
-                    self.walk(thing)
-            elif isinstance(thing, Act):
-                self._do(thing)
-            elif isinstance(thing, PastEvent):
-                self.happen(thing)
-            elif rank == _SCAN:
-                self.entries.scan()
-                self._next_scan()
+            self.now, _, _, thing = heapq.heappop(self._queue)
+            self._take(thing)
+            self._expect_a_scan()
         return Lived(
             person=self.person,
             starts=self.stage.starts,
@@ -96,6 +89,18 @@ class Life:
             stays=self.entries.stays,
             never=[act for acts in self._reactions.values() for act in acts],
         )
+
+    def _take(self, thing: Act | PastEvent | Passage | None) -> None:
+        if isinstance(thing, Passage):
+            self._scans.pass_by(self.now)
+            if not thing.is_over and thing.wakes_at == self.now:
+                self.walk(thing)
+        elif isinstance(thing, Act):
+            self._do(thing)
+        elif isinstance(thing, PastEvent):
+            self.happen(thing)
+        else:
+            self._scans.scan()
 
     def begins_with(self) -> Iterator[Passage]:
         """Go through enrollments that are under way at the start: in a written story, none."""
@@ -119,9 +124,9 @@ class Life:
         rank = _WAKE if isinstance(thing, Passage) else _FACT
         heapq.heappush(self._queue, (at, rank, next(self._pushed), thing))
 
-    def _next_scan(self) -> None:
-        at = next(self._scans, None)
-        if at is not None and self.stage.audiences:
+    def _expect_a_scan(self) -> None:
+        at = self._scans.notice()
+        if at is not None:
             heapq.heappush(self._queue, (at, _SCAN, next(self._pushed), None))
 
     def _do(self, act: Act) -> None:

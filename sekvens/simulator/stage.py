@@ -23,7 +23,6 @@ from sekvens.messages.patience import retry_after
 from sekvens.messages.situation import rules_of
 from sekvens.sections import SendingSettings
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
-from sekvens.segments.lasting import Asked, asked_by
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
 from sekvens.simulator.story import Outage, Story
@@ -81,11 +80,6 @@ class Stage:
             )
             for each in self.audiences
         }
-
-    @cached_property
-    def asked_about(self) -> Mapping[str, Asked]:
-        """Tell what a scan's answers for each flow can change with."""
-        return {flow: asked_by(asked) for flow, asked in self.asked_by_scan.items()}
 
     def graph_of(self, flow: str) -> Graph | None:
         """Find a flow that may be entered."""

@@ -9,10 +9,12 @@ from sekvens.flows.asking import active, happened, lapsed
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
 from sekvens.flows.graph import compile_flow
-from sekvens.segments.lasting import lasts_until
+from sekvens.segments.lasting import RECEIVED, Lasting, lasting
 from sekvens.segments.memory import PastEvent, holds
+from sekvens.simulator import entries
 from sekvens.simulator.driver import run_scenario
 from sekvens.simulator.facts import GrowingFacts
+from sekvens.simulator.foresight import live
 from sekvens.simulator.moments import What
 from sekvens.simulator.population import people
 from sekvens.simulator.scenario import PastAct, Scenario
@@ -126,6 +128,22 @@ def test_a_population_goes_the_same_way_every_time_and_nothing_happens_that_neve
     assert len({tuple(trace(lived)) for lived in first.told}) > 10
 
 
+def test_scans_that_look_only_where_something_may_have_changed_find_what_daily_ones_find(
+    monkeypatch,
+):
+    stage, drawn = a_stage(90), [*people(Population(contacts=40, seed=3), days=90)]
+    seldom = [live(stage, person).moments for person in drawn]
+
+    def asked_daily(_condition, _facts, *, now):
+        return Lasting(answer=False, until=now, unless=frozenset())
+
+    monkeypatch.setattr(entries, "lasting", asked_daily)
+
+    assert [live(stage, person).moments for person in drawn] == seldom
+    found = {each.flow for lived in seldom for each in lived if each.what is What.ENTERS}
+    assert {"birthday", "winback"} <= found
+
+
 # How long an answer lasts.
 
 NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
@@ -148,27 +166,30 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     condition=conditions,
     past=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 100 * 24)), max_size=5),
     received=st.lists(st.integers(0, 100), max_size=4),
     birthday=st.sampled_from((None, "03-20", "12-31", "02-29")),
+    later=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 100 * 24)), max_size=4),
 )
-def test_an_answer_stands_for_as_long_as_it_is_said_to(
-    condition: Condition, past, received, birthday
+def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_changes(
+    condition: Condition, past, received, birthday, later
 ):
     facts = GrowingFacts(zone=HOME, traits={"birthday": birthday} if birthday else {})
     for name, hours in sorted(past, key=lambda each: -each[1]):
         facts.happen(PastEvent(name, {}, START - timedelta(hours=hours)))
     facts.received = sorted(START - timedelta(days=days) for days in received)
-    now = holds(condition, facts, now=START)
 
-    until = lasts_until(condition, facts, now=START)
+    answer, until, unless = lasting(condition, facts, now=START)
 
+    assert answer is holds(condition, facts, now=START)
+    for name, hours in later:
+        if name not in unless:
+            facts.happen(PastEvent(name, {}, START + timedelta(hours=hours)))
+    if RECEIVED not in unless:
+        facts.receive(START + DAY)
     last = START + 120 * DAY if until is None else until
-    for hour in range(0, 120 * 24, 7):
-        at = START + timedelta(hours=hour)
-        if at <= last:
-            assert holds(condition, facts, now=at) == now
-    assert holds(condition, facts, now=last) == now
+    asked = {START + timedelta(hours=hour) for hour in range(0, 120 * 24, 7)}
+    assert {holds(condition, facts, now=at) for at in {*asked, last} if at <= last} == {answer}
