@@ -19,11 +19,13 @@ def unseen(
     A direct signal tells the event's name alone. What depends on more comes by the relay, which
     brings the same event, and does not do once more what the name alone has done.
     """
-    wanted = graph.listens()
-    if event_id in state.recorded:
-        wanted = tuple(pattern for pattern in wanted if pattern.is_bound and seq is not None)
-    keys = {pattern.key for pattern in wanted}
-    return tuple(key for key in matched if key in keys)
+    if event_id not in state.recorded:
+        wanted = graph.heard_of(bound=False)
+    elif seq is not None:
+        wanted = graph.heard_of(bound=True)
+    else:
+        return ()
+    return tuple(key for key in matched if key in wanted)
 
 
 def hear(graph: Graph, state: State, matched: tuple[str, ...], now: datetime) -> State:

@@ -97,9 +97,9 @@ def see(
         return state
     if seq is None:
         state = state.remember(event_id)
-    for rule in graph.exit_rules():
-        if rule.pattern.key in matched:
-            return state.leave(rule.reason, now)
+    reason = graph.exit_reason_by(matched)
+    if reason is not None:
+        return state.leave(reason, now)
     state = hear(graph, state, matched, now)
     step = graph.steps.get(state.step or "")
     if isinstance(step, Wait) and any(pattern.key in matched for pattern in step.restart_on):

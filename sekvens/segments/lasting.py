@@ -29,8 +29,12 @@ from sekvens.send_time.dates import next_return
 TOLD: Final = "(told)"
 #: … what the contact has got …
 RECEIVED: Final = "(received)"
-#: … and the flows that the contact is in.
-FLOWS: Final = "(flows)"
+
+
+def being_in(flow: str) -> str:
+    """… and whether the contact is in a flow."""
+    return f"(in {flow})"
+
 
 _DAY = timedelta(days=1)
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -97,15 +101,15 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             return Lasting(answer, _got_too_few_after(condition, facts) if answer else None, unless)
         case Lapsed():
             last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
-            return Lasting(
-                answer, None if answer or last is None else last + facts.reorder_gap, _ORDERS
-            )
+            if answer or last is None:
+                return Lasting(answer, None, _ORDERS)
+            return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)
-        case Owns() | InFlow():
-            return Lasting(
-                answer, None, _ORDERS if isinstance(condition, Owns) else frozenset({FLOWS})
-            )
+        case Owns():
+            return Lasting(answer, None, _ORDERS)
+        case InFlow():
+            return Lasting(answer, None, frozenset({being_in(condition.flow)}))
         case _:
             return Lasting(answer, None, _ONLY_TOLD)
 

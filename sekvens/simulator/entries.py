@@ -1,7 +1,7 @@
 """Who enters which flow: the way in, for one contact of a story."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sekvens.enrollments.enroll import (
     Earlier,
@@ -15,15 +15,13 @@ from sekvens.flows import interpreter
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
-from sekvens.segments.lasting import FLOWS, Lasting, lasting
+from sekvens.segments.lasting import Lasting, being_in, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.simulator.moments import Stay, What
 from sekvens.simulator.passage import Passage
 
 if TYPE_CHECKING:
     from sekvens.simulator.life import Life
-
-_UNTIL_THEY_LEAVE: Final = Lasting(answer=False, until=None, unless=frozenset({FLOWS}))
 
 
 class Entries:
@@ -55,7 +53,7 @@ class Entries:
         flow = graph.flow
         refused = self._refusal_by_earlier(flow, None)
         if refused is EntryRefusal.UNDER_WAY:
-            return _UNTIL_THEY_LEAVE
+            return Lasting(answer=False, until=None, unless=frozenset({being_in(flow.name)}))
         if refused is EntryRefusal.REENTRY:
             again = None
             if flow.reentry.rule == "after":

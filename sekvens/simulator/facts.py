@@ -23,7 +23,7 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
-from sekvens.segments.lasting import FLOWS, RECEIVED, TOLD
+from sekvens.segments.lasting import RECEIVED, TOLD, being_in
 from sekvens.segments.memory import PastEvent
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
@@ -111,7 +111,7 @@ class GrowingFacts:
 
     def be_in(self, flows: frozenset[str]) -> None:
         """Be under way in these flows, and no others."""
-        self.changed.add(FLOWS)
+        self.changed.update(map(being_in, self.flows ^ flows))
         self.flows = flows
 
     def rest(self, until: datetime) -> None:

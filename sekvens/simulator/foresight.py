@@ -16,6 +16,8 @@ from sekvens.simulator.story import Act, Person, When
 def live(stage: Stage, person: Person) -> Lived:
     """Live a contact's story; an act before an e-mail that never comes is never done."""
     open_acts = [act for act in person.acts if act.when.is_foreseen]
+    if not open_acts:
+        return Life(stage, person).live()
     placed = [act for act in person.acts if not act.when.is_foreseen]
     while True:
         lived = Life(stage, replace(person, acts=tuple(placed))).live()

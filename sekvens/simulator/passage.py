@@ -51,9 +51,10 @@ class Passage:
 
     def matched(self, name: str, properties: dict[str, object]) -> tuple[str, ...]:
         """Tell which of its patterns an event fits, by their keys."""
-        return tuple(
+        patterns = self.graph.listens_to(name)
+        return patterns and tuple(
             pattern.key
-            for pattern in self.graph.listens_to(name)
+            for pattern in patterns
             if pattern.matches(name, properties, entry_key=self.stay.entry_key)
         )
 
@@ -119,7 +120,9 @@ class InMemory:
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         """Tell whether all of these conditions hold now."""
         key, now = self._passage.stay.entry_key, self._order.now
-        return all(holds(each, self._facts, now=now, entry_key=key) for each in conditions)
+        return not conditions or all(
+            holds(each, self._facts, now=now, entry_key=key) for each in conditions
+        )
 
     def situation(self, latest: datetime | None) -> Situation:
         """Tell the situation that the calm goes by."""
