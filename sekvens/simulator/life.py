@@ -18,24 +18,22 @@ from sekvens.flows.commands import (
     Ask,
     CarryOut,
     Finish,
-    NextDate,
     NextLocalTime,
     SendMessage,
     SleepUntil,
-    WhichBranch,
 )
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
-from sekvens.segments.memory import PastEvent, holds
+from sekvens.segments.memory import PastEvent
 from sekvens.send_time.dates import at_local_time
 from sekvens.send_time.local_time import next_local_time
 from sekvens.simulator.acts import Belongings
-from sekvens.simulator.dates import next_date
 from sekvens.simulator.deeds import carry_out
 from sekvens.simulator.entries import Entries
 from sekvens.simulator.facts import GrowingFacts
-from sekvens.simulator.moments import Lived, Moment, What
+from sekvens.simulator.moments import Did, Lived, Moment, What
 from sekvens.simulator.passage import Passage
+from sekvens.simulator.questions import ask
 from sekvens.simulator.scanning import Scans
 from sekvens.simulator.sending import send
 from sekvens.simulator.stage import Stage
@@ -58,6 +56,7 @@ class Life:
         self.moments: list[Moment] = []
         self.under_way: list[Passage] = []
         self._events: list[PastEvent] = []
+        self._did: list[Did] = []
         self._belongings = Belongings()
         self.entries = Entries(self)
         self._queue: list[tuple[datetime, int, int, Act | PastEvent | Passage | None]] = []
@@ -86,6 +85,7 @@ class Life:
             starts=self.stage.starts,
             moments=self.moments,
             events=self._events,
+            did=self._did,
             stays=self.entries.stays,
             never=[act for acts in self._reactions.values() for act in acts],
         )
@@ -134,22 +134,27 @@ class Life:
             self.note(What.DOES, text=act.text or act.verb)
         if act.verb == "move":
             self.facts.move(act.about)
+            self._did.append(Did(self.now, "", {"timezone": act.about}))
         elif act.verb == "born":
             self.facts.tell_trait("birthday", act.about)
+            self._did.append(Did(self.now, "", {"birthday": act.about}))
         elif act.verb == "click":
             self._click(act)
         else:
             whose = self.person.name
             for name, properties in self._belongings.events_of(act, whose=whose):
-                self.happen(PastEvent(name, properties, self.now))
+                self._do_it(name, properties)
+
+    def _do_it(self, name: str, properties: dict[str, Any]) -> None:
+        self._did.append(Did(self.now, name, properties))
+        self.happen(PastEvent(name, properties, self.now))
 
     def _click(self, act: Act) -> None:
         email = next((each for each in self._emails if _is_called(each, act.about)), None)
         if act.about.isdigit() and 0 < int(act.about) <= len(self._emails):
             email = self._emails[int(act.about) - 1]
         if email is not None:
-            told = {"flow": email.flow, "step": email.step}
-            self.happen(PastEvent("Email Link Clicked", told, self.now))
+            self._do_it("Email Link Clicked", {"flow": email.flow, "step": email.step})
 
     def happen(self, event: PastEvent) -> None:
         """Let an event become a fact: it is told to who is under way, then it enrolls.
@@ -210,7 +215,7 @@ class Life:
                 case CarryOut():
                     self._settle(passage, carry_out(self, passage, command))
                 case Ask():
-                    self._ask(passage, command)
+                    ask(self, passage, command)
                 case _:
                     assert_never(command)
 
@@ -234,34 +239,6 @@ class Life:
 
     def _settle(self, passage: Passage, outcome: Outcome) -> None:
         passage.state = interpreter.settle(passage.graph, passage.state, outcome, self.now)
-
-    def _ask(self, passage: Passage, command: Ask) -> None:
-        branch, instant, question = None, None, command.question
-        match question:
-            case NextLocalTime():
-                instant = self.local_time(question)
-            case NextDate():
-                instant = self._date(passage, question)
-            case WhichBranch():
-                key = passage.stay.entry_key
-                holding = (
-                    index
-                    for index, condition in enumerate(question.conditions)
-                    if holds(condition, self.facts, now=self.now, entry_key=key)
-                )
-                branch = next(holding, None)
-                self.stand_at(passage, question.next_steps[-1 if branch is None else branch])
-        passage.state = interpreter.answer(
-            passage.graph, passage.state, branch, instant, now=self.now
-        )
-
-    def _date(self, passage: Passage, question: NextDate) -> datetime | None:
-        def ends(offer: str) -> datetime | None:
-            made, lasts = passage.offered.get(offer), self.stage.offers.get(offer)
-            return None if made is None or lasts is None else made + lasts
-
-        key = passage.stay.entry_key
-        return next_date(question, self.facts, entry_key=key, offer_ends=ends)
 
     def local_time(self, question: NextLocalTime) -> datetime:
         """Tell when the contact's clock next shows a time."""

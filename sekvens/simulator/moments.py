@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sekvens.flows.steps import ExitReason
 from sekvens.segments.memory import PastEvent
@@ -38,6 +38,14 @@ class Moment(NamedTuple):
     past_cap: bool = False
 
 
+class Did(NamedTuple):
+    """What a contact did, as the shop's backend tells it: an event, or without a name traits."""
+
+    at: datetime  #: shop time
+    event: str
+    given: dict[str, Any]  #: properties, or traits
+
+
 @dataclass(kw_only=True)
 class Stay:
     """One enrollment, from its beginning to its end."""
@@ -59,6 +67,7 @@ class Lived:
     moments: Sequence[Moment]
     events: Sequence[PastEvent]  #: all that the contact did, before the start as well
     stays: Sequence[Stay]
+    did: Sequence[Did] = ()  #: by the contact alone, before the start as well
     never: Sequence[Act] = ()  #: acts that wait for an e-mail that did not come
 
     def sent(self) -> list[Moment]:
