@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sekvens.flows.steps import ExitReason
 
+__all__ = ["JournalEntry", "State", "Stood", "changed", "clock_text", "span_text"]
+
 FORMAT = 1
 
 #: The readable view keeps this many lines: a year of e-mails fits, a flood of events does not.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from itertools import takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -95,11 +94,11 @@ def _over_the_cap(lived: Lived, stage: Stage) -> Iterator[Moment]:
             continue
         own = rules.halved() if _wants_fewer(lived, email.at) else rules
         today = _date(email, email.zone)
-        lately = takewhile(
-            lambda each, email=email: email.at - each.at < _COUNTED_FOR,
-            reversed(marketing[:number]),
-        )
-        had = [(today - _date(each, email.zone)).days for each in lately]
+        had = []
+        for each in reversed(marketing[:number]):
+            if email.at - each.at >= _COUNTED_FOR:
+                break
+            had.append((today - _date(each, email.zone)).days)
         too_many_today = own.per_day and sum(age == 0 for age in had) >= own.per_day
         too_many = own.per_week and sum(0 <= age < 7 for age in had) >= own.per_week
         if too_many_today or too_many:

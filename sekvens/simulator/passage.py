@@ -52,7 +52,9 @@ class Passage:
     def matched(self, name: str, properties: dict[str, object]) -> tuple[str, ...]:
         """Tell which of its patterns an event fits, by their keys."""
         patterns = self.graph.listens_to(name)
-        return patterns and tuple(
+        if not patterns:
+            return ()
+        return tuple(
             pattern.key
             for pattern in patterns
             if pattern.matches(name, properties, entry_key=self.stay.entry_key)

@@ -78,6 +78,11 @@ class Story:
     off: tuple[str, ...] = ()  #: flows that nobody enters, beside those of the settings
 
     @property
+    def contacts(self) -> int:
+        """Count who is in it, the drawn ones included."""
+        return len(self.people) + (self.population.contacts if self.population else 0)
+
+    @property
     def ends(self) -> datetime:
         """Tell when it is over."""
         return self.starts + timedelta(days=self.days)
