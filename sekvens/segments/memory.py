@@ -5,7 +5,7 @@ together. An event counts when it occurred at `now` or before; `within` includes
 an event exactly so long ago still counts.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
@@ -63,6 +63,10 @@ class ContactFacts:
         """List the events of a name."""
         return [event for event in self.events if event.name == name]
 
+    def in_cart(self, _entry_key: str | None) -> Collection[str]:
+        """List the products in the cart of the entry."""
+        return self.cart
+
 
 class Facts(Protocol):
     """What a condition may ask: `ContactFacts`, or facts that grow."""
@@ -76,8 +80,6 @@ class Facts(Protocol):
     @property
     def sold_out(self) -> frozenset[str]: ...
     @property
-    def cart(self) -> tuple[str, ...]: ...
-    @property
     def flows(self) -> frozenset[str]: ...
     @property
     def reorder_gap(self) -> timedelta: ...
@@ -86,6 +88,10 @@ class Facts(Protocol):
 
     def named(self, name: str) -> Sequence[PastEvent]:
         """List the events of a name."""
+        ...
+
+    def in_cart(self, entry_key: str | None) -> Collection[str]:
+        """List the products in the cart of an entry."""
         ...
 
 
@@ -183,15 +189,17 @@ def _subscribed(_condition: Subscribed, facts: Facts, _now: datetime, _key: str 
 
 
 def _owns(_condition: Owns, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    return any(entry_key in product_ids(order.get("products")) for order in _kept(facts, now))
+    kept = kept_orders(facts, now)
+    return any(entry_key in product_ids(order.properties.get("products")) for order in kept)
 
 
 def _in_flow(condition: InFlow, facts: Facts, _now: datetime, _key: str | None) -> bool:
     return condition.flow in facts.flows
 
 
-def _in_stock(_condition: InStock, facts: Facts, _now: datetime, _key: str | None) -> bool:
-    return not facts.cart or not set(facts.cart) <= facts.sold_out
+def _in_stock(_condition: InStock, facts: Facts, _now: datetime, entry_key: str | None) -> bool:
+    wanted = facts.in_cart(entry_key) if facts.sold_out else ()
+    return not wanted or not facts.sold_out.issuperset(wanted)
 
 
 _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], bool]]] = {
@@ -225,12 +233,12 @@ def product_ids(products: object) -> set[str]:
     }
 
 
-def _kept(facts: Facts, now: datetime) -> list[Mapping[str, Any]]:
-    """List the orders that have neither gone back nor been cancelled."""
+def kept_orders(facts: Facts, now: datetime, since: datetime | None = None) -> list[PastEvent]:
+    """List the orders, of all or since an instant, that neither went back nor were cancelled."""
     undone = [event for name in UNDOING for event in _past(facts, name, now)]
     gone = {key_of(event.properties.get("order_id")) for event in undone}
-    had = [event.properties for event in _past(facts, ORDER, now)]
-    return [order for order in had if key_of(order.get("order_id")) not in gone]
+    had = _past(facts, ORDER, now, since)
+    return [each for each in had if key_of(each.properties.get("order_id")) not in gone]
 
 
 def _past(

@@ -5,28 +5,38 @@ and the gate can tell a difference.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sekvens.contacts.cases import COUNTS_FOR, REPLY_COUNTS_FOR
 from sekvens.contacts.tables import ConsentStatus, SuppressionReason
+from sekvens.events.carts import CartState, fold
 from sekvens.events.cases import CASE_EVENTS, words_of
 from sekvens.events.facts import Fact
 from sekvens.events.schema import (
+    CART_EMPTIED,
+    CART_UPDATED,
+    CHECKOUT_STARTED,
     CONSENT_EVENTS,
     CONTACT_SUPPRESSED,
     EMAIL_PREFERENCES_CHANGED,
     EMAIL_SUBSCRIBED,
+    ORDER_COMPLETED,
+    PRODUCT_ADDED,
+    PRODUCT_REMOVED,
     UNSUBSCRIBED,
 )
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.segments.lasting import RECEIVED, TOLD, being_in
-from sekvens.segments.memory import PastEvent
+from sekvens.segments.memory import PastEvent, product_ids
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
+_OF_CARTS: Final = (
+    CART_EMPTIED, CART_UPDATED, CHECKOUT_STARTED, ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_REMOVED,
+)  # fmt: skip
 
 
 class GrowingFacts:
@@ -38,14 +48,18 @@ class GrowingFacts:
         zone: str,
         traits: Mapping[str, Any],
         reorder_gap: timedelta = REORDER_GAP_DEFAULT,
+        soft_opt_in: bool = False,
     ) -> None:
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap
         self.consent = ConsentStatus.NEVER_SUBSCRIBED
+        self.has_said = False  #: a word of consent of their own
+        self.left_out: set[str] = set()  #: topics
+        self.is_reachable = True
+        self._soft_opt_in = soft_opt_in
         self.received: list[datetime] = []
         self.sold_out: frozenset[str] = frozenset()
-        self.cart: tuple[str, ...] = ()
         self.flows: frozenset[str] = frozenset()
         self.suppressed: SuppressionReason | None = None
         self.rests_until: datetime | None = None
@@ -66,6 +80,10 @@ class GrowingFacts:
         self._by_name[event.name].append(event)
         if event.name in CONSENT_EVENTS:
             self._consent(event.name)
+        elif event.name == ORDER_COMPLETED:
+            if self._soft_opt_in and not self.has_said:
+                self.changed.add(TOLD)
+                self.consent = ConsentStatus.SUBSCRIBED
         elif event.name == CONTACT_SUPPRESSED:
             if self.suppressed in (None, SuppressionReason.INACTIVE):
                 self.suppressed = SuppressionReason(event.properties["reason"])
@@ -82,8 +100,9 @@ class GrowingFacts:
                 self.suppressed = None
         elif name == UNSUBSCRIBED:
             self.consent = ConsentStatus.UNSUBSCRIBED
-        elif self.consent is not ConsentStatus.SUBSCRIBED:
+        elif self.consent is not ConsentStatus.SUBSCRIBED or not self.has_said:
             self.consent = ConsentStatus.PENDING
+        self.has_said = True
 
     def open_cases(self, now: datetime) -> frozenset[HoldReason]:
         """Tell what kinds of cases are open, as reasons for holding marketing."""
@@ -93,6 +112,20 @@ class GrowingFacts:
             if opened > now - (REPLY_COUNTS_FOR if kind is CaseKind.REPLY else COUNTS_FOR)
             and (closed is None or closed < opened)
         )
+
+    def in_cart(self, entry_key: str | None) -> Collection[str]:
+        """List the products in the cart of an entry."""
+        events = [event for name in _OF_CARTS for event in self._by_name.get(name, _NONE)]
+        carts: dict[str, CartState] = {}
+        for event in sorted(events, key=lambda event: event.occurred_at):
+            fold(carts, _fact(event))
+        cart = carts.get(entry_key or "")
+        return product_ids(cart.lines) if cart is not None else ()
+
+    def stock(self, product: str, *, is_sold_out: bool) -> None:
+        """Learn that the shop has no more of a product, or has it again."""
+        self.changed.add(TOLD)
+        self.sold_out = self.sold_out | {product} if is_sold_out else self.sold_out - {product}
 
     def receive(self, at: datetime) -> None:
         """Get a marketing e-mail."""
@@ -121,21 +154,13 @@ class GrowingFacts:
     def _prefer(self, event: PastEvent) -> None:
         told = event.properties
         self.fewer = bool(told.get("fewer", self.fewer))
+        for topic, is_wanted in told.get("topics", {}).items():
+            (self.left_out.discard if is_wanted else self.left_out.add)(topic)
         if "pause_days" in told:
             self.paused_until = event.occurred_at + timedelta(days=told["pause_days"])
 
     def _fold_case(self, event: PastEvent) -> None:
-        fact = Fact(
-            event_id=0,
-            message_id=f"{event.name} {event.occurred_at}",
-            type="track",
-            name=event.name,
-            contact_id="",
-            properties=event.properties,
-            traits={},
-            occurred_at=event.occurred_at,
-        )
-        words = list(words_of(fact))
+        words = list(words_of(_fact(event)))
         for word in (each for each in words if each.opens):
             opened, closed = self._cases.get((word.kind, word.key), (word.at, None))
             self._cases[word.kind, word.key] = (max(opened, word.at), closed)
@@ -143,3 +168,16 @@ class GrowingFacts:
             for (kind, key), (opened, closed) in self._cases.items():
                 if kind == word.kind and word.key in (None, key):
                     self._cases[kind, key] = (opened, max(closed or word.at, word.at))
+
+
+def _fact(event: PastEvent) -> Fact:
+    return Fact(
+        event_id=0,
+        message_id=f"{event.name} {event.occurred_at}",
+        type="track",
+        name=event.name,
+        contact_id="",
+        properties=event.properties,
+        traits={},
+        occurred_at=event.occurred_at,
+    )

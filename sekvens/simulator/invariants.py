@@ -132,14 +132,36 @@ def _on_a_blackout_date(lived: Lived, stage: Stage) -> Iterator[Moment]:
             yield email
 
 
-def _without_consent(lived: Lived, _stage: Stage) -> Iterator[Moment]:
-    """Look for marketing whose contact's last word was not yes."""
+def _without_consent(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    """Look for marketing whose contact's last word was not yes, or who said none and bought none.
+
+    A purchase counts for whoever has said nothing, where the shop goes by earlier sales.
+    """
     said = [event for event in lived.events if event.name in ("Email Subscribed", "Unsubscribed")]
     times = [event.occurred_at for event in said]
     for email in _marketing(lived):
         last = bisect_left(times, email.at + timedelta.resolution) - 1
-        if last < 0 or said[last].name != "Email Subscribed":
+        if last < 0:
+            is_agreed = stage.consent.soft_opt_in and _has_bought(lived, email.at, stage)
+        else:
+            is_agreed = said[last].name == "Email Subscribed"
+        if not is_agreed:
             yield email
+
+
+def _has_bought(lived: Lived, at: datetime, stage: Stage) -> bool:
+    since = at - timedelta(days=stage.consent.soft_opt_in_days)
+    undone = {
+        event.properties.get("order_id")
+        for event in lived.events
+        if event.name in ("Order Refunded", "Order Cancelled") and event.occurred_at <= at
+    }
+    return any(
+        event.name == "Order Completed"
+        and since < event.occurred_at <= at
+        and event.properties.get("order_id") not in undone
+        for event in lived.events
+    )
 
 
 def _suppressed(lived: Lived, _stage: Stage) -> Iterator[Moment]:

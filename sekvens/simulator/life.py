@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from sekvens.flows import interpreter
@@ -37,8 +37,10 @@ from sekvens.simulator.questions import ask
 from sekvens.simulator.scanning import Scans
 from sekvens.simulator.sending import send
 from sekvens.simulator.stage import Stage
-from sekvens.simulator.story import Act, Person, When
+from sekvens.simulator.story import Act, Person, StockChange, When
 
+#: What may be due.
+Thing: TypeAlias = Act | PastEvent | Passage | StockChange
 #: Of what is due at one instant, facts come first, then scans, then e-mails.
 _FACT, _SCAN, _WAKE = range(3)
 
@@ -51,7 +53,10 @@ class Life:
         self.person = person
         self.now = stage.starts
         self.facts = GrowingFacts(
-            zone=person.zone, traits=person.traits, reorder_gap=stage.reorder_gap
+            zone=person.zone,
+            traits=person.traits,
+            reorder_gap=stage.reorder_gap,
+            soft_opt_in=stage.consent.soft_opt_in,
         )
         self.moments: list[Moment] = []
         self.under_way: list[Passage] = []
@@ -59,7 +64,7 @@ class Life:
         self._did: list[Did] = []
         self._belongings = Belongings()
         self.entries = Entries(self)
-        self._queue: list[tuple[datetime, int, int, Act | PastEvent | Passage | None]] = []
+        self._queue: list[tuple[datetime, int, int, Thing | None]] = []
         self._pushed = count()
         self._scans = Scans(self)
         self._reactions: dict[int | str, list[Act]] = {}
@@ -67,6 +72,8 @@ class Life:
 
     def live(self) -> Lived:
         """Live it through to the stage's end."""
+        for change in self.stage.stock:
+            self.push(change.at, change)
         for act in self.person.acts:
             self._await(act)
         for passage in list(self.begins_with()):
@@ -90,7 +97,7 @@ class Life:
             never=[act for acts in self._reactions.values() for act in acts],
         )
 
-    def _take(self, thing: Act | PastEvent | Passage | None) -> None:
+    def _take(self, thing: Thing | None) -> None:
         if isinstance(thing, Passage):
             self._scans.pass_by(self.now)
             if not thing.is_over and thing.wakes_at == self.now:
@@ -99,6 +106,8 @@ class Life:
             self._do(thing)
         elif isinstance(thing, PastEvent):
             self.happen(thing)
+        elif isinstance(thing, StockChange):
+            self.facts.stock(thing.product, is_sold_out=thing.is_sold_out)
         else:
             self._scans.scan()
 
@@ -119,7 +128,7 @@ class Life:
             at = at_local_time(day, when.at, self.facts.zone)
         self.push(at, act)
 
-    def push(self, at: datetime, thing: Act | PastEvent | Passage) -> None:
+    def push(self, at: datetime, thing: Thing) -> None:
         """Let something happen at an instant."""
         rank = _WAKE if isinstance(thing, Passage) else _FACT
         heapq.heappush(self._queue, (at, rank, next(self._pushed), thing))

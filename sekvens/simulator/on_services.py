@@ -88,8 +88,8 @@ def check(story: Story) -> None:
     """
     if story.contacts > CONTACTS_MAX:
         raise TooManyContacts(
-            f"{story.name} has {story.contacts:,} contacts: at most {CONTACTS_MAX} are lived on the "
-            "real services, where each e-mail is really sent and a day lasts seconds. Write a "
+            f"{story.name} has {story.contacts:,} contacts: at most {CONTACTS_MAX} are lived on "
+            "the real services, where each e-mail is really sent and a day lasts seconds. Write a "
             "story of a few, or draw fewer with --contacts"
         )
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import msgspec
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.enrollments.enroll import asked_at_entry
 from sekvens.enrollments.position import next_send_at
 from sekvens.errors import NotSent, SettingsError
@@ -25,7 +26,7 @@ from sekvens.sections import SendingSettings
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
-from sekvens.simulator.story import Outage, Story
+from sekvens.simulator.story import Outage, StockChange, Story
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class Stage:
     scan_interval: timedelta
     offers: Mapping[str, timedelta]  #: how long each holds
     outages: tuple[Outage, ...] = ()
+    stock: tuple[StockChange, ...] = ()
+    consent: ConsentSettings = field(default_factory=ConsentSettings)
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     speed: float = 1.0  #: of the shop time of real services that a story is held to
     _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
@@ -144,6 +147,8 @@ def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
         scan_interval=timedelta(hours=audiences.every_hours),
         offers={name: timedelta(days=offer.days) for name, offer in settings.shop.offers.items()},
         outages=story.outages,
+        stock=story.stock,
+        consent=settings.consent,
     )
 
 
