@@ -88,7 +88,7 @@ def _ended_by(stay: Stay, lived: Lived, stage: Stage) -> datetime | None:
 
 def _over_the_cap(lived: Lived, stage: Stage) -> Iterator[Moment]:
     rules = stage.rules
-    marketing = _marketing(lived)
+    marketing = lived.marketing()
     for number, email in enumerate(marketing):
         if email.past_cap:
             continue
@@ -118,7 +118,7 @@ def _wants_fewer(lived: Lived, at: datetime) -> bool:
 
 def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
     begins, ends = stage.rules.quiet.begins, stage.rules.quiet.ends
-    for email in _marketing(lived):
+    for email in lived.marketing():
         clock = email.at.astimezone(ZoneInfo(email.zone)).time()
         is_night = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
         if is_night and begins != ends:
@@ -126,7 +126,7 @@ def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
 
 
 def _on_a_blackout_date(lived: Lived, stage: Stage) -> Iterator[Moment]:
-    for email in _marketing(lived) if stage.rules.blackout_dates else ():
+    for email in lived.marketing() if stage.rules.blackout_dates else ():
         day = _date(email, email.zone)
         if {day.isoformat(), f"{day:%m-%d}"} & stage.rules.blackout_dates:
             yield email
@@ -139,7 +139,7 @@ def _without_consent(lived: Lived, stage: Stage) -> Iterator[Moment]:
     """
     said = [event for event in lived.events if event.name in ("Email Subscribed", "Unsubscribed")]
     times = [event.occurred_at for event in said]
-    for email in _marketing(lived):
+    for email in lived.marketing():
         last = bisect_left(times, email.at + timedelta.resolution) - 1
         if last < 0:
             is_agreed = stage.consent.soft_opt_in and _has_bought(lived, email.at, stage)
@@ -176,7 +176,7 @@ def _suppressed(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 def _with_an_open_complaint(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     names = ("Complaint Opened", "Complaint Resolved")
     said = [event for event in lived.events if event.name in names]
-    for email in _marketing(lived) if said else ():
+    for email in lived.marketing() if said else ():
         last = [event for event in said if event.occurred_at <= email.at][-1:]
         if last and last[0].name == names[0] and last[0].occurred_at > email.at - COUNTS_FOR:
             yield email
@@ -209,10 +209,6 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
                 yield waiting
         elif moment.what is What.LEFT and moment.text == "completed" and moment.enrollment in held:
             yield held.pop(moment.enrollment)
-
-
-def _marketing(lived: Lived) -> list[Moment]:
-    return [email for email in lived.moments if email.what is What.SENT and email.marketing]
 
 
 def _date(email: Moment, zone: str) -> date:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sekvens.flows.steps import ExitReason
@@ -70,6 +71,20 @@ class Lived:
     did: Sequence[Did] = ()  #: by the contact alone, before the start as well
     never: Sequence[Act] = ()  #: acts that wait for an e-mail that did not come
 
-    def sent(self) -> list[Moment]:
+    def sent(self) -> Sequence[Moment]:
         """List the e-mails that were sent."""
-        return [moment for moment in self.moments if moment.what is What.SENT]
+        return self._sent
+
+    def marketing(self) -> Sequence[Moment]:
+        """List those of them that were marketing."""
+        return self._marketing
+
+    # Worked out once: whoever looks a story over asks for them again and again.
+
+    @cached_property
+    def _sent(self) -> tuple[Moment, ...]:
+        return tuple(moment for moment in self.moments if moment.what is What.SENT)
+
+    @cached_property
+    def _marketing(self) -> tuple[Moment, ...]:
+        return tuple(email for email in self._sent if email.marketing)
