@@ -14,12 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
-from sekvens.contacts.consent import MARKETING
+from sekvens.contacts.consent import MARKETING, topic_of_purpose
 from sekvens.contacts.suppression import key_of_address
 from sekvens.contacts.tables import (
     Consent,
     ConsentStatus,
     Contact,
+    LegalBasis,
     Preferences,
     Suppression,
     SuppressionReason,
@@ -31,7 +32,9 @@ from sekvens.events.tables import ContactEvent
 from sekvens.flows.graph import Graph
 from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Purpose, Send
+from sekvens.messages.addresses import usable
 from sekvens.messages.tables import Message, MessageState
+from sekvens.products.queries import sold_out
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.segments.figures import reorder_gap
 from sekvens.segments.memory import PastEvent
@@ -63,7 +66,10 @@ class Today:
     """What the database holds of one contact."""
 
     person: Person
+    is_reachable: bool = True
     consent: ConsentStatus = ConsentStatus.NEVER_SUBSCRIBED
+    is_by_sale: bool = False  #: an earlier sale is what it rests on
+    left_out: set[str] = field(default_factory=set)  #: topics
     suppressed: SuppressionReason | None = None
     preferences: Preferences | None = None
     rests_until: datetime | None = None
@@ -86,6 +92,7 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
         stage = replace(set_stage(story, settings, flows), reorder_gap=reorder_gap(session))
         quota = session.get(SesQuota, THE_ACCOUNT)
         graphs: dict[tuple[str, int], Graph] = {}
+        gone = sold_out(session)
         found: dict[str, Today] = {}  # one at a time: whoever is lived next
 
         def people() -> Iterator[Person]:
@@ -94,7 +101,7 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
                 yield today.person
 
         def how(stage: Stage, person: Person) -> Lived:
-            return _Continued(stage, found.pop(person.name), session, graphs).live()
+            return _Continued(stage, found.pop(person.name), session, graphs, gone).live()
 
         outcome = tell(stage, people(), timelines=0, how=how, is_looked_over=False)
     by_day = Counter[object]()
@@ -117,8 +124,10 @@ class _Continued(Life):
         today: Today,
         session: Session,
         graphs: dict[tuple[str, int], Graph],
+        sold_out: frozenset[str],
     ) -> None:
         super().__init__(stage, today.person)
+        self._sold_out = sold_out
         self._today = today
         self._session = session
         self._graphs = graphs
@@ -128,6 +137,8 @@ class _Continued(Life):
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
         facts.consent, facts.suppressed = today.consent, today.suppressed
+        facts.has_said, facts.left_out = not today.is_by_sale, today.left_out
+        facts.is_reachable, facts.sold_out = today.is_reachable, self._sold_out
         facts.rests_until = today.rests_until
         if today.preferences is not None:
             facts.paused_until, facts.fewer = (
@@ -205,6 +216,7 @@ def _everybody(session: Session, stage: Stage) -> Iterator[Today]:
                     traits=contact.traits,
                 ),
                 rests_until=contact.rests_until,
+                is_reachable=bool(contact.email and usable(contact.email)),
             )
             for contact in contacts
         }
@@ -219,9 +231,8 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], stage
         name: whose for whose, names in known_as(session, list(found)).items() for name in names
     }
     whose = list(owner)
-    given = Consent.contact_id.in_(list(found)), Consent.purpose == MARKETING
-    for consent in session.scalars(select(Consent).where(*given)):
-        found[consent.contact_id].consent = ConsentStatus(consent.status)
+    for consent in session.scalars(select(Consent).where(Consent.contact_id.in_(list(found)))):
+        _read_consent(found[consent.contact_id], consent)
     for row in session.scalars(select(Suppression).where(Suppression.address_hash.in_(list(keys)))):
         found[keys[row.address_hash]].suppressed = SuppressionReason(row.reason)
     for wish in session.scalars(select(Preferences).where(Preferences.contact_id.in_(list(found)))):
@@ -243,3 +254,12 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], stage
         today.sent.setdefault(message.enrollment_id, []).append(message)
         if message.purpose == Purpose.MARKETING and message.sent_on is not None:
             today.received.append(message.sent_on)
+
+
+def _read_consent(today: Today, consent: Consent) -> None:
+    topic = topic_of_purpose(consent.purpose)
+    if consent.purpose == MARKETING:
+        today.consent = ConsentStatus(consent.status)
+        today.is_by_sale = consent.basis == LegalBasis.EARLIER_SALE
+    elif topic is not None and consent.status == ConsentStatus.UNSUBSCRIBED:
+        today.left_out.add(topic)
