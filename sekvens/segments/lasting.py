@@ -4,7 +4,7 @@ So a scan in a story need not ask every contact every day. It may say too early,
 property test holds it to `sekvens.segments.memory`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,11 +16,15 @@ from sekvens.flows.conditions import (
     DateWithin,
     Happened,
     InFlow,
+    InSegment,
     Lapsed,
     Not,
     Owns,
     Received,
 )
+from sekvens.flows.dealings import Bounced, ClickRate, Dealing
+from sekvens.flows.survey import leaves
+from sekvens.segments.dealings import spans_of
 from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts
 from sekvens.send_time.dates import next_return
 
@@ -37,7 +41,7 @@ class Asked(NamedTuple):
 
 def asked_by(conditions: Iterable[Condition]) -> Asked:
     """Tell what conditions ask about."""
-    leaves = [leaf for each in conditions for leaf in _leaves(each)]
+    leaves = [leaf for each in conditions for leaf in leaves(each)]
     names: set[str] = set()
     for leaf in leaves:
         match leaf:
@@ -47,26 +51,17 @@ def asked_by(conditions: Iterable[Condition]) -> Asked:
                 names.add(EMAIL_DELIVERED)
             case Lapsed() | Owns():
                 names |= {ORDER, *UNDOING}
-    received = any(isinstance(leaf, Received) for leaf in leaves)
+            case _ if isinstance(leaf, Dealing):
+                names.update(spans_of(leaf)[0])
+    received = any(isinstance(leaf, Received | ClickRate) for leaf in leaves)
     flows = any(isinstance(leaf, InFlow) for leaf in leaves)
     return Asked(tuple(sorted(names)), received, flows)
-
-
-def _leaves(condition: Condition) -> Iterator[Condition]:
-    match condition:
-        case Not():
-            yield from _leaves(condition.condition)
-        case AllOf() | AnyOf():
-            for each in condition.conditions:
-                yield from _leaves(each)
-        case _:
-            yield condition
 
 
 def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetime | None:
     """Tell until when, this instant included, the answer of `now` stands; None: for ever."""
     match condition:
-        case Not():
+        case Not() | InSegment():
             return lasts_until(condition.condition, facts, now=now)
         case AllOf() | AnyOf():
             return soonest(lasts_until(each, facts, now=now) for each in condition.conditions)
@@ -84,6 +79,8 @@ def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetim
             return ends if ends is not None and ends >= now else None
         case DateWithin():
             return _until_a_date(condition, facts, now)
+        case _ if isinstance(condition, Dealing):
+            return _until_it_ages(condition, facts, now)
         case _:
             return None
 
@@ -95,6 +92,16 @@ def soonest(times: Iterable[datetime | None]) -> datetime | None:
 
 def _first_to_age(times: Iterable[datetime], within: timedelta, now: datetime) -> datetime | None:
     return min((at + within for at in times if at + within >= now), default=None)
+
+
+def _until_it_ages(condition: Dealing, facts: Facts, now: datetime) -> datetime | None:
+    names, spans = spans_of(condition)
+    times = [event.occurred_at for name in names for event in facts.named(name)]
+    if isinstance(condition, ClickRate):
+        times += facts.received
+    elif isinstance(condition, Bounced):
+        times += facts.bounced
+    return soonest(_first_to_age(times, span, now) for span in spans)
 
 
 def _until_a_date(condition: DateWithin, facts: Facts, now: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ an event exactly so long ago still counts.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -20,6 +20,7 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     InStock,
     Lapsed,
     Not,
@@ -28,21 +29,30 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
+from sekvens.segments.dealings import Goods, PastEvent, deals, how_many_received
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.dates import next_return
+
+__all__ = [
+    "EMAIL_DELIVERED",
+    "ORDER",
+    "UNDOING",
+    "ContactFacts",
+    "Facts",
+    "PastEvent",
+    "comes_within",
+    "counts",
+    "has_trait",
+    "holds",
+    "is_gone",
+    "product_ids",
+]
 
 ORDER = "Order Completed"
 UNDOING = ("Order Refunded", "Order Cancelled")  #: what an order does not survive
 EMAIL_DELIVERED = "Email Delivered"
-
-
-class PastEvent(NamedTuple):
-    """Something that a contact did."""
-
-    name: str
-    properties: dict[str, Any]
-    occurred_at: datetime  #: shop time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,9 @@ class ContactFacts:
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     zone: str = "UTC"
+    bounced: tuple[datetime, ...] = ()  #: shop times at which messages left that came back softly
+    figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
+    goods: Mapping[str, Goods] = field(default_factory=dict)  #: by the id that events carry
 
     def named(self, name: str) -> Sequence[PastEvent]:
         """List the events of a name."""
@@ -83,6 +96,12 @@ class Facts(Protocol):
     def reorder_gap(self) -> timedelta: ...
     @property
     def zone(self) -> str: ...
+    @property
+    def bounced(self) -> Sequence[datetime]: ...
+    @property
+    def figures(self) -> Mapping[str, float]: ...
+    @property
+    def goods(self) -> Mapping[str, Goods]: ...
 
     def named(self, name: str) -> Sequence[PastEvent]:
         """List the events of a name."""
@@ -96,6 +115,8 @@ def holds(
     match condition:
         case Not():
             return not holds(condition.condition, facts, now=now, entry_key=entry_key)
+        case InSegment():
+            return holds(condition.condition, facts, now=now, entry_key=entry_key)
         case AllOf():
             return all(
                 holds(inner, facts, now=now, entry_key=entry_key) for inner in condition.conditions
@@ -156,11 +177,11 @@ def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | N
             return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
         case Received():
             since = now - condition.within if condition.within is not None else None
-            reported = [event.occurred_at for event in _past(facts, EMAIL_DELIVERED, now, since)]
-            ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
-            return len(ours) + len(reported) >= condition.times
+            return how_many_received(facts, now, since) >= condition.times
         case Owns() | InFlow() | InStock():
             return _has(condition, facts, now, entry_key)
+        case _ if isinstance(condition, Dealing):
+            return deals(condition, facts, now=now)
         case _:
             raise AssertionError(condition)
 

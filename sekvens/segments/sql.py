@@ -41,6 +41,7 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     InStock,
     Lapsed,
     Not,
@@ -49,11 +50,12 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
-from sekvens.segments import memory
+from sekvens.segments import dealings_sql, memory
 from sekvens.segments.figures import reorder_gap
 from sekvens.send_time.local_time import zone_or
 
@@ -108,7 +110,7 @@ def _cheapest_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
 def _reads_events(condition: Condition) -> bool:
     """Tell whether events are read for it, of which a contact may have very many."""
     match condition:
-        case Not():
+        case Not() | InSegment():
             return _reads_events(condition.condition)
         case AllOf() | AnyOf():
             return any(_reads_events(inner) for inner in condition.conditions)
@@ -148,6 +150,8 @@ class _Question:
                 return bool(self.session.scalar(select(self._clause(condition))))
             case Not():
                 return not self.holds(condition.condition)
+            case InSegment():
+                return self.holds(condition.condition)
             case AllOf():
                 return all(self.holds(inner) for inner in _cheapest_first(condition))
             case AnyOf():
@@ -188,13 +192,8 @@ class _Question:
         match condition:
             case Happened():
                 return self._has_happened(condition)
-            case TraitIs():
-                return memory.has_trait(self._traits(), condition)
-            case HasTrait():
-                return self._traits().get(condition.trait) is not None
-            case DateWithin():
-                told, zone = self._traits().get(condition.trait), self._zone()
-                return memory.comes_within(told, condition.within, now=self.now, zone=zone)
+            case TraitIs() | HasTrait() | DateWithin():
+                return self._has_told(condition)
             case Lapsed():
                 return self._lapsed()
             case Received():
@@ -205,8 +204,27 @@ class _Question:
                 return self._owns()
             case InStock():
                 return self._in_stock()
+            case _ if isinstance(condition, Dealing):
+                return dealings_sql.deals(
+                    self.session,
+                    condition,
+                    contact_id=self.contact_id,
+                    known_as=self.contact_ids,
+                    now=self.now,
+                )
             case _:
                 raise AssertionError(condition)
+
+    def _has_told(self, condition: TraitIs | HasTrait | DateWithin) -> bool:
+        told = self._traits()
+        match condition:
+            case TraitIs():
+                return memory.has_trait(told, condition)
+            case HasTrait():
+                return told.get(condition.trait) is not None
+            case DateWithin():
+                day, zone = told.get(condition.trait), self._zone()
+                return memory.comes_within(day, condition.within, now=self.now, zone=zone)
 
     def _subscribed(self) -> ColumnElement[bool]:
         return exists().where(

@@ -22,9 +22,9 @@ from sekvens.events.schema import (
 )
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
+from sekvens.segments.dealings import Goods, PastEvent
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.segments.lasting import Asked
-from sekvens.segments.memory import PastEvent
 
 #: What facts were at some moment, in numbers that only grow.
 Stamp: TypeAlias = tuple[int, int, int, int]
@@ -50,6 +50,9 @@ class GrowingFacts:
         self.sold_out: frozenset[str] = frozenset()
         self.cart: tuple[str, ...] = ()
         self.flows: frozenset[str] = frozenset()
+        self.bounced: tuple[datetime, ...] = ()
+        self.figures: Mapping[str, float] = {}  #: a story has no shop to work them out from
+        self.goods: Mapping[str, Goods] = {}
         self.suppressed: SuppressionReason | None = None
         self.rests_until: datetime | None = None
         self.paused_until: datetime | None = None
