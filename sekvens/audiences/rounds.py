@@ -170,7 +170,7 @@ def tell(
             name=turn.name,
             message_id=turn.message_id,
             properties=turn.properties,
-            occurred_at=now_shop,
+            occurred_at=turn.occurred_at,
             now=now_wall,
         )
     return len(owed)

@@ -292,25 +292,9 @@ def _turn(
     buyers = {fact.contact_id for fact in facts if fact.name in ORDER_EVENTS}
     if not buyers:
         return
-    at = shop_time.at(now)
-    owed = turns(session, buyers, told_of(session, shop), now=at)
-    if not owed:
-        return
-    made = [
-        Fact(
-            event_id=0,
-            message_id=turn.message_id,
-            type="track",
-            name=turn.name,
-            contact_id=turn.contact_id,
-            properties=dict(turn.properties),
-            traits={},
-            occurred_at=at,
-        )
-        for turn in owed
-    ]
-    stored = _insert_facts(session, made, received_at=now)
-    _owe(session, stored, now=now)
+    owed = turns(session, buyers, told_of(session, shop), now=shop_time.at(now))
+    if owed:
+        _owe(session, _insert_facts(session, owed, received_at=now), now=now)
 
 
 def _owe(session: Session, facts: Iterable[Fact], *, now: datetime) -> None:

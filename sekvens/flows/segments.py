@@ -11,7 +11,6 @@ from sekvens.flows.asking import (
     all_of,
     bounced,
     breadth,
-    click_rate,
     engagement_is,
     not_,
     ordered,
@@ -96,11 +95,6 @@ MULTI_CATEGORY: Final = Segment(
     says="ordered from three categories or more",
     condition=breadth(3),
 )
-KEEN_READERS: Final = Segment(
-    name="keen-readers",
-    says="had three marketing e-mails or more in 90 days, and clicked once for every five",
-    condition=click_rate(20, within=days(90), received=3),
-)
 BOUNCING: Final = Segment(
     name="bouncing",
     says="two messages or more of the last 30 days came back softly",
@@ -119,6 +113,5 @@ SEGMENTS: tuple[Segment, ...] = (
     LAPSING,
     BROWSERS,
     MULTI_CATEGORY,
-    KEEN_READERS,
     BOUNCING,
 )

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, assert_never
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    outerjoin,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
@@ -59,21 +70,27 @@ def with_summary(query: Select[Any]) -> Select[Any]:
     return query.outerjoin(ContactSummary, ContactSummary.contact_id == Contact.id)
 
 
-def deals(
-    session: Session,
-    condition: Dealing,
-    *,
-    contact_id: str,
-    known_as: tuple[str, ...],
-    now: datetime,
+def of_one_contact(query: Select[Any], contact_id: str) -> Select[Any]:
+    """Ask of one contact, who may have no summary, or be unknown: there is always an answer."""
+    one = select(literal(contact_id).label("id")).subquery()
+    joined = outerjoin(one, ContactSummary, ContactSummary.contact_id == one.c.id)
+    return query.select_from(joined)
+
+
+def has_looked(
+    session: Session, condition: Viewed, known_as: tuple[str, ...], *, now: datetime
 ) -> bool:
-    """Tell whether a condition holds for one contact at `now` (shop time)."""
-    clause = Dealings(now, known_as).clause(condition)
-    query = with_summary(select(clause).select_from(Contact)).where(Contact.id == contact_id)
-    is_so = bool(session.scalar(query))
-    if is_so and isinstance(condition, Viewed) and has_name(condition):
-        return _looks(session, condition, known_as, now) >= condition.times
-    return is_so
+    """Tell whether somebody has looked at what a condition names; the events' JSON says at what."""
+    query = select(ContactEvent.properties).where(
+        ContactEvent.contact_id.in_(known_as),
+        ContactEvent.name == PRODUCT_VIEWED,
+        ContactEvent.occurred_at <= now,
+    )
+    if condition.within is not None:
+        query = query.where(ContactEvent.occurred_at >= now - condition.within)
+    looks = session.scalars(query).all()
+    keys = {key_of(look["product_id"]) for look in looks if look.get("product_id") is not None}
+    return how_many_views(condition, looks, goods_of(session, keys)) >= condition.times
 
 
 def goods_of(session: Session, keys: Collection[str]) -> dict[str, Goods]:
@@ -90,19 +107,6 @@ def goods_of(session: Session, keys: Collection[str]) -> dict[str, Goods]:
             for key, product_id, category, brand in session.execute(query):
                 found[key] = Goods(product_id, category, brand)
     return found
-
-
-def _looks(session: Session, condition: Viewed, known_as: tuple[str, ...], now: datetime) -> int:
-    query = select(ContactEvent.properties).where(
-        ContactEvent.contact_id.in_(known_as),
-        ContactEvent.name == PRODUCT_VIEWED,
-        ContactEvent.occurred_at <= now,
-    )
-    if condition.within is not None:
-        query = query.where(ContactEvent.occurred_at >= now - condition.within)
-    looks = session.scalars(query).all()
-    keys = {key_of(look["product_id"]) for look in looks if look.get("product_id") is not None}
-    return how_many_views(condition, looks, goods_of(session, keys))
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,14 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
-from sekvens.flows.dealings import Dealing
+from sekvens.flows.dealings import Dealing, Viewed
 from sekvens.flows.steps import Purpose
+from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
-from sekvens.segments import dealings_sql, memory
+from sekvens.segments import memory
+from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
 from sekvens.segments.figures import reorder_gap
 from sekvens.send_time.local_time import zone_or
 
@@ -92,8 +94,12 @@ def _is_plain(condition: Condition) -> bool:
             return _is_plain(condition.condition)
         case AllOf() | AnyOf():
             return all(_is_plain(inner) for inner in condition.conditions)
+        case InSegment():
+            return _is_plain(condition.condition)
         case Happened():
             return condition.times == 1 and not condition.pattern.is_bound
+        case _ if isinstance(condition, Dealing):
+            return is_said_by_sql(condition)
         case _:
             return isinstance(condition, Subscribed)
 
@@ -147,7 +153,7 @@ class _Question:
             case AllOf(conditions=()) | AnyOf(conditions=()):
                 return isinstance(condition, AllOf)
             case _ if _is_plain(condition):
-                return bool(self.session.scalar(select(self._clause(condition))))
+                return self._asked_at_once(condition)
             case Not():
                 return not self.holds(condition.condition)
             case InSegment():
@@ -159,8 +165,16 @@ class _Question:
             case _:
                 return self._is_so(condition)
 
+    def _asked_at_once(self, condition: Condition) -> bool:
+        query = select(self._clause(condition))
+        if any(isinstance(leaf, Dealing) for leaf in leaves(condition)):
+            query = of_one_contact(query, self.contact_id)
+        return bool(self.session.scalar(query))
+
     def _clause(self, condition: Condition) -> ColumnElement[bool]:
         match condition:
+            case InSegment():
+                return self._clause(condition.condition)
             case Not():
                 return not_(self._clause(condition.condition))
             case AllOf():
@@ -171,6 +185,8 @@ class _Question:
                 return self._subscribed()
             case Happened():
                 return self._exists([condition.pattern.name], condition.within)
+            case _ if isinstance(condition, Dealing):
+                return Dealings(self.now, self.contact_ids).clause(condition)
             case _:
                 raise AssertionError(condition)
 
@@ -204,14 +220,8 @@ class _Question:
                 return self._owns()
             case InStock():
                 return self._in_stock()
-            case _ if isinstance(condition, Dealing):
-                return dealings_sql.deals(
-                    self.session,
-                    condition,
-                    contact_id=self.contact_id,
-                    known_as=self.contact_ids,
-                    now=self.now,
-                )
+            case Viewed():
+                return has_looked(self.session, condition, self.contact_ids, now=self.now)
             case _:
                 raise AssertionError(condition)
 

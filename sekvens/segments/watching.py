@@ -8,7 +8,7 @@ nothing is told, or the first round would be an entry of thousands.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
+from sekvens.events.facts import Fact
 from sekvens.events.schema import LEVEL_LAPSED, LEVEL_REACHED, SEGMENT_ENTERED, SEGMENT_LEFT
 from sekvens.flows.codec import to_json
 from sekvens.flows.conditions import Condition
@@ -45,16 +46,6 @@ class Watched:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    """An event that is owed: a contact has entered a segment or left it, or moved by a level."""
-
-    contact_id: str
-    name: str
-    message_id: str
-    properties: Mapping[str, Any]
-
-
 def all_watchable(shop: Shop | None) -> dict[str, Watched]:
     """List the segments and levels that there are, by name; levels from the lowest on."""
     segments = {each.name: each.condition for each in SEGMENTS}
@@ -66,7 +57,8 @@ def all_watchable(shop: Shop | None) -> dict[str, Watched]:
 def told_of(session: Session, shop: Shop | None) -> list[Watched]:
     """List those of whom everybody is known, and by the condition that stands now."""
     query = select(SegmentWatch.segment, SegmentWatch.digest)
-    known = dict(session.execute(query.where(SegmentWatch.complete_at.is_not(None))).tuples().all())
+    rows = session.execute(query.where(SegmentWatch.complete_at.is_not(None)))
+    known = {row.segment: row.digest for row in rows}
     if not known:
         return []
     return [each for name, each in all_watchable(shop).items() if known.get(name) == each.digest]
@@ -74,7 +66,7 @@ def told_of(session: Session, shop: Shop | None) -> list[Watched]:
 
 def turns(
     session: Session, contact_ids: Collection[str], watched: Collection[Watched], *, now: datetime
-) -> list[Turn]:
+) -> list[Fact]:
     """Bring contacts' memberships up to date, and say what they owe as events.
 
     Args:
@@ -91,7 +83,7 @@ def turns(
     )
     were = {(whose, name) for whose, name in session.execute(query)}
     names = known_as(session, contact_ids)
-    owed: list[Turn] = []
+    owed: list[Fact] = []
     for contact_id in sorted(contact_ids):
         before = {each.name for each in watched if (contact_id, each.name) in were}
         after = {
@@ -126,7 +118,7 @@ def _told(
     before: Collection[str],
     after: Collection[str],
     now: datetime,
-) -> Iterator[Turn]:
+) -> Iterator[Fact]:
     times: dict[str, int] = {}
     for name in names:
         if (name in before) == (name in after):
@@ -137,7 +129,7 @@ def _told(
             continue  # somebody else has been quicker, and tells it
         times[name] = number
         if not name.startswith(LEVEL):
-            yield _segment_turn(contact_id, name, number, is_in=name in after)
+            yield _segment_turn(contact_id, name, number, at=now, is_in=name in after)
     levels = [name for name in names if name.startswith(LEVEL)]
     was, is_now = _highest(levels, before), _highest(levels, after)
     if was == is_now:
@@ -145,35 +137,50 @@ def _told(
     is_up = is_now is not None and (was is None or levels.index(is_now) > levels.index(was))
     decisive = is_now if is_up else was
     if decisive in times:
-        yield _level_turn(contact_id, was, is_now, times[decisive], is_up=is_up)
+        yield _level_turn(contact_id, was, is_now, times[decisive], at=now, is_up=is_up)
 
 
 def _highest(levels: list[str], some: Collection[str]) -> str | None:
     return next((name for name in reversed(levels) if name in some), None)
 
 
-def _segment_turn(contact_id: str, name: str, times: int, *, is_in: bool) -> Turn:
+def _segment_turn(contact_id: str, name: str, times: int, *, at: datetime, is_in: bool) -> Fact:
     did = "entered" if is_in else "left"
-    return Turn(
-        contact_id=contact_id,
-        name=SEGMENT_ENTERED if is_in else SEGMENT_LEFT,
-        message_id=f"segment/{name}/{contact_id}/{times}#{did}",
-        properties={"segment": name, "times": times},
+    return _fact(
+        contact_id,
+        SEGMENT_ENTERED if is_in else SEGMENT_LEFT,
+        f"segment/{name}/{contact_id}/{times}#{did}",
+        {"segment": name, "times": times},
+        at,
     )
 
 
 def _level_turn(
-    contact_id: str, was: str | None, is_now: str | None, times: int, *, is_up: bool
-) -> Turn:
-    decisive = is_now if is_up else was
+    contact_id: str, was: str | None, is_now: str | None, times: int, *, at: datetime, is_up: bool
+) -> Fact:
     told = {"level": is_now, "previous": was}
-    return Turn(
+    decisive, did = (is_now, "reached") if is_up else (was, "lapsed")
+    return _fact(
+        contact_id,
+        LEVEL_REACHED if is_up else LEVEL_LAPSED,
+        f"{decisive}/{contact_id}/{times}#{did}",
+        {key: name.removeprefix(LEVEL) for key, name in told.items() if name is not None},
+        at,
+    )
+
+
+def _fact(
+    contact_id: str, name: str, message_id: str, properties: dict[str, Any], at: datetime
+) -> Fact:
+    return Fact(
+        event_id=0,
+        message_id=message_id,
+        type="track",
+        name=name,
         contact_id=contact_id,
-        name=LEVEL_REACHED if is_up else LEVEL_LAPSED,
-        message_id=f"{decisive}/{contact_id}/{times}#{'reached' if is_up else 'lapsed'}",
-        properties={
-            key: name.removeprefix(LEVEL) for key, name in told.items() if name is not None
-        },
+        properties=properties,
+        traits={},
+        occurred_at=at,
     )
 
 

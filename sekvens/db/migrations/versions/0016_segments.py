@@ -106,13 +106,14 @@ def upgrade() -> None:
         sa.Column("complete_at", time, nullable=True),
         sa.PrimaryKeyConstraint("segment", name=op.f("pk_segment_watches")),
     )
-    _add_up()
-
-
-def _add_up() -> None:
-    signs = "name IN ({})".format(", ".join(f"'{name}'" for name in SIGNS))
-    for statement in (AMOUNTS, SUMMARIES.format(signs=signs), ORDERED, LAST, CATEGORIES):
+    for statement in statements():
         op.execute(sa.text(statement))
+
+
+def statements() -> tuple[str, ...]:
+    """List what adds up the rows that are there."""
+    signs = "name IN ({})".format(", ".join(f"'{name}'" for name in SIGNS))
+    return AMOUNTS, SUMMARIES.format(signs=signs), ORDERED, LAST, CATEGORIES
 
 
 def downgrade() -> None:
