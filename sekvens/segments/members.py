@@ -81,8 +81,12 @@ def _reasons(
             for inner in condition.conditions:
                 yield from _reasons(session, inner, contact_id, now, depth + 1)
         case _:
-            said = condition if is_so else Not(condition=condition)
+            said = condition if is_so else _denied(condition)
             yield Reason(depth=depth, is_so=is_so, sentence=in_force(said))
+
+
+def _denied(condition: Condition) -> Condition:
+    return condition.condition if isinstance(condition, Not) else Not(condition=condition)
 
 
 def _count(session: Session, query: Select[str]) -> int:
