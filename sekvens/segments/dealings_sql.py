@@ -219,7 +219,7 @@ class Dealings:
             condition,
         )
         received = ours + self._count(EMAIL_DELIVERED, condition)
-        enough = received >= condition.received
+        enough: ColumnElement[bool] = received >= condition.received
         if condition.at_least <= 0:
             return enough
         clicks = self._count(EMAIL_LINK_CLICKED, condition)
