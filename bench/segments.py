@@ -40,8 +40,6 @@ ROWS: Final = (
     """INSERT INTO contacts (id, email, traits, traits_at, created_at, updated_at)
        SELECT 'c-' || lpad(i::text, 8, '0'), 'c' || i || '@example.com', '{"city": "Delsbo"}', '{}',
               now(), now() FROM generate_series(1, :n) i""",
-    """INSERT INTO consents (contact_id, purpose, status, changed_at, basis)
-       SELECT id, 'marketing', 'subscribed', now(), 'consent' FROM contacts""",
     """INSERT INTO products (id, titles, descriptions, benefits, cares, category, in_stock, locale,
                              first_seen_on)
        SELECT 'p' || i, '{}', '{}', '{}', '{}', 'category-' || i % 12, true, 'sv', now()
@@ -65,9 +63,6 @@ ROWS: Final = (
               CASE WHEN random() < 0.3 THEN 'Email Link Clicked' ELSE 'Product Viewed' END, c.id,
               '{"product_id": "p1"}', now() - power(random(), 2) * interval '730 days', now()
        FROM contacts c, generate_series(1, 3) k WHERE random() < 0.7""",
-    """INSERT INTO enrollments (id, flow, flow_version, contact_id, workflow_id, state, started_at,
-                                last_seq, delivered_seq)
-       SELECT 'e-' || id, 'f', 1, id, 'f/' || id, 'ended', now(), 0, 0 FROM contacts""",
     """INSERT INTO messages (id, enrollment_id, step_id, contact_id, flow, flow_version, template,
                              template_digest, purpose, state, attempts, resent_in_doubt, claimed_at,
                              sent_on)
@@ -104,7 +99,7 @@ def _fill(database: Database, contacts: int) -> None:
     for number, statement in enumerate(ROWS, start=1):
         say(f"writing rows of {contacts:,} contacts, statement {number} of {len(ROWS)}")
         with database.write() as session:
-            # No foreign key is looked up: the rows are right, and it would take most of the time.
+            # No foreign key is looked up (and there are no enrollments): it takes most of the time.
             session.execute(text("SET LOCAL session_replication_role = replica"))
             session.execute(text(statement), {"n": contacts} if ":n" in statement else {})
     _vacuum(database)

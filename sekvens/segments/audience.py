@@ -86,7 +86,8 @@ def candidates(
     Returns:
         Ids of contacts that were not merged away, in order.
     """
-    fits = _Translation(now, gap).clause(condition, maybe=True)
+    is_whole = after is None and until is None and limit is None
+    fits = _Translation(now, gap, is_whole).clause(condition, maybe=True)
     # Asked once for all of them: a correlated question about a contact's aliases in each leaf made
     # SQLite read every contact for every contact, since nearly all share one value, null.
     if not is_of_one_row(condition):
@@ -148,6 +149,7 @@ class _Translation:
 
     now: datetime
     gap: timedelta
+    is_whole: bool = False  #: everybody is asked about, not some behind an id
 
     def clause(self, condition: Condition, *, maybe: bool) -> ColumnElement[bool]:
         match condition:
@@ -179,7 +181,8 @@ class _Translation:
                 return self._told(condition) if maybe else false()
             case _ if isinstance(condition, Dealing):
                 is_sure = maybe or is_said_by_sql(condition)
-                return Dealings(self.now).clause(condition) if is_sure else false()
+                dealings = Dealings(now=self.now, is_whole=self.is_whole, is_denied=not maybe)
+                return dealings.clause(condition) if is_sure else false()
             case _:  # they ask about an entry, and an audience has none
                 return true() if maybe else false()
 

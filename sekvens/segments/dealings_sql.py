@@ -2,13 +2,16 @@
 
 Asked of a query over contacts with their summaries joined to them. What slides with time is decided
 by the summary's dates where they can; where they leave it open, the orders themselves are added up,
-of those few whom the summary has not ruled out. No clause is ever null, so it may be denied.
+of those few whom the summary has not ruled out.
+
+Of a contact without a summary a clause is null, which finds nobody, as it should. Only where it may
+be denied is it made false: that keeps a database from reading just the rows that fit.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +20,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     or_,
     outerjoin,
     select,
@@ -52,7 +56,7 @@ from sekvens.segments.dealings import Goods, has_name, how_many_views
 from sekvens.segments.figures import top_share
 from sekvens.segments.tables import ContactSummary, ShopFigure
 
-_ORDERS: Final = func.coalesce(ContactSummary.orders, 0)
+_LooksBack: TypeAlias = Spent | Ordered | Viewed | ClickRate | Bounced
 
 
 def is_said_by_sql(condition: Dealing) -> bool:
@@ -109,28 +113,33 @@ def goods_of(session: Session, keys: Collection[str]) -> dict[str, Goods]:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dealings:
-    """Translates; `known_as` are the ids of the one contact, None: everybody is asked about."""
+    """Translates for one contact, for those whom a query looks at, or for everybody there is."""
 
     now: datetime
-    known_as: tuple[str, ...] | None = None
+    known_as: tuple[str, ...] | None = None  #: all ids of the one contact; None: of many
+    #: everybody is asked about: what is added up is added up once, and not for each contact
+    is_whole: bool = False
+    is_denied: bool = True  #: a `not` may stand before what is said, so that nothing may be null
 
     def clause(self, condition: Dealing) -> ColumnElement[bool]:
         """Say a condition; of one that SQL cannot say all of, what must be so at the least."""
         match condition:
             case Spent():
-                return self._spent(condition)
+                return self._sure(*self._spent(condition))
             case Ordered():
                 return self._ordered(condition)
             case Viewed():
                 return self._viewed(condition)
             case Breadth():
-                return func.coalesce(ContactSummary.categories, 0) >= condition.categories
+                if condition.categories <= 0:
+                    return true()
+                return self._sure(ContactSummary.categories >= condition.categories)
             case TopShare():
                 named = ShopFigure.name == top_share(condition.share)
                 least = select(ShopFigure.value).where(named).scalar_subquery()
-                return and_(_ORDERS >= 1, _sure(ContactSummary.spent >= least))
+                return self._sure(ContactSummary.orders >= 1, ContactSummary.spent >= least)
             case EngagementIs():
                 return self._engagement(condition)
             case ClickRate():
@@ -140,85 +149,80 @@ class Dealings:
             case _:
                 assert_never(condition)
 
-    def _spent(self, condition: Spent) -> ColumnElement[bool]:
+    def _spent(self, condition: Spent) -> Iterator[ColumnElement[bool]]:
         summary, least = ContactSummary, condition.at_least
-        ruled_in = [_ORDERS >= 1, self._lately(summary.last_order_at, condition)]
+        yield summary.orders >= 1
+        yield self._lately(summary.last_order_at, condition)
         match condition.measure:
             case "last":
-                return and_(*ruled_in, _sure(summary.last_amount >= least))
-            case "total" if condition.within is None:
-                return and_(*ruled_in, summary.spent >= least)
-            case "average" if condition.within is None:
-                return and_(*ruled_in, summary.spent >= least * _ORDERS)
+                yield summary.last_amount >= least
             case "total":
-                spent = self._of_orders(func.sum(Order.amount), condition)
-                return and_(*ruled_in, summary.spent >= least, _sure(spent >= least))
+                yield summary.spent >= least
+                if condition.within is not None:
+                    yield self._orders_come_to(func.sum(Order.amount), least, condition)
+            case "average" if condition.within is None:
+                yield summary.spent >= least * summary.orders
             case "average":
-                over = self._of_orders(func.sum(Order.amount - least), condition)
-                return and_(*ruled_in, _sure(over >= 0))
+                yield self._orders_come_to(func.sum(Order.amount - least), 0, condition)
 
     def _ordered(self, condition: Ordered) -> ColumnElement[bool]:
         if condition.times <= 0:
             return true()
-        ruled_in = [
-            condition.times <= _ORDERS,
+        asked = [
+            ContactSummary.orders >= condition.times,
             self._lately(ContactSummary.last_order_at, condition),
         ]
         if has_name(condition):
-            return and_(*ruled_in, self._with_a_name(condition) >= condition.times)
-        if condition.within is None or condition.times == 1:
-            return and_(*ruled_in)
-        return and_(*ruled_in, self._of_orders(func.count(), condition) >= condition.times)
+            asked.append(self._with_a_name(condition))
+        elif condition.within is not None and condition.times > 1:
+            asked.append(self._orders_come_to(func.count(), condition.times, condition))
+        return self._sure(*asked)
 
-    def _of_orders(self, asked: Any, condition: Spent | Ordered) -> Any:
-        query = select(asked).select_from(Order)
-        stands = Order.state == "completed"
-        return self._theirs(query.where(stands), Order.contact_id, Order.ordered_at, condition)
+    def _orders_come_to(
+        self, asked: Any, least: int, condition: Spent | Ordered
+    ) -> ColumnElement[bool]:
+        stands = Order.state == "completed", *self._then(Order.ordered_at, condition)
+        return self._come_to(select(asked).where(*stands), Order.contact_id, asked >= least)
 
-    def _with_a_name(self, condition: Ordered) -> Any:
-        query = select(func.count(OrderLine.order_id.distinct()))
-        stands = OrderLine.state == "completed"
+    def _with_a_name(self, condition: Ordered) -> ColumnElement[bool]:
+        count = func.count(OrderLine.order_id.distinct())
         wanted: ColumnElement[bool] = OrderLine.product_id.in_(_ids_of(condition))
         if (condition.category, condition.brand) == (None, None):  # a product we may not know
             wanted = or_(wanted, OrderLine.product_id == condition.product)
-        query = query.where(stands, wanted)
-        return self._theirs(query, OrderLine.contact_id, OrderLine.ordered_at, condition)
+        stands = OrderLine.state == "completed", *self._then(OrderLine.ordered_at, condition)
+        query = select(count).where(*stands, wanted)
+        return self._come_to(query, OrderLine.contact_id, count >= condition.times)
 
     def _viewed(self, condition: Viewed) -> ColumnElement[bool]:
         if condition.times <= 0:
             return true()
-        lately = self._lately(ContactSummary.last_viewed_at, condition)
-        ever = and_(ContactSummary.last_viewed_at.is_not(None), lately)
-        if condition.times == 1:
-            return ever
-        return and_(ever, self._count(PRODUCT_VIEWED, condition) >= condition.times)
+        last = ContactSummary.last_viewed_at
+        asked = [last.is_not(None), self._lately(last, condition)]
+        if condition.times > 1:
+            asked.append(self._count(PRODUCT_VIEWED, condition) >= condition.times)
+        return self._sure(*asked)
 
     def _engagement(self, condition: EngagementIs) -> ColumnElement[bool]:
         first, last = ContactSummary.first_active_at, ContactSummary.last_active_at
-        is_new = _sure(first >= self.now - NEW_FOR)
-        is_active = _sure(last >= self.now - ACTIVE_FOR)
-        is_there = _sure(last >= self.now - COOLING_FOR)
+        is_new, is_not_new = first >= self.now - NEW_FOR, first < self.now - NEW_FOR
+        is_active, is_there = last >= self.now - ACTIVE_FOR, last >= self.now - COOLING_FOR
         match condition.level:
             case "new":
-                return is_new
+                return self._sure(is_new)
             case "active":
-                return and_(is_active, ~is_new)
+                return self._sure(is_active, is_not_new)
             case "cooling":
-                return and_(is_there, ~is_active, ~is_new)
+                return self._sure(is_there, not_(is_active), is_not_new)
             case "dormant":
-                return ~is_there
+                return not_(func.coalesce(is_there, false()))
 
     def _clicks_enough(self, condition: ClickRate) -> ColumnElement[bool]:
-        query = select(func.count()).select_from(Message)
-        ours = self._theirs(
-            query.where(
-                Message.purpose == Purpose.MARKETING, Message.state == MessageState.ACCEPTED
-            ),
-            Message.contact_id,
-            Message.sent_on,
-            condition,
+        ours = select(func.count()).where(
+            Message.purpose == Purpose.MARKETING,
+            Message.state == MessageState.ACCEPTED,
+            *self._then(Message.sent_on, condition),
         )
-        received = ours + self._count(EMAIL_DELIVERED, condition)
+        received = self._theirs(ours, Message.contact_id) + self._count(EMAIL_DELIVERED, condition)
         enough: ColumnElement[bool] = received >= condition.received
         if condition.at_least <= 0:
             return enough
@@ -226,48 +230,51 @@ class Dealings:
         clicked = clicks * 100 >= condition.at_least * received
         if condition.received <= 0:
             return and_(enough, clicked)
-        return and_(self._lately(ContactSummary.last_click_at, condition), enough, clicked)
+        lately = self._lately(ContactSummary.last_click_at, condition)
+        return self._sure(lately, enough, clicked)
 
     def _bounced(self, condition: Bounced) -> ColumnElement[bool]:
         if condition.times <= 0:
             return true()
-        back = select(Message.contact_id).join(MessageFate, MessageFate.message_id == Message.id)
-        back = back.where(MessageFate.state == FateState.SOFT_BOUNCED, Message.sent_on <= self.now)
-        if condition.within is not None:
-            back = back.where(Message.sent_on >= self.now - condition.within)
-        if self.known_as is not None:
-            theirs = back.where(Message.contact_id.in_(self.known_as)).subquery()
-            count: Any = select(func.count()).select_from(theirs).scalar_subquery()
-            came_back: ColumnElement[bool] = count >= condition.times
-            return came_back
-        # Few of many: asked once for everybody, and not of each contact.
-        grouped = back.group_by(Message.contact_id).having(func.count() >= condition.times)
-        return Contact.id.in_(grouped)
+        came_back = select(func.count()).join(MessageFate, MessageFate.message_id == Message.id)
+        query = came_back.select_from(Message).where(
+            MessageFate.state == FateState.SOFT_BOUNCED, *self._then(Message.sent_on, condition)
+        )
+        return self._come_to(query, Message.contact_id, func.count() >= condition.times)
 
     def _count(self, name: str, condition: Viewed | ClickRate) -> Any:
-        query = select(func.count()).select_from(ContactEvent).where(ContactEvent.name == name)
-        return self._theirs(query, ContactEvent.contact_id, ContactEvent.occurred_at, condition)
+        when = self._then(ContactEvent.occurred_at, condition)
+        query = select(func.count()).where(ContactEvent.name == name, *when)
+        return self._theirs(query, ContactEvent.contact_id)
 
-    def _theirs(
-        self,
-        query: Select[Any],
-        whose: Any,
-        at: Any,
-        condition: Spent | Ordered | Viewed | ClickRate,
-    ) -> Any:
-        query = query.where(at <= self.now)
-        if condition.within is not None:
-            query = query.where(at >= self.now - condition.within)
+    def _come_to(
+        self, query: Select[Any], whose: Any, enough: ColumnElement[bool]
+    ) -> ColumnElement[bool]:
+        """Say what a contact's rows come to; `query` selects what `enough` is about."""
+        if self.is_whole:
+            return Contact.id.in_(query.with_only_columns(whose).group_by(whose).having(enough))
+        return func.coalesce(self._theirs(query.with_only_columns(enough), whose), false())
+
+    def _theirs(self, query: Select[Any], whose: Any) -> Any:
         if self.known_as is not None:
             return query.where(whose.in_(self.known_as)).scalar_subquery()
         return query.where(whose == Contact.id).correlate(Contact).scalar_subquery()
 
-    def _lately(
-        self, last: Any, condition: Spent | Ordered | Viewed | ClickRate
-    ) -> ColumnElement[bool]:
+    def _then(self, at: Any, condition: _LooksBack) -> Iterator[ColumnElement[bool]]:
+        yield at <= self.now
+        if condition.within is not None:
+            yield at >= self.now - condition.within
+
+    def _lately(self, last: Any, condition: _LooksBack) -> ColumnElement[bool]:
         if condition.within is None:
             return true()
-        return _sure(last >= self.now - condition.within)
+        lately: ColumnElement[bool] = last >= self.now - condition.within
+        return lately
+
+    def _sure(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Join clauses; of a contact without a summary they are null, which is not so."""
+        clause = and_(*clauses)
+        return func.coalesce(clause, false()) if self.is_denied else clause
 
 
 def _ids_of(condition: Ordered) -> Select[Any]:
@@ -285,8 +292,3 @@ def _ids_of(condition: Ordered) -> Select[Any]:
     variants = select(ProductVariant.id).join(Product, Product.id == ProductVariant.product_id)
     named = products.union_all(variants.where(*wanted)).subquery()
     return select(named.c.id)
-
-
-def _sure(clause: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Turn what is unknown, of a contact without a summary, into what is not so."""
-    return func.coalesce(clause, false())

@@ -186,7 +186,7 @@ class _Question:
             case Happened():
                 return self._exists([condition.pattern.name], condition.within)
             case _ if isinstance(condition, Dealing):
-                return Dealings(self.now, self.contact_ids).clause(condition)
+                return Dealings(now=self.now, known_as=self.contact_ids).clause(condition)
             case _:
                 raise AssertionError(condition)
 

@@ -1,6 +1,7 @@
 """What a contact has bought, looked at and clicked: three ways to ask, one answer."""
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -229,11 +230,83 @@ def agree(
     database: Database, condition: Condition, facts: ContactFacts, contact_id: str, now: datetime
 ) -> None:
     so = memory.holds(condition, facts, now=now)
-    query = candidates(condition, now=now, gap=DAY, after=None).where(Contact.id == contact_id)
+    them = Contact.id == contact_id
     with database.read() as session:
+        query = candidates(condition, now=now, gap=DAY, after=None).where(them)
         found = session.scalar(query) is not None
+        query = candidates(condition, now=now, gap=DAY, after=None, until=contact_id).where(them)
+        assert found == (session.scalar(query) is not None)
         assert sql.holds(session, condition, contact_id=contact_id, now=now) == so
         merged = session.scalar(select(Contact.id).where(Contact.merged_into == contact_id))
     assert found or not so
     if is_decided(condition) and (merged is None or is_of_one_row(condition)):
         assert found == so
+
+
+MONTH = 30 * DAY
+WANTED: dict[str, Any] = {"within": MONTH}
+#: One of each kind that looks back a month, with every way in which SQL asks it.
+LOOKING_BACK = (
+    Spent(measure="total", at_least=1000, **WANTED),
+    Spent(measure="last", at_least=1000, **WANTED),
+    Spent(measure="average", at_least=1000, **WANTED),
+    Ordered(times=1, **WANTED),
+    Ordered(times=2, **WANTED),
+    Ordered(times=1, category="hats", **WANTED),
+    Ordered(times=1, product="mug", **WANTED),
+    Viewed(times=1, **WANTED),
+    Viewed(times=2, **WANTED),
+    Viewed(times=1, brand="Delsbo", **WANTED),
+    ClickRate(at_least=100, received=1, **WANTED),
+    Bounced(times=1, **WANTED),
+)
+OTHERS = (
+    *(EngagementIs(level=level) for level in ("new", "active", "cooling", "dormant")),
+    *(Spent(measure=measure, at_least=1) for measure in ("total", "last", "average")),
+    Ordered(),
+    Ordered(times=2),
+    Viewed(),
+    Viewed(times=2),
+    Viewed(product="cap"),
+    Breadth(categories=1),
+    TopShare(share=0.05),
+    TopShare(share=0.1),  # not known
+)
+EVERY = (*LOOKING_BACK, *OTHERS)
+
+
+def test_of_whom_nothing_is_known_each_condition_and_its_denial_are_answered(database: Database):
+    stock(database)
+    figure(database, 1000)
+    shop = Shop(database)
+    shop.post(identify("nobody"))
+
+    for condition in (*EVERY, *(Not(condition=each) for each in EVERY)):
+        agree(database, condition, facts_of([], [], 1000), shop.contact_id("nobody"), NOON)
+
+
+def test_what_is_exactly_so_long_ago_counts_and_a_moment_later_does_not(database: Database):
+    stock(database)
+    figure(database, 1000)
+    bought: dict[str, Any] = {
+        "total": 10,
+        "products": [{"product_id": "cap"}, {"product_id": "mug"}],
+    }
+    names = ["Order Completed", "Order Completed", *("Product Viewed",) * 2, "Email Link Clicked"]
+    shop, ago = Shop(database), MONTH / MINUTE
+    happened = [
+        (name, {"product_id": "cap"} if name == "Product Viewed" else bought | {"order_id": str(n)})
+        for n, name in enumerate(names)
+    ]
+    for number, (name, told) in enumerate(happened):
+        shop.post(track(name, "u", ago=ago, ID=f"exact-{number}", **told))
+    send(database, shop.contact_id("u"), [(30, "soft_bounced")])
+    events = tuple(PastEvent(name, told, NOON - MONTH) for name, told in happened)
+    facts = replace(facts_of([], [(30, "soft_bounced")], 1000), events=events)
+
+    for condition in EVERY:
+        for now in (NOON, NOON + timedelta(microseconds=1), NOON + 60 * DAY):
+            agree(database, condition, facts, shop.contact_id("u"), now)
+    assert all(memory.holds(each, facts, now=NOON) for each in LOOKING_BACK)
+    later = NOON + timedelta(microseconds=1)
+    assert not any(memory.holds(each, facts, now=later) for each in LOOKING_BACK)

@@ -27,36 +27,34 @@ WHERE total IS NOT NULL AND LENGTH(total) <= 14
   AND CAST(total AS NUMERIC) > 0 AND CAST(total AS NUMERIC) <= 1000000000
 """
 SUMMARIES = """
+WITH seen AS (
+    SELECT contact_id, MIN(CASE WHEN {signs} THEN occurred_at END) AS first_active_at,
+           MAX(CASE WHEN {signs} THEN occurred_at END) AS last_active_at,
+           MAX(CASE WHEN name = 'Product Viewed' THEN occurred_at END) AS last_viewed_at,
+           MAX(CASE WHEN name = 'Email Link Clicked' THEN occurred_at END) AS last_click_at
+    FROM events WHERE contact_id IS NOT NULL AND ({signs} OR name LIKE 'Order %')
+    GROUP BY contact_id),
+bought AS (
+    SELECT contact_id, COUNT(*) AS orders, SUM(amount) AS spent, MAX(ordered_at) AS last_order_at
+    FROM orders WHERE state = 'completed' GROUP BY contact_id),
+lately AS (
+    SELECT orders.contact_id AS contact_id, MAX(orders.amount) AS last_amount
+    FROM orders JOIN bought ON bought.contact_id = orders.contact_id
+                           AND bought.last_order_at = orders.ordered_at
+    WHERE orders.state = 'completed' GROUP BY orders.contact_id),
+kinds AS (
+    SELECT order_lines.contact_id AS contact_id, COUNT(DISTINCT products.category) AS categories
+    FROM order_lines
+    LEFT JOIN product_variants ON product_variants.id = order_lines.product_id
+    JOIN products ON products.id = COALESCE(product_variants.product_id, order_lines.product_id)
+    WHERE order_lines.state = 'completed' GROUP BY order_lines.contact_id)
 INSERT INTO contact_summaries (contact_id, first_active_at, last_active_at, last_viewed_at,
-                               last_click_at, orders, spent, categories)
-SELECT contact_id, MIN(CASE WHEN {signs} THEN occurred_at END),
-       MAX(CASE WHEN {signs} THEN occurred_at END),
-       MAX(CASE WHEN name = 'Product Viewed' THEN occurred_at END),
-       MAX(CASE WHEN name = 'Email Link Clicked' THEN occurred_at END), 0, 0, 0
-FROM events WHERE contact_id IS NOT NULL AND ({signs} OR name LIKE 'Order %')
-GROUP BY contact_id
-"""
-ORDERED = """
-UPDATE contact_summaries SET orders = found.orders, spent = found.spent,
-                             last_order_at = found.last_order_at
-FROM (SELECT contact_id, COUNT(*) AS orders, SUM(amount) AS spent, MAX(ordered_at) AS last_order_at
-      FROM orders WHERE state = 'completed' GROUP BY contact_id) AS found
-WHERE found.contact_id = contact_summaries.contact_id
-"""
-LAST = """
-UPDATE contact_summaries SET last_amount = (
-    SELECT MAX(amount) FROM orders WHERE orders.contact_id = contact_summaries.contact_id
-    AND orders.state = 'completed' AND orders.ordered_at = contact_summaries.last_order_at)
-WHERE orders > 0
-"""
-CATEGORIES = """
-UPDATE contact_summaries SET categories = found.categories
-FROM (SELECT order_lines.contact_id AS contact_id, COUNT(DISTINCT products.category) AS categories
-      FROM order_lines
-      LEFT JOIN product_variants ON product_variants.id = order_lines.product_id
-      JOIN products ON products.id = COALESCE(product_variants.product_id, order_lines.product_id)
-      WHERE order_lines.state = 'completed' GROUP BY order_lines.contact_id) AS found
-WHERE found.contact_id = contact_summaries.contact_id
+                               last_click_at, orders, spent, last_order_at, last_amount, categories)
+SELECT seen.contact_id, first_active_at, last_active_at, last_viewed_at, last_click_at,
+       COALESCE(orders, 0), COALESCE(spent, 0), last_order_at, last_amount, COALESCE(categories, 0)
+FROM seen LEFT JOIN bought ON bought.contact_id = seen.contact_id
+          LEFT JOIN lately ON lately.contact_id = seen.contact_id
+          LEFT JOIN kinds ON kinds.contact_id = seen.contact_id
 """
 
 
@@ -113,7 +111,7 @@ def upgrade() -> None:
 def statements() -> tuple[str, ...]:
     """List what adds up the rows that are there."""
     signs = "name IN ({})".format(", ".join(f"'{name}'" for name in SIGNS))
-    return AMOUNTS, SUMMARIES.format(signs=signs), ORDERED, LAST, CATEGORIES
+    return AMOUNTS, SUMMARIES.format(signs=signs)
 
 
 def downgrade() -> None:
