@@ -5,13 +5,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete, select, text, update
 
 from sekvens.contacts.tables import Contact
+from sekvens.db.migrate import MIGRATIONS
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
+from sekvens.events.tables import Order
 from sekvens.feedback.tables import MessageFate
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, InSegment, Not
 from sekvens.flows.dealings import (
@@ -310,3 +313,29 @@ def test_what_is_exactly_so_long_ago_counts_and_a_moment_later_does_not(database
     assert all(memory.holds(each, facts, now=NOON) for each in LOOKING_BACK)
     later = NOON + timedelta(microseconds=1)
     assert not any(memory.holds(each, facts, now=later) for each in LOOKING_BACK)
+
+
+def test_the_migration_adds_up_what_ingest_does(database: Database):
+    stock(database)
+    shop = Shop(database)
+    shop.post(identify("seen"), track("Product Viewed", "seen", ago=9, product_id="cap"))
+    shop.post(
+        track("Order Completed", "u", ago=99, order_id="1", total="19.90",
+              products=[{"product_id": "cap"}, {"product_id": "sock-42"}]),
+        track("Order Completed", "u", ago=50, order_id="2", total=7),
+        track("Order Completed", "u", ago=50, order_id="3", total="8.5"),
+        track("Order Refunded", "u", ago=40, order_id="1"),
+        track("Email Link Clicked", "u", ago=3),
+        track("Order Cancelled", "gone", ago=3, order_id="4"),
+    )  # fmt: skip
+    users = [shop.contact_id(user) for user in ("seen", "u", "gone")]
+    before = [summary(database, whose) for whose in users]
+    migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0016").module
+    with database.write() as session:
+        session.execute(delete(ContactSummary))
+        session.execute(update(Order).values(amount=0))
+        for statement in migration.statements():
+            session.execute(text(statement))
+
+    assert [summary(database, whose) for whose in users] == before
+    assert before[1]["spent"] == 1550
