@@ -24,6 +24,7 @@ from sekvens.commands.reconcile import reconcile
 from sekvens.commands.replay import make_replay
 from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
+from sekvens.commands.segments import segments
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
 from sekvens.commands.simulate import simulate
@@ -57,7 +58,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, contacts, staff),
+    *(audiences, segments, contacts, staff),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

@@ -31,6 +31,7 @@ from activities.outages import Outages
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use
 from sekvens.audiences.retention import Retention
+from sekvens.audiences.rounds import Rounds
 from sekvens.audiences.scan import Scanner
 from sekvens.audiences.schedules import keep_schedules
 from sekvens.clock import SystemClock
@@ -161,6 +162,7 @@ def build_workers(
                 audiences.scan_audience_batch,
                 audiences.erase_inactive_batch,
                 audiences.expire_batch,
+                audiences.watch_segments_batch,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -247,6 +249,7 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
             copies_kept_for=timedelta(days=kept.copies_days),
         ),
         expirer=Expirer(database=database, clock=clock, privacy=kept),
+        rounds=Rounds(database=database, clock=clock, shop_time=shop_time, shop=settings.shop),
     )
 
 

@@ -1,10 +1,11 @@
-"""The activities of scheduled work: a batch of a scan, of erasures, of what expires."""
+"""The activities of scheduled work: a batch of a scan, of erasures, of expiry, of segments."""
 
 from temporalio import activity
 
 from sekvens.audiences import names
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.retention import Retention
+from sekvens.audiences.rounds import Rounds
 from sekvens.audiences.scan import Scanner
 from sekvens.audiences.wire import (
     Counts,
@@ -14,16 +15,21 @@ from sekvens.audiences.wire import (
     ExpireBatchResult,
     ScanBatchInput,
     ScanBatchResult,
+    SegmentsBatchInput,
+    SegmentsBatchResult,
 )
 
 
 class AudienceActivities:
     """Scans and erases, in threads; a repeat goes on where the attempt before it was last heard."""
 
-    def __init__(self, *, scanner: Scanner, retention: Retention, expirer: Expirer) -> None:
+    def __init__(
+        self, *, scanner: Scanner, retention: Retention, expirer: Expirer, rounds: Rounds
+    ) -> None:
         self._scanner = scanner
         self._retention = retention
         self._expirer = expirer
+        self._rounds = rounds
 
     @activity.defn(name=names.SCAN_ACTIVITY, no_thread_cancel_exception=True)
     def scan_audience_batch(self, order: ScanBatchInput) -> ScanBatchResult:
@@ -39,6 +45,11 @@ class AudienceActivities:
     def expire_batch(self, order: ExpireBatchInput) -> ExpireBatchResult:
         """Let old data go for some seconds."""
         return self._expirer.batch(order.cursor, activity.heartbeat)
+
+    @activity.defn(name=names.SEGMENTS_ACTIVITY, no_thread_cancel_exception=True)
+    def watch_segments_batch(self, order: SegmentsBatchInput) -> SegmentsBatchResult:
+        """Look at who has entered or left a segment for some seconds."""
+        return self._rounds.batch(order.cursor, activity.heartbeat)
 
 
 def _say(so_far: ScanBatchResult) -> None:

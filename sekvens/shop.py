@@ -107,10 +107,28 @@ class Care(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Level(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A step on the shop's ladder of loyalty, reached by so many orders."""
+    """A step on the shop's ladder of loyalty, reached by so many orders, so much spent, or both."""
 
     name: Localized
-    orders_min: int
+    orders_min: int = 0
+    #: in the shop's currency
+    spent_min: float = 0
+    #: only what lies so many days back counts, so that the level can lapse; 0: all of it
+    within_days: int = 0
+    #: what events call it, and never changes; by default its name in the first locale
+    id: str = ""
+
+    @property
+    def key(self) -> str:
+        """What events and memberships call it."""
+        return self.id or next(iter(self.name.values()), "")
+
+    def __post_init__(self) -> None:
+        """Refuse a level that everybody is on, or that nothing leads to."""
+        if self.orders_min <= 0 and self.spent_min <= 0:
+            raise ValueError(f"the level {self.key!r} takes nothing: set orders_min or spent_min")
+        if min(self.orders_min, self.spent_min, self.within_days) < 0:
+            raise ValueError(f"the level {self.key!r} takes less than nothing")
 
 
 class Season(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -277,6 +295,9 @@ class Shop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise ValueError(f"shop.offers.{name}: {wrong}")
         if self.referral is not None:
             self._check_referral(self.referral)
+        keys = [level.key for level in self.levels]
+        if len(set(keys)) < len(keys):
+            raise ValueError("two of shop.levels have the same id, or the same name and no id")
 
     def _check_referral(self, referral: Referrals) -> None:
         for role in ("friend", "referrer"):

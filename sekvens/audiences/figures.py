@@ -1,20 +1,20 @@
-"""The shop's own reorder gap: how long nine of ten of its customers take to come back.
+"""The shop's own figures: how long nine of ten customers take to come back, what the top spend.
 
-It is worked out from the shop's completed orders, and stands for a day.
+They are worked out from the shop's completed orders, and stand for a day.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from statistics import quantiles
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.events.tables import Order
 from sekvens.flows.shop_time import ShopTime
-from sekvens.segments.figures import REORDER_GAP
-from sekvens.segments.tables import ShopFigure
+from sekvens.segments.figures import REORDER_GAP, top_share
+from sekvens.segments.tables import ContactSummary, ShopFigure
 
 #: With fewer the ninth tenth is a matter of ten customers, and the default stands.
 GAPS_MIN: Final = 100
@@ -39,6 +39,38 @@ def keep_reorder_gap(session: Session, *, now: datetime, shop_time: ShopTime) ->
     row.value, row.computed_at = gap / timedelta(days=1), now
     session.flush()
     return gap
+
+
+def keep_top_shares(
+    session: Session, shares: Collection[float], *, now: datetime, shop_time: ShopTime
+) -> None:
+    """Work out what the least of each top share has spent, if the last figure is a day old.
+
+    With fewer customers than one in the share the figure is unknown. `now` is wall time.
+    """
+    for share in shares:
+        row = session.get(ShopFigure, top_share(share))
+        if row is not None and shop_time.at(now) - shop_time.at(row.computed_at) < STANDS_FOR:
+            continue
+        least = compute_top_share(session, share)
+        if least is None:
+            continue
+        if row is None:
+            row = ShopFigure(name=top_share(share))
+            session.add(row)
+        row.value, row.computed_at = least, now
+    session.flush()
+
+
+def compute_top_share(session: Session, share: float) -> int | None:
+    """Tell what the least of a top share of customers has spent, in hundredths of the currency."""
+    customers = ContactSummary.orders > 0
+    count = session.scalar(select(func.count()).where(customers)) or 0
+    among = int(count * share)
+    if among < 1:
+        return None
+    query = select(ContactSummary.spent).where(customers).order_by(ContactSummary.spent.desc())
+    return session.scalar(query.offset(among - 1).limit(1))
 
 
 def compute_reorder_gap(session: Session, now: datetime) -> timedelta | None:

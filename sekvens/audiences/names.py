@@ -7,10 +7,12 @@ Renaming one orphans what is under way; `tests/replay/test_names_are_pinned.py` 
 SCAN_WORKFLOW = "audience-scan"
 RETENTION_WORKFLOW = "retention"
 EXPIRY_WORKFLOW = "expiry"
+SEGMENTS_WORKFLOW = "segments"
 
 SCAN_ACTIVITY = "scan_audience_batch"
 ERASE_ACTIVITY = "erase_inactive_batch"
 EXPIRE_ACTIVITY = "expire_batch"
+SEGMENTS_ACTIVITY = "watch_segments_batch"
 
 PROGRESS_QUERY = "progress"
 
@@ -18,6 +20,8 @@ PROGRESS_QUERY = "progress"
 RETENTION_SCHEDULE = "retention"
 #: Id of the schedule by which old data goes.
 EXPIRY_SCHEDULE = "expiry"
+#: Id of the schedule by which entering and leaving a segment is noticed.
+SEGMENTS_SCHEDULE = "segments"
 #: What the ids of the audiences' schedules begin with.
 AUDIENCE_PREFIX = "audience/"
 

@@ -1,4 +1,4 @@
-"""Temporal's schedules: one for the audience of each live flow, one for retention, one for expiry.
+"""Temporal's schedules: for each live flow's audience, for retention, expiry, segments.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -29,7 +29,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.audiences import names
 from sekvens.audiences.rules import RULES
-from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
+from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput, SegmentsInput
 from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.flows.shop_time import DAY
 from sekvens.settings import Settings
@@ -97,7 +97,18 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
+        Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings)),
     ]
+
+
+def _segments(settings: Settings) -> Schedule:
+    action = _action(
+        names.SEGMENTS_WORKFLOW,
+        SegmentsInput(),
+        workflow_id=names.SEGMENTS_WORKFLOW,
+        summary="who has entered or left a segment",
+    )
+    return _schedule(settings, action, is_held=False)
 
 
 def _expiry(settings: Settings, days: int) -> Schedule:

@@ -146,3 +146,39 @@ class ExpiryResult:
 
     counts: dict[str, int] = field(default_factory=dict)  #: rule -> rows
     sentence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsInput:
+    """How far an earlier run of the same round came."""
+
+    cursor: str | None = None  #: contact id behind which it goes on
+    scanned: int = 0  #: contacts looked at
+    told: int = 0  #: entries and exits that became events
+    format: Literal[1] = 1
+    history_events_max: int | None = None  #: continue-as-new sooner than suggested (tests)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsBatchInput:
+    """Look at some more contacts."""
+
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsBatchResult:
+    """How far it came, and what came of it."""
+
+    cursor: str | None  #: None: everybody has been looked at
+    scanned: int = 0
+    told: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsResult:
+    """What a round came to. It also answers the `progress` query."""
+
+    scanned: int = 0
+    told: int = 0
+    sentence: str = ""

@@ -48,3 +48,8 @@ def expired_in_words(counts: Mapping[str, int]) -> str:
     """Say what a round of expiry has come to so far: `visits: 300, deliveries: 12`."""
     told = [f"{rule}: {rows:,}" for rule, rows in sorted(counts.items()) if rows]
     return ", ".join(told) or "nothing is old enough"
+
+
+def segments_in_words(scanned: int, told: int) -> str:
+    """Say what a round over the segments has come to so far."""
+    return f"{scanned:,} contacts looked at, {told:,} entries and exits told"

@@ -41,6 +41,7 @@ from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
+from sekvens.segments.tables import ContactSummary, SegmentMembership
 
 Column: TypeAlias = InstrumentedAttribute[Any]
 #: Says which rows are a person's.
@@ -205,7 +206,7 @@ HOLDINGS: Final = (
         Order,
         own(Order.contact_id),
         Stays(
-            keeps="contact_id total currency state ordered_at updated_at",
+            keeps="contact_id total amount currency state ordered_at updated_at",
             empties={"products": [], "details": {}},
             hashes=("order_id",),
         ),
@@ -215,6 +216,8 @@ HOLDINGS: Final = (
         own(OrderLine.contact_id),
         Stays(keeps="contact_id product_id quantity ordered_at state", hashes=("order_id",)),
     ),
+    Holding(ContactSummary, own(ContactSummary.contact_id), Deleted()),
+    Holding(SegmentMembership, own(SegmentMembership.contact_id), Deleted()),
     Holding(
         Review,
         own(Review.contact_id),
@@ -324,6 +327,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",
     "ses_quota": "what SES lets the account send",
+    "segment_watches": "which segments are watched, and how far the first look has come",
     "shop_figures": "figures over all contacts",
     "switches": "what is stopped, and by whom on the staff",
     "staff": "who works here, and is no contact",

@@ -30,6 +30,7 @@ from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEnt
 from sekvens.notices.noting import note_consent
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
+from sekvens.segments.tables import ContactSummary, SegmentMembership
 
 #: The source of a notice that two contacts are one, and share the stricter consent.
 MERGED: Final = "merge"
@@ -46,14 +47,14 @@ def older_first(a: Contact, b: Contact) -> tuple[Contact, Contact]:
 def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -> None:
     """Give the winner everything of the loser's that is not folded from events.
 
-    Carts, cases and orders are not carried over: the caller folds them again from the events,
-    which are the winner's now.
+    Carts, cases, orders and the summary are not carried over: the caller folds them again from the
+    events, which are the winner's now.
     """
     for table in (Identity, ContactEvent, Visit, ConsentChange, OutboxEntry, Review):
         session.execute(
             update(table).where(table.contact_id == loser.id).values(contact_id=winner.id)
         )
-    for folded in (Cart, OpenCase, Order, OrderLine):
+    for folded in (Cart, OpenCase, Order, OrderLine, ContactSummary):
         session.execute(delete(folded).where(folded.contact_id == loser.id))
     session.execute(
         # Who was merged into the loser is the winner now: one hop always finds the contact.
@@ -61,6 +62,7 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
     )
     _merge_consent(session, winner.id, loser.id)
     _merge_preferences(session, winner.id, loser.id)
+    _merge_memberships(session, winner.id, loser.id)
     emails = [each.email for each in (winner, loser) if each.email is not None]
     _merge_traits(winner, loser)
     if winner.email is not None:
@@ -145,6 +147,19 @@ def _merge_preferences(session: Session, winner_id: str, loser_id: str) -> None:
     mine.fewer = mine.fewer or theirs.fewer
     mine.changed_at = max(mine.changed_at, theirs.changed_at)
     session.delete(theirs)
+
+
+def _merge_memberships(session: Session, winner_id: str, loser_id: str) -> None:
+    """Let the person be in the segments that either was in: an entry that was told is not again."""
+    theirs = select(SegmentMembership).where(SegmentMembership.contact_id == loser_id)
+    for row in session.scalars(theirs).all():
+        mine = session.get(SegmentMembership, (winner_id, row.segment))
+        if mine is None:
+            told = {"times": row.times, "since": row.since, "until": row.until}
+            session.add(SegmentMembership(contact_id=winner_id, segment=row.segment, **told))
+        elif row.until is None and mine.until is not None:
+            mine.times, mine.since, mine.until = mine.times + 1, row.since, None
+        session.delete(row)
 
 
 def _carry_over(session: Session, emails: Sequence[str], stands: str) -> None:

@@ -142,6 +142,7 @@ def _write_order(
         row = Order(contact_id=contact_id, order_id=order_id)
         session.add(row)
     row.total, row.currency, row.products = state.total, state.currency, list(state.products)
+    row.amount = orders.hundredths(state.total)
     row.details = dict(state.details)
     row.state, row.ordered_at, row.updated_at = state.state, state.ordered_at, state.updated_at
 

@@ -24,10 +24,12 @@ from sekvens.events.identity import Resolved, load_contacts, resolve
 from sekvens.events.pages import wanted_pages
 from sekvens.events.parse import Incoming, IncomingEvent, Refused
 from sekvens.events.permissions import note_sales, with_that_address
-from sekvens.events.schema import PAGE
+from sekvens.events.schema import ORDER_EVENTS, PAGE
 from sekvens.events.tables import ContactEvent, OutboxEntry, RejectedEvent
 from sekvens.flows.shop_time import ShopTime
 from sekvens.offers.redemption import redeem
+from sekvens.segments import summaries
+from sekvens.segments.watching import told_of, turns
 from sekvens.shop import Shop
 
 _BY_MESSAGE_ID: Final = select(ContactEvent.message_id, ContactEvent.contact_id).where(
@@ -91,6 +93,8 @@ def ingest_all(
     merged = set(resolved.merged.values())
     _settle(session, facts, contacts=resolved.contacts, merged=merged, now=now, shop=shop)
     note_sales(session, facts, consent)
+    summaries.keep(session, facts, merged=merged)
+    _turn(session, facts, now=now, shop_time=shop_time, shop=shop)
     contact_ids = known | resolved.by_message
     concerned = with_that_address(session, posted, contact_ids)
     for message_id, contact_id in contact_ids.items():
@@ -146,6 +150,7 @@ def record_fact(
     )
     stored = _insert_facts(session, [fact], received_at=now)
     _settle(session, stored, contacts=contacts, merged=(), now=now)
+    summaries.keep(session, stored)
     return True
 
 
@@ -268,10 +273,35 @@ def _settle(
     if new:
         facts = [*facts, *_insert_facts(session, new, received_at=now)]
     wanted = wanted_pages(session, [fact for fact in facts if fact.type == PAGE])
+    _owe(
+        session,
+        (fact for fact in facts if fact.type == "track" or fact.event_id in wanted),
+        now=now,
+    )
+
+
+def _turn(
+    session: Session,
+    facts: Sequence[Fact],
+    *,
+    now: datetime,
+    shop_time: ShopTime,
+    shop: Shop | None,
+) -> None:
+    """Tell at once who has entered or left a segment by an order; a round tells the others."""
+    buyers = {fact.contact_id for fact in facts if fact.name in ORDER_EVENTS}
+    if not buyers:
+        return
+    owed = turns(session, buyers, told_of(session, shop), now=shop_time.at(now))
+    if owed:
+        _owe(session, _insert_facts(session, owed, received_at=now), now=now)
+
+
+def _owe(session: Session, facts: Iterable[Fact], *, now: datetime) -> None:
+    """Owe events to the relay."""
     owed = [
         {"event_id": fact.event_id, "contact_id": fact.contact_id, "committed_at": now}
         for fact in facts
-        if fact.type == "track" or fact.event_id in wanted
     ]
     if owed:
         session.connection().execute(_INSERT_OUTBOX, owed)

@@ -8,7 +8,7 @@ one is put in its place by folding the log again.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
 from sekvens.events.facts import Fact
@@ -32,6 +32,8 @@ DETAILED_TEXTS: Final = (
     "order_number",
 )
 DETAIL_CHARACTERS_MAX: Final = 100
+#: A billion in hundredths: a sum of any contact's orders fits into eight bytes.
+AMOUNT_MAX: Final = 1_000_000_000 * 100
 
 _STATE_OF: Final = {
     ORDER_COMPLETED: "completed",
@@ -92,6 +94,17 @@ def amount(value: Any) -> str | None:
     except InvalidOperation:
         return None
     return format(number, "f") if number.is_finite() and abs(number.adjusted()) < 20 else None
+
+
+def hundredths(total: str | None) -> int:
+    """Turn an order's total into hundredths of the currency; what is unknown, or less, is nothing.
+
+    An amount beyond a billion is a mistake of whoever posted it, and adds nothing up.
+    """
+    if total is None:
+        return 0
+    whole = int((Decimal(total) * 100).to_integral_value(ROUND_HALF_UP))
+    return whole if 0 < whole <= AMOUNT_MAX else 0
 
 
 def _with_details(order: OrderState, fact: Fact) -> OrderState:

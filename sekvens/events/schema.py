@@ -185,6 +185,27 @@ two rewards apart).
 PRODUCT_REVIEWED: Final = "Product Reviewed"
 """The contact reviewed a product: `product_id`, `review_id`, `review_body`, `rating`."""
 
+SEGMENT_ENTERED: Final = "Segment Entered"
+"""The contact is in a segment from now on: `segment` (its name), `times` (how often by now).
+
+Recorded by us, of segments that a flow listens for. Segment has no such event.
+"""
+
+SEGMENT_LEFT: Final = "Segment Left"
+"""The contact is no longer in a segment: `segment`, `times`. Recorded by us, as its counterpart."""
+
+LEVEL_REACHED: Final = "Loyalty Level Reached"
+"""The contact has come to a higher level of loyalty: `level`, `previous` (if there was one).
+
+Recorded by us, by what the settings say (`[[shop.levels]]`). Segment has no such event.
+"""
+
+LEVEL_LAPSED: Final = "Loyalty Level Lapsed"
+"""The contact has come to a lower level or to none: `level` (if there is one), `previous`.
+
+Recorded by us, as its counterpart.
+"""
+
 PAGE: Final = "page"
 """A page that the contact looked at, posted as Segment's page call and not as a track event.
 
@@ -193,6 +214,7 @@ and `category`: one of `PAGE_CATEGORIES` where the page is about a product, its 
 press wrote, or a way to get help.
 """
 
+PRODUCT_VIEWED: Final = "Product Viewed"
 PRODUCT_ADDED: Final = "Product Added"
 PRODUCT_REMOVED: Final = "Product Removed"
 CART_VIEWED: Final = "Cart Viewed"
@@ -217,7 +239,7 @@ EVENTS: Final = (
     EventKind(name="Promotion Viewed"),
     EventKind(name="Promotion Clicked"),
     EventKind(name="Product Clicked"),
-    EventKind(name="Product Viewed"),
+    EventKind(name=PRODUCT_VIEWED),
     EventKind(name=PRODUCT_ADDED, folds_into=_CART),
     EventKind(name=PRODUCT_REMOVED, folds_into=_CART),
     EventKind(name=CART_VIEWED, folds_into="cart, if it carries `products`"),
@@ -252,6 +274,10 @@ EVENTS: Final = (
     EventKind(name=PRODUCT_REVIEWED, folds_into="review, pending"),
     EventKind(name=QUESTION_ANSWERED, folds_into="trait, of a question in the quiz", ours=True),
     EventKind(name=REFERRAL_REWARDED, ours=True),
+    EventKind(name=SEGMENT_ENTERED, ours=True),
+    EventKind(name=SEGMENT_LEFT, ours=True),
+    EventKind(name=LEVEL_REACHED, ours=True),
+    EventKind(name=LEVEL_LAPSED, ours=True),
     EventKind(name=EMAIL_DELIVERED),
     EventKind(name=EMAIL_LINK_CLICKED),
     EventKind(name=EMAIL_REPLIED, folds_into=_CASE, ours=True),

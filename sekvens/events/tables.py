@@ -84,6 +84,8 @@ class Order(Base):
     order_id: Mapped[str] = mapped_column(primary_key=True)
     total: Mapped[str | None]  #: a decimal number as text
     currency: Mapped[str | None]
+    #: the total in hundredths of the shop's currency, for adding up; 0 where it is unknown
+    amount: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     products: Mapped[list[Any]]
     #: {tax, shipping, discount, coupon, payment_method} as far as they were posted; money as text
     details: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")

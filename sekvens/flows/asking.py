@@ -20,6 +20,18 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import (
+    Bounced,
+    Breadth,
+    ClickRate,
+    EngagementIs,
+    Level,
+    Measure,
+    Ordered,
+    Spent,
+    TopShare,
+    Viewed,
+)
 
 
 def subscribed() -> Condition:
@@ -86,6 +98,62 @@ def date_within(trait: str, within: timedelta) -> Condition:
 def trait_is(trait: str, value: str) -> Condition:
     """A trait of the contact has this value."""
     return TraitIs(trait=trait, value=value)
+
+
+def spent(
+    at_least: float, *, measure: Measure = "total", within: timedelta | None = None
+) -> Condition:
+    """The contact's orders came to this much of the shop's currency: in all, last, on average."""
+    return Spent(measure=measure, at_least=round(at_least * 100), within=within)
+
+
+def ordered(
+    times: int = 1,
+    *,
+    within: timedelta | None = None,
+    product: str | None = None,
+    category: str | None = None,
+    brand: str | None = None,
+) -> Condition:
+    """The contact has ordered; with `product`, `category` or `brand`, that. Kept orders count."""
+    return Ordered(times=times, within=within, product=product, category=category, brand=brand)
+
+
+def viewed(
+    times: int = 1,
+    *,
+    within: timedelta | None = None,
+    product: str | None = None,
+    category: str | None = None,
+    brand: str | None = None,
+) -> Condition:
+    """The contact has looked at products; with `product`, `category` or `brand`, at that."""
+    return Viewed(times=times, within=within, product=product, category=category, brand=brand)
+
+
+def breadth(categories: int) -> Condition:
+    """The contact has ordered from at least so many categories."""
+    return Breadth(categories=categories)
+
+
+def top_share(share: float) -> Condition:
+    """The contact is among this share of customers (0.05: one in twenty) by what they spent."""
+    return TopShare(share=share)
+
+
+def engagement_is(level: Level) -> Condition:
+    """How lately the contact gave a sign of life: `new`, `active`, `cooling` or `dormant`."""
+    return EngagementIs(level=level)
+
+
+def click_rate(at_least: int, *, within: timedelta, received: int = 1) -> Condition:
+    """The contact clicked so often for a hundred marketing messages, of at least `received`."""
+    return ClickRate(at_least=at_least, within=within, received=received)
+
+
+def bounced(times: int = 1, *, within: timedelta | None = None) -> Condition:
+    """At least so many messages to the contact came back softly."""
+    return Bounced(times=times, within=within)
 
 
 def not_(condition: Condition) -> Condition:

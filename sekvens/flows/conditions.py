@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
 
 #: Any of these is a sign of life. Opens are none, because machines open mail.
@@ -165,6 +166,15 @@ class InFlow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InSegment:
+    """The contact is in a segment, which is pinned by value: its name is for people to read."""
+
+    name: str
+    condition: "Condition"
+    kind: Literal["in_segment"] = "in_segment"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Not:
     """The inner condition does not hold."""
 
@@ -199,6 +209,8 @@ Condition: TypeAlias = (
     | Owns
     | InStock
     | InFlow
+    | Dealing
+    | InSegment
     | Not
     | AllOf
     | AnyOf

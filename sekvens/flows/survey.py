@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sekvens.flows.conditions import AllOf, AnyOf, Condition, EventPattern, Happened, Not
+from sekvens.flows.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    EventPattern,
+    Happened,
+    InSegment,
+    Not,
+)
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import branches
 from sekvens.flows.steps import (
@@ -61,18 +69,23 @@ def conditions(flow: Flow) -> Iterator[tuple[str | None, Condition]]:
     own = [*flow.trigger_when, *flow.entry, *flow.stay_while]
     if isinstance(flow.trigger, Audience):
         own.extend(flow.trigger.conditions)
-    left: list[tuple[str | None, Condition]] = [(None, condition) for condition in own]
+    yield from ((None, leaf) for condition in own for leaf in leaves(condition))
     for step in every_step(flow.steps):
         if isinstance(step, Split):
-            left.extend((step.id, case.condition) for case in step.cases)
-    while left:
-        step_id, condition = left.pop(0)
-        if isinstance(condition, Not):
-            left.append((step_id, condition.condition))
-        elif isinstance(condition, AllOf | AnyOf):
-            left.extend((step_id, inner) for inner in condition.conditions)
-        else:
-            yield step_id, condition
+            for case in step.cases:
+                yield from ((step.id, leaf) for leaf in leaves(case.condition))
+
+
+def leaves(condition: Condition) -> Iterator[Condition]:
+    """Go through every single thing that a condition asks."""
+    match condition:
+        case Not() | InSegment():
+            yield from leaves(condition.condition)
+        case AllOf() | AnyOf():
+            for each in condition.conditions:
+                yield from leaves(each)
+        case _:
+            yield condition
 
 
 def patterns(flow: Flow) -> Iterator[tuple[str | None, EventPattern]]:

@@ -14,6 +14,7 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     InStock,
     Lapsed,
     Not,
@@ -22,6 +23,7 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.definition import Audience
 from sekvens.flows.durations import in_words
 from sekvens.flows.steps import (
@@ -38,6 +40,7 @@ from sekvens.flows.steps import (
     Suppress,
     Webhook,
 )
+from sekvens.flows.wording_dealings import dealing_both_ways, looking_back
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -105,7 +108,7 @@ def in_force(condition: Condition) -> str:
     """Say that a condition holds: `they have ordered`."""
     match condition:
         case AnyOf() if _is_sign_of_life(condition):
-            return f"they have given a sign of life{_looking_back(_within(condition))}"
+            return f"they have given a sign of life{looking_back(_within(condition))}"
         case AllOf():
             return _joined(condition.conditions, "and") or "always"
         case AnyOf():
@@ -168,7 +171,7 @@ def _local_time(local_time: LocalTime) -> str:
 def _not_in_force(condition: Condition) -> str:
     match condition:
         case AnyOf() if _is_sign_of_life(condition):
-            return f"they have given no sign of life{_looking_back(_within(condition))}"
+            return f"they have given no sign of life{looking_back(_within(condition))}"
         case AllOf() | AnyOf() | Not():
             return f"it is not so that ({in_force(condition)})"
         case _:
@@ -194,16 +197,21 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
             text = "ordered for longer than this shop's customers take to come back"
             return f"they have not {text}", f"it is not so that they have not {text}"
         case Received():
-            text = f"{condition.times} of our marketing e-mails{_looking_back(condition.within)}"
+            text = f"{condition.times} of our marketing e-mails{looking_back(condition.within)}"
             return f"they have had {text}", f"they have had fewer than {text}"
-        case InFlow() | Owns() | InStock():
+        case InFlow() | Owns() | InStock() | InSegment():
             return _of_entries(condition)
+        case _ if isinstance(condition, Dealing):
+            return dealing_both_ways(condition)
         case _:
             return in_force(condition), _not_in_force(condition)
 
 
-def _of_entries(condition: InFlow | Owns | InStock) -> tuple[str, str]:
+def _of_entries(condition: InFlow | Owns | InStock | InSegment) -> tuple[str, str]:
     match condition:
+        case InSegment():
+            text = f"in the segment {condition.name}"
+            return f"they are {text}", f"they are not {text}"
         case InFlow():
             return f"they are in {condition.flow}", f"they are not in {condition.flow}"
         case Owns():
@@ -244,24 +252,20 @@ def _act(pattern: EventPattern) -> Act:
 def _done(condition: Happened) -> str:
     act = _act(condition.pattern)
     times = f" at least {_times(condition)}" if condition.times > 1 else ""
-    return act.done + act.rest + times + _looking_back(condition.within)
+    return act.done + act.rest + times + looking_back(condition.within)
 
 
 def _not_done(condition: Happened) -> str:
     if condition.times > 1:
         act = _act(condition.pattern)
         fewer = f" fewer than {_times(condition)}"
-        return act.done + act.rest + fewer + _looking_back(condition.within)
+        return act.done + act.rest + fewer + looking_back(condition.within)
     return f"{'never' if condition.within is None else 'not'} {_done(condition)}"
 
 
 def _times(condition: Happened) -> str:
     each = f", counting each {named(condition.each)} once" if condition.each else ""
     return f"{condition.times} times{each}"
-
-
-def _looking_back(within: timedelta | None) -> str:
-    return "" if within is None else f" in the last {in_words(within).removeprefix('1 ')}"
 
 
 def _joined(conditions: tuple[Condition, ...], word: str) -> str:

@@ -139,6 +139,7 @@ class Facts:
     confirm_url: str | None = None  #: where an address is confirmed; order mail needs none
     second_subject: bool = False  #: the e-mail is told again, under its other subject
     orders_count: int = 0
+    level: str | None = None  #: key of the highest level that they are on
     since: datetime | None = None  #: when they last ordered, or joined; shop time
     product: ProductFacts | None = None  #: which the enrollment is about
     order: OrderFacts | None = None  #: which the enrollment is about

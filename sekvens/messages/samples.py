@@ -29,6 +29,7 @@ from sekvens.messages.facts import (
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.sample_products import PICTURES_PATH, line_of, sample_products
 from sekvens.products.facts import DropFacts, ProductFacts
+from sekvens.segments.levels import ladder
 from sekvens.shop import Offer, Shop
 
 __all__ = ["PICTURES_PATH", "SAMPLE_FIRST_NAMES", "sample_facts"]
@@ -95,6 +96,7 @@ def sample_facts(
         **bought,
         **_shelf(sold, lines, now=now),
         referral=_referral(shop) if bought else None,
+        level=_level(shop, bought.get("orders_count", 0)),
         traits={"where_cold": "hands"},
         answer_urls={
             name: {
@@ -225,6 +227,12 @@ def _offer(name: str | None, shop: Shop, *, now: datetime) -> OfferFacts | None:
         code=(terms.code or "DORIS-7K2MPX") if has_code else None,
         last_day=(now + timedelta(days=terms.days - 4)).date(),
     )
+
+
+def _level(shop: Shop, orders: int) -> str | None:
+    """Tell the level that so many orders reach, whatever else it takes."""
+    reached = [level.key for level in ladder(shop.levels) if level.orders_min <= orders]
+    return reached[-1] if orders and reached else None
 
 
 def _referral(shop: Shop) -> ReferralFacts:

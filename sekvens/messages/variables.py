@@ -45,7 +45,7 @@ def _of_contact(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
         "orders_count": facts.orders_count,
         "offer": offer_view(facts.offer, reader, words) if facts.offer else _no_offer(facts),
         "referral": _referral(facts.referral, reader, words) if facts.referral else None,
-        "level": of_shop.level_view(facts.orders_count, reader),
+        "level": of_shop.level_view(facts, reader),
         "times_used": facts.times_used,
         "traits": TraitsView(**told(facts.traits)),
         "days_since_start": (facts.now - facts.started_at).days,

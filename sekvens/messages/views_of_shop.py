@@ -25,7 +25,8 @@ from sekvens.messages.views import (
     StoryView,
 )
 from sekvens.products.facts import ProductFacts
-from sekvens.shop import Person
+from sekvens.segments.levels import ladder
+from sekvens.shop import Level, Person
 
 
 class Concerning(Protocol):
@@ -168,18 +169,25 @@ def care_views(facts: Facts, reader: Reader) -> tuple[CareView, ...]:
     )
 
 
-def level_view(orders_count: int, reader: Reader) -> LevelView | None:
-    """Write out the level that so many orders reach; None before the first."""
-    levels = sorted(reader.shop.levels, key=lambda level: level.orders_min)
-    reached = [level for level in levels if level.orders_min <= orders_count]
-    if not reached:
+def level_view(facts: Facts, reader: Reader) -> LevelView | None:
+    """Write out the level that they are on; None below the first."""
+    levels = ladder(reader.shop.levels)
+    reached = next((n for n, level in enumerate(levels) if level.key == facts.level), None)
+    if reached is None:
         return None
-    following = levels[len(reached)] if len(reached) < len(levels) else None
+    following = levels[reached + 1] if reached + 1 < len(levels) else None
     return LevelView(
-        name=reader.text(reached[-1].name),
+        name=reader.text(levels[reached].name),
         next_name=reader.text(following.name) if following else None,
-        orders_to_next=following.orders_min - orders_count if following else None,
+        orders_to_next=_orders_to(following, facts.orders_count) if following else None,
     )
+
+
+def _orders_to(level: Level, orders_count: int) -> int | None:
+    """Tell how many more orders a level takes; None: it takes something else as well."""
+    missing = level.orders_min - orders_count
+    takes_more = level.spent_min or level.within_days
+    return None if takes_more or missing <= 0 else missing
 
 
 def asked_views(

@@ -57,7 +57,7 @@ def _rows(
     contact_id: str, order_id: str, orders: Mapping[tuple[str, str], HasLines]
 ) -> Iterator[dict[str, Any]]:
     order = orders[contact_id, order_id]
-    for product_id, pieces in _pieces(order.products).items():
+    for product_id, pieces in pieces_of(order.products).items():
         yield {
             "contact_id": contact_id,
             "order_id": order_id,
@@ -68,7 +68,7 @@ def _rows(
         }
 
 
-def _pieces(products: Any) -> Mapping[str, int]:
+def pieces_of(products: Any) -> Mapping[str, int]:
     """Add up the pieces of each product; a line that names none is nobody's."""
     pieces: dict[str, int] = defaultdict(int)
     for line in products:

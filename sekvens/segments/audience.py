@@ -40,14 +40,22 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     Lapsed,
     Not,
     Received,
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
+from sekvens.segments.dealings_sql import (
+    Dealings,
+    is_said_by_sql,
+    stands_with_one,
+    with_summary,
+)
 from sekvens.segments.memory import EMAIL_DELIVERED, ORDER
 
 #: A date within more days than these is looked for by its trait's name alone.
@@ -78,13 +86,20 @@ def candidates(
     Returns:
         Ids of contacts that were not merged away, in order.
     """
-    fits = _Translation(now, gap).clause(condition, maybe=True)
+    is_whole = after is None and until is None and limit is None
+    fits = _Translation(now, gap, is_whole).clause(condition, maybe=True)
     # Asked once for all of them: a correlated question about a contact's aliases in each leaf made
     # SQLite read every contact for every contact, since nearly all share one value, null.
-    merged = aliased(Contact)
-    known_otherwise = select(merged.merged_into).where(merged.merged_into.is_not(None))
-    query = everybody(after=after, until=until).where(or_(fits, Contact.id.in_(known_otherwise)))
+    if not is_of_one_row(condition):
+        fits = or_(fits, Contact.id.in_(known_otherwise()))
+    query = with_summary(everybody(after=after, until=until)).where(fits)
     return query if limit is None else query.limit(limit)
+
+
+def known_otherwise() -> Select[str | None]:
+    """List the contacts whom others were merged into."""
+    merged = aliased(Contact)
+    return select(merged.merged_into).where(merged.merged_into.is_not(None))
 
 
 def everybody(*, after: str | None, until: str | None = None) -> Select[str]:
@@ -96,15 +111,30 @@ def everybody(*, after: str | None, until: str | None = None) -> Select[str]:
     return query if until is None else query.where(Contact.id <= until)
 
 
+def is_of_one_row(condition: Condition) -> bool:
+    """Tell whether a contact whom others were merged into is asked about like everybody else."""
+    match condition:
+        case Not() | InSegment():
+            return is_of_one_row(condition.condition)
+        case AllOf() | AnyOf():
+            return all(is_of_one_row(inner) for inner in condition.conditions)
+        case Subscribed():
+            return True
+        case _:
+            return isinstance(condition, Dealing) and stands_with_one(condition)
+
+
 def is_decided(condition: Condition) -> bool:
     """Tell whether SQL says all of a condition about a contact whom nobody was merged into."""
     match condition:
-        case Not():
+        case Not() | InSegment():
             return is_decided(condition.condition)
         case AllOf() | AnyOf():
             return all(is_decided(inner) for inner in condition.conditions)
         case Happened():
             return _is_counted(condition)
+        case _ if isinstance(condition, Dealing):
+            return is_said_by_sql(condition)
         case _:
             return isinstance(condition, Subscribed | Lapsed | Received | InFlow)
 
@@ -119,16 +149,24 @@ class _Translation:
 
     now: datetime
     gap: timedelta
+    is_whole: bool = False  #: everybody is asked about, not some behind an id
 
     def clause(self, condition: Condition, *, maybe: bool) -> ColumnElement[bool]:
         match condition:
             case Not():
                 return not_(self.clause(condition.condition, maybe=not maybe))
+            case InSegment():
+                return self.clause(condition.condition, maybe=maybe)
             case AllOf():
                 inner = (self.clause(one, maybe=maybe) for one in condition.conditions)
                 return and_(true(), *inner)
             case AnyOf():
                 return or_(false(), *self._any(condition.conditions, maybe=maybe))
+            case _:
+                return self._single(condition, maybe=maybe)
+
+    def _single(self, condition: Condition, *, maybe: bool) -> ColumnElement[bool]:
+        match condition:
             case Subscribed():
                 return _subscribed()
             case Happened():
@@ -141,6 +179,10 @@ class _Translation:
                 return _in_flow(condition.flow)
             case HasTrait() | TraitIs() | DateWithin():
                 return self._told(condition) if maybe else false()
+            case _ if isinstance(condition, Dealing):
+                is_sure = maybe or is_said_by_sql(condition)
+                dealings = Dealings(now=self.now, is_whole=self.is_whole, is_denied=not maybe)
+                return dealings.clause(condition) if is_sure else false()
             case _:  # they ask about an entry, and an audience has none
                 return true() if maybe else false()
 

@@ -12,6 +12,11 @@ REORDER_GAP: Final = "reorder_gap_days"
 REORDER_GAP_DEFAULT: Final = timedelta(days=60)
 
 
+def top_share(share: float) -> str:
+    """Name the figure that says what the least of a top share of customers have spent."""
+    return f"top_share/{share:g}"
+
+
 def reorder_gap(session: Session) -> timedelta:
     """Tell after how long without an order a customer counts as lapsed."""
     figure = session.get(ShopFigure, REORDER_GAP)

@@ -17,11 +17,14 @@ from sekvens.flows.conditions import (
     DateWithin,
     Happened,
     InFlow,
+    InSegment,
     Lapsed,
     Not,
     Owns,
     Received,
 )
+from sekvens.flows.dealings import Bounced, ClickRate, Dealing
+from sekvens.segments.dealings import spans_of
 from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts, holds
 from sekvens.send_time.dates import next_return
 
@@ -53,6 +56,8 @@ class Lasting(NamedTuple):
 def lasting(condition: Condition, facts: Facts, *, now: datetime) -> Lasting:
     """Answer a condition at `now` (shop time), for no entry, and tell how long that stands."""
     match condition:
+        case InSegment():
+            return lasting(condition.condition, facts, now=now)
         case Not():
             inner = lasting(condition.condition, facts, now=now)
             return inner._replace(answer=not inner.answer)
@@ -110,6 +115,8 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             return Lasting(answer, None, _ORDERS)
         case InFlow():
             return Lasting(answer, None, frozenset({being_in(condition.flow)}))
+        case _ if isinstance(condition, Dealing):
+            return _of_dealings(condition, facts, now, answer=answer)
         case _:
             return Lasting(answer, None, _ONLY_TOLD)
 
@@ -143,6 +150,18 @@ def _got_too_few_after(condition: Received, facts: Facts) -> datetime | None:
 def _aged(times: Sequence[datetime], wanted: int, within: timedelta | None) -> datetime | None:
     """Tell until when so many of these instants, the oldest first, lie within a time."""
     return None if within is None or wanted <= 0 else times[-wanted] + within
+
+
+def _of_dealings(condition: Dealing, facts: Facts, now: datetime, *, answer: bool) -> Lasting:
+    names, spans = spans_of(condition)
+    times = [event.occurred_at for name in names for event in facts.named(name)]
+    unless = _ONLY_TOLD.union(names)
+    if isinstance(condition, ClickRate):
+        times, unless = [*times, *facts.received], unless | {RECEIVED}
+    elif isinstance(condition, Bounced):
+        times += facts.bounced
+    ages = (at + span for at in times for span in spans if at + span >= now)
+    return Lasting(answer, min(ages, default=None), unless)
 
 
 def _until_a_date(condition: DateWithin, facts: Facts, now: datetime) -> datetime | None:

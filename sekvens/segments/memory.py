@@ -8,7 +8,7 @@ an event exactly so long ago still counts.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -20,6 +20,7 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     InStock,
     Lapsed,
     Not,
@@ -28,21 +29,30 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
+from sekvens.segments.dealings import Goods, PastEvent, deals, how_many_received
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.dates import next_return
+
+__all__ = [
+    "EMAIL_DELIVERED",
+    "ORDER",
+    "UNDOING",
+    "ContactFacts",
+    "Facts",
+    "PastEvent",
+    "comes_within",
+    "counts",
+    "has_trait",
+    "holds",
+    "is_gone",
+    "product_ids",
+]
 
 ORDER = "Order Completed"
 UNDOING = ("Order Refunded", "Order Cancelled")  #: what an order does not survive
 EMAIL_DELIVERED = "Email Delivered"
-
-
-class PastEvent(NamedTuple):
-    """Something that a contact did."""
-
-    name: str
-    properties: dict[str, Any]
-    occurred_at: datetime  #: shop time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,9 @@ class ContactFacts:
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     zone: str = "UTC"
+    bounced: tuple[datetime, ...] = ()  #: shop times at which messages left that came back softly
+    figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
+    goods: Mapping[str, Goods] = field(default_factory=dict)  #: by the id that events carry
 
     def named(self, name: str) -> Sequence[PastEvent]:
         """List the events of a name."""
@@ -85,6 +98,12 @@ class Facts(Protocol):
     def reorder_gap(self) -> timedelta: ...
     @property
     def zone(self) -> str: ...
+    @property
+    def bounced(self) -> Sequence[datetime]: ...
+    @property
+    def figures(self) -> Mapping[str, float]: ...
+    @property
+    def goods(self) -> Mapping[str, Goods]: ...
 
     def named(self, name: str) -> Sequence[PastEvent]:
         """List the events of a name."""
@@ -137,6 +156,10 @@ def _not(condition: Not, facts: Facts, now: datetime, entry_key: str | None) -> 
     return not holds(condition.condition, facts, now=now, entry_key=entry_key)
 
 
+def _in_segment(condition: InSegment, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    return holds(condition.condition, facts, now=now, entry_key=entry_key)
+
+
 def _all_of(condition: AllOf, facts: Facts, now: datetime, entry_key: str | None) -> bool:
     return all(holds(each, facts, now=now, entry_key=entry_key) for each in condition.conditions)
 
@@ -178,10 +201,11 @@ def _lapsed(_condition: Lapsed, facts: Facts, now: datetime, _key: str | None) -
 
 
 def _received(condition: Received, facts: Facts, now: datetime, _key: str | None) -> bool:
-    since = _since(condition.within, now)
-    reported = _past(facts, EMAIL_DELIVERED, now, since)
-    ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
-    return len(ours) + len(reported) >= condition.times
+    return how_many_received(facts, now, _since(condition.within, now)) >= condition.times
+
+
+def _deals(condition: Dealing, facts: Facts, now: datetime, _key: str | None) -> bool:
+    return deals(condition, facts, now=now)
 
 
 def _subscribed(_condition: Subscribed, facts: Facts, _now: datetime, _key: str | None) -> bool:
@@ -204,6 +228,7 @@ def _in_stock(_condition: InStock, facts: Facts, _now: datetime, entry_key: str 
 
 _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], bool]]] = {
     Not: _not,
+    InSegment: _in_segment,
     AllOf: _all_of,
     AnyOf: _any_of,
     Happened: _happened,
@@ -216,6 +241,7 @@ _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], 
     Owns: _owns,
     InFlow: _in_flow,
     InStock: _in_stock,
+    **dict.fromkeys(get_args(Dealing), _deals),
 }
 
 

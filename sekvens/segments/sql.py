@@ -41,6 +41,7 @@ from sekvens.flows.conditions import (
     Happened,
     HasTrait,
     InFlow,
+    InSegment,
     InStock,
     Lapsed,
     Not,
@@ -49,11 +50,14 @@ from sekvens.flows.conditions import (
     Subscribed,
     TraitIs,
 )
+from sekvens.flows.dealings import Dealing, Viewed
 from sekvens.flows.steps import Purpose
+from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
+from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
 from sekvens.segments.figures import reorder_gap
 from sekvens.send_time.local_time import zone_or
 
@@ -90,8 +94,12 @@ def _is_plain(condition: Condition) -> bool:
             return _is_plain(condition.condition)
         case AllOf() | AnyOf():
             return all(_is_plain(inner) for inner in condition.conditions)
+        case InSegment():
+            return _is_plain(condition.condition)
         case Happened():
             return condition.times == 1 and not condition.pattern.is_bound
+        case _ if isinstance(condition, Dealing):
+            return is_said_by_sql(condition)
         case _:
             return isinstance(condition, Subscribed)
 
@@ -108,7 +116,7 @@ def _cheapest_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
 def _reads_events(condition: Condition) -> bool:
     """Tell whether events are read for it, of which a contact may have very many."""
     match condition:
-        case Not():
+        case Not() | InSegment():
             return _reads_events(condition.condition)
         case AllOf() | AnyOf():
             return any(_reads_events(inner) for inner in condition.conditions)
@@ -145,9 +153,11 @@ class _Question:
             case AllOf(conditions=()) | AnyOf(conditions=()):
                 return isinstance(condition, AllOf)
             case _ if _is_plain(condition):
-                return bool(self.session.scalar(select(self._clause(condition))))
+                return self._asked_at_once(condition)
             case Not():
                 return not self.holds(condition.condition)
+            case InSegment():
+                return self.holds(condition.condition)
             case AllOf():
                 return all(self.holds(inner) for inner in _cheapest_first(condition))
             case AnyOf():
@@ -155,8 +165,16 @@ class _Question:
             case _:
                 return self._is_so(condition)
 
+    def _asked_at_once(self, condition: Condition) -> bool:
+        query = select(self._clause(condition))
+        if any(isinstance(leaf, Dealing) for leaf in leaves(condition)):
+            query = of_one_contact(query, self.contact_id)
+        return bool(self.session.scalar(query))
+
     def _clause(self, condition: Condition) -> ColumnElement[bool]:
         match condition:
+            case InSegment():
+                return self._clause(condition.condition)
             case Not():
                 return not_(self._clause(condition.condition))
             case AllOf():
@@ -167,6 +185,8 @@ class _Question:
                 return self._subscribed()
             case Happened():
                 return self._exists([condition.pattern.name], condition.within)
+            case _ if isinstance(condition, Dealing):
+                return Dealings(now=self.now, known_as=self.contact_ids).clause(condition)
             case _:
                 raise AssertionError(condition)
 
@@ -188,13 +208,8 @@ class _Question:
         match condition:
             case Happened():
                 return self._has_happened(condition)
-            case TraitIs():
-                return memory.has_trait(self._traits(), condition)
-            case HasTrait():
-                return self._traits().get(condition.trait) is not None
-            case DateWithin():
-                told, zone = self._traits().get(condition.trait), self._zone()
-                return memory.comes_within(told, condition.within, now=self.now, zone=zone)
+            case TraitIs() | HasTrait() | DateWithin():
+                return self._has_told(condition)
             case Lapsed():
                 return self._lapsed()
             case Received():
@@ -205,8 +220,21 @@ class _Question:
                 return self._owns()
             case InStock():
                 return self._in_stock()
+            case Viewed():
+                return has_looked(self.session, condition, self.contact_ids, now=self.now)
             case _:
                 raise AssertionError(condition)
+
+    def _has_told(self, condition: TraitIs | HasTrait | DateWithin) -> bool:
+        told = self._traits()
+        match condition:
+            case TraitIs():
+                return memory.has_trait(told, condition)
+            case HasTrait():
+                return told.get(condition.trait) is not None
+            case DateWithin():
+                day, zone = told.get(condition.trait), self._zone()
+                return memory.comes_within(day, condition.within, now=self.now, zone=zone)
 
     def _subscribed(self) -> ColumnElement[bool]:
         return exists().where(

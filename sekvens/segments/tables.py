@@ -1,7 +1,8 @@
-"""Figures of the shop's own, worked out from all its contacts."""
+"""What is added up: figures over all contacts, a summary of each, and who is in which segment."""
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -15,3 +16,49 @@ class ShopFigure(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[float]
     computed_at: Mapped[datetime]  #: wall time
+
+
+class ContactSummary(Base):
+    """What a contact's events and orders come to, so that a segment is not added up from them all.
+
+    Written in the transaction that stores the event. Orders are those neither refunded nor
+    cancelled; times are shop time. Nothing here depends on today: what slides is asked for by
+    these dates, and where they leave it open of the orders themselves.
+    """
+
+    __tablename__ = "contact_summaries"
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    first_active_at: Mapped[datetime | None]  #: the first sign of life
+    last_active_at: Mapped[datetime | None]  #: the last one
+    last_viewed_at: Mapped[datetime | None]  #: the last look at a product's page
+    last_click_at: Mapped[datetime | None]  #: the last click of their own in an e-mail
+    orders: Mapped[int] = mapped_column(default=0)
+    spent: Mapped[int] = mapped_column(BigInteger, default=0)  #: hundredths of the currency
+    last_order_at: Mapped[datetime | None]
+    last_amount: Mapped[int | None] = mapped_column(BigInteger)  #: of the last order, hundredths
+    categories: Mapped[int] = mapped_column(default=0)  #: how many were ordered from
+
+
+class SegmentMembership(Base):
+    """A contact's being in a segment that flows listen for, or on a level, now or once."""
+
+    __tablename__ = "segment_memberships"
+    __table_args__ = (Index("ix_segment_memberships_segment", "segment", "contact_id"),)
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    segment: Mapped[str] = mapped_column(primary_key=True)
+    times: Mapped[int]  #: how often the contact has entered; it tells two entries apart
+    since: Mapped[datetime]  #: shop time at which they entered last
+    until: Mapped[datetime | None]  #: shop time at which they left; None: they are in it
+
+
+class SegmentWatch(Base):
+    """A segment that flows listen for; once everybody in it is known, turns are told."""
+
+    __tablename__ = "segment_watches"
+
+    segment: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]  #: of the condition that those in it were found by
+    cursor: Mapped[str | None]  #: contact id up to which the first look has come
+    complete_at: Mapped[datetime | None]  #: wall time at which it had seen everybody

@@ -29,9 +29,10 @@ from sekvens.events.schema import (
 )
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
+from sekvens.segments.dealings import Goods, PastEvent
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.segments.lasting import RECEIVED, TOLD, being_in
-from sekvens.segments.memory import PastEvent, product_ids
+from sekvens.segments.memory import product_ids
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
 _OF_CARTS: Final = (
@@ -61,6 +62,9 @@ class GrowingFacts:
         self.received: list[datetime] = []
         self.sold_out: frozenset[str] = frozenset()
         self.flows: frozenset[str] = frozenset()
+        self.bounced: tuple[datetime, ...] = ()
+        self.figures: Mapping[str, float] = {}  #: a story has no shop to work them out from
+        self.goods: Mapping[str, Goods] = {}
         self.suppressed: SuppressionReason | None = None
         self.rests_until: datetime | None = None
         self.paused_until: datetime | None = None

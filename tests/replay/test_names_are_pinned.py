@@ -65,6 +65,8 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.RETENTION_SCHEDULE == "retention"
     assert scheduled.EXPIRY_WORKFLOW == scheduled.EXPIRY_SCHEDULE == "expiry"
     assert scheduled.EXPIRE_ACTIVITY == "expire_batch"
+    assert scheduled.SEGMENTS_WORKFLOW == scheduled.SEGMENTS_SCHEDULE == "segments"
+    assert scheduled.SEGMENTS_ACTIVITY == "watch_segments_batch"
     assert [rule.name for rule in RULES] == [
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
         "engagement.visitor", "deliveries", "events.properties",
@@ -245,7 +247,8 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
-            "owns", "in_stock", "in_flow", "not", "all_of", "any_of",
+            "owns", "in_stock", "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
+            "engagement_is", "click_rate", "bounced", "in_segment", "not", "all_of", "any_of",
         ],
     }  # fmt: skip
     assert [*get_args(get_type_hints(Reentry)["rule"])] == ["once", "after", "always", "each"]

@@ -22,6 +22,9 @@ from sekvens.audiences.wire import (
     RetentionResult,
     ScanBatchInput,
     ScanBatchResult,
+    SegmentsBatchInput,
+    SegmentsBatchResult,
+    SegmentsResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
 from workflows.registered import WORKFLOWS
@@ -42,10 +45,15 @@ EXPIRIES: dict[str | None, ExpireBatchResult] = {
     None: ExpireBatchResult(cursor="visits", counts={"rejected_events": 3, "visits": 500}),
     "visits": ExpireBatchResult(cursor=None, counts={"visits": 20}),
 }
+ROUNDS: dict[str | None, SegmentsBatchResult] = {
+    None: SegmentsBatchResult(cursor="c-2", scanned=2, told=1),
+    "c-2": SegmentsBatchResult(cursor=None, scanned=1),
+}
 RESULTS = {
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
+    names.SEGMENTS_WORKFLOW: SegmentsResult,
 }
 
 
@@ -73,6 +81,11 @@ class ScriptedActivities:
         self.asked.append(order.cursor)
         return EXPIRIES[order.cursor]
 
+    @activity.defn(name=names.SEGMENTS_ACTIVITY)
+    async def watch(self, order: SegmentsBatchInput) -> SegmentsBatchResult:
+        self.asked.append(order.cursor)
+        return ROUNDS[order.cursor]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -84,7 +97,7 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase, scripted.expire],
+        activities=[scripted.scan, scripted.erase, scripted.expire, scripted.watch],
     ):
         yield scripted
 

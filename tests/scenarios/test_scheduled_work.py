@@ -13,6 +13,8 @@ from sekvens.audiences.wire import (
     RetentionInput,
     RetentionResult,
     ScanProgress,
+    SegmentsInput,
+    SegmentsResult,
 )
 from tests.scenarios.scheduled import scripted_worker, start
 
@@ -78,3 +80,17 @@ async def test_expiry_adds_up_what_went_however_often_it_begins_anew(
     assert result == ExpiryResult(counts=counts, sentence="rejected_events: 3, visits: 520")
     assert scripted.asked == [None, "visits"]
     assert progress == result
+
+
+@pytest.mark.parametrize("history_events_max", [None, 1])
+async def test_a_round_over_the_segments_adds_up_whom_it_looked_at_and_what_it_told(
+    time_skipping: WorkflowEnvironment, history_events_max: int | None
+):
+    order = SegmentsInput(history_events_max=history_events_max)
+    async with scripted_worker(time_skipping) as scripted:
+        handle = await start(time_skipping, names.SEGMENTS_WORKFLOW, order)
+        result = await handle.result()
+
+    said = "3 contacts looked at, 1 entries and exits told"
+    assert result == SegmentsResult(scanned=3, told=1, sentence=said)
+    assert scripted.asked == [None, "c-2"]

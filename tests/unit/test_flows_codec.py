@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sekvens.flows import codec
 from sekvens.flows import conditions as c
+from sekvens.flows import dealings as d
 from sekvens.flows import steps as s
 from sekvens.flows.builder import days, send
 from sekvens.flows.catalogue import CATALOGUE
@@ -31,6 +32,26 @@ patterns = st.builds(
     same=st.none() | words,
     other=st.none() | words,
 )
+named: dict[str, Any] = {
+    "times": st.integers(),
+    "within": st.none() | spans,
+    **dict.fromkeys(("product", "category", "brand"), st.none() | words),
+}
+dealings = (
+    st.builds(
+        d.Spent,
+        measure=st.sampled_from(["total", "last", "average"]),
+        at_least=st.integers(),
+        within=st.none() | spans,
+    )
+    | st.builds(d.Ordered, **named)
+    | st.builds(d.Viewed, **named)
+    | st.builds(d.Breadth, categories=st.integers())
+    | st.builds(d.TopShare, share=st.floats(0, 1))
+    | st.builds(d.EngagementIs, level=st.sampled_from(["new", "active", "cooling", "dormant"]))
+    | st.builds(d.ClickRate, at_least=st.integers(), within=spans, received=st.integers())
+    | st.builds(d.Bounced, times=st.integers(), within=st.none() | spans)
+)
 conditions = st.recursive(
     st.just(c.Subscribed())
     | st.builds(
@@ -45,9 +66,11 @@ conditions = st.recursive(
     | st.builds(c.InFlow, flow=words)
     | st.builds(c.Received, times=st.integers(), within=st.none() | spans)
     | st.sampled_from([c.Lapsed(), c.Owns(), c.InStock()])
-    | st.builds(c.TraitIs, trait=words, value=words),
+    | st.builds(c.TraitIs, trait=words, value=words)
+    | dealings,
     lambda inner: (
         st.builds(c.Not, condition=inner)
+        | st.builds(c.InSegment, name=words, condition=inner)
         | st.builds(c.AllOf, conditions=st.lists(inner, max_size=2).map(tuple))
         | st.builds(c.AnyOf, conditions=st.lists(inner, max_size=2).map(tuple))
     ),

@@ -12,6 +12,7 @@ from sekvens.consent_section import ConsentSettings, Topic
 from sekvens.flows.asking import active, happened, lapsed
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
+from sekvens.flows.dealings import ClickRate, EngagementIs, Ordered, Spent, Viewed
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.outcomes import SkipReason
 from sekvens.segments.lasting import RECEIVED, Lasting, lasting
@@ -229,6 +230,11 @@ leaves = st.one_of(
     st.builds(lambda within: DateWithin(trait="birthday", within=within), spans),
     st.just(lapsed()),
     st.builds(lambda within: active(within=within), spans),
+    st.builds(lambda within: Ordered(times=1, within=within), spans),
+    st.builds(lambda within: Spent(measure="total", at_least=0, within=within), spans),
+    st.builds(lambda within: Viewed(times=2, within=within), spans),
+    st.builds(lambda within: ClickRate(at_least=50, within=within), spans),
+    st.builds(EngagementIs, level=st.sampled_from(["new", "active", "cooling", "dormant"])),
 )
 conditions = st.recursive(
     leaves,

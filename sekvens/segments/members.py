@@ -1,0 +1,93 @@
+"""Who is in a segment: how many, the first few, and of one contact why or why not.
+
+Counted in one statement where SQL says all of it. Whoever SQL leaves open is asked about alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Contact
+from sekvens.flows.conditions import AllOf, AnyOf, Condition, InSegment, Not
+from sekvens.flows.wording import in_force
+from sekvens.segments import sql
+from sekvens.segments.audience import candidates, is_decided, is_of_one_row, known_otherwise
+from sekvens.segments.figures import reorder_gap
+
+#: Contacts read at once where each is to be asked about alone.
+PAGE: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One sentence that is true of a contact, and whether the condition holds so far."""
+
+    depth: int  #: how deep in the condition it stands
+    is_so: bool
+    sentence: str
+
+
+def count(session: Session, condition: Condition, *, now: datetime) -> int:
+    """Tell of how many contacts a condition holds. `now` is shop time."""
+    if not is_decided(condition):
+        return sum(1 for _ in members(session, condition, now=now))
+    fits = candidates(condition, now=now, gap=reorder_gap(session), after=None).order_by(None)
+    if is_of_one_row(condition):
+        return _count(session, fits)
+    merged = session.scalars(fits.where(Contact.id.in_(known_otherwise()))).all()
+    alone = sum(sql.holds(session, condition, contact_id=each, now=now) for each in merged)
+    return _count(session, fits.where(Contact.id.not_in(known_otherwise()))) + alone
+
+
+def members(
+    session: Session, condition: Condition, *, now: datetime, after: str | None = None
+) -> Iterator[str]:
+    """List the contacts of whom a condition holds, in the order of their ids."""
+    gap = reorder_gap(session)
+    is_sure = is_decided(condition) and is_of_one_row(condition)
+    while True:
+        query = candidates(condition, now=now, gap=gap, after=after, limit=PAGE)
+        page: Sequence[str] = session.scalars(query).all()
+        for contact_id in page:
+            if is_sure or sql.holds(session, condition, contact_id=contact_id, now=now):
+                yield contact_id
+        if len(page) < PAGE:
+            return
+        after = page[-1]
+
+
+def reasons(
+    session: Session, condition: Condition, *, contact_id: str, now: datetime
+) -> list[Reason]:
+    """Say of each part of a condition what is so of a contact."""
+    return list(_reasons(session, condition, contact_id, now, 0))
+
+
+def _reasons(
+    session: Session, condition: Condition, contact_id: str, now: datetime, depth: int
+) -> Iterator[Reason]:
+    is_so = sql.holds(session, condition, contact_id=contact_id, now=now)
+    match condition:
+        case InSegment():
+            yield from _reasons(session, condition.condition, contact_id, now, depth)
+            return
+        case AllOf() | AnyOf() if len(condition.conditions) > 1:
+            of_these = "all of these" if isinstance(condition, AllOf) else "one of these"
+            yield Reason(depth=depth, is_so=is_so, sentence=f"{of_these} must be so:")
+            for inner in condition.conditions:
+                yield from _reasons(session, inner, contact_id, now, depth + 1)
+        case _:
+            said = condition if is_so else _denied(condition)
+            yield Reason(depth=depth, is_so=is_so, sentence=in_force(said))
+
+
+def _denied(condition: Condition) -> Condition:
+    return condition.condition if isinstance(condition, Not) else Not(condition=condition)
+
+
+def _count(session: Session, query: Select[str]) -> int:
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
