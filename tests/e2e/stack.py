@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import psutil
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from temporalio.client import Client, WorkflowHandle
 
 from sekvens.clock import SystemClock
@@ -35,12 +35,13 @@ from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.ports import Ports
-from sekvens.demo.processes import Processes, Service, ServiceStopped
+from sekvens.demo.processes import ROOT, Processes, Service, ServiceStopped
 from sekvens.demo.products import Product, read_products
 from sekvens.demo.services import Site
 from sekvens.enrollments import names, queries
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import EnrollmentView
+from sekvens.events.tables import ContactEvent
 from sekvens.flows.builder import event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.outcomes import SkipReason
@@ -158,6 +159,12 @@ class Stack:
                 query = query.where(Message.enrollment_id == enrollment_id)
             return list(session.scalars(query))
 
+    def count_events(self, name: str) -> int:
+        """Count the facts of this name, of everybody."""
+        with self.database.read() as session:
+            query = select(func.count()).where(ContactEvent.name == name)
+            return session.scalar(query) or 0
+
     def selling(self, *user_ids: str) -> list[Enrollment]:
         """List the enrollments of some contacts in flows that any order ends."""
         return [row for row in self.enrollments(*user_ids) if row.flow in ENDED_BY_AN_ORDER]
@@ -227,6 +234,14 @@ class Stack:
     def start(self, *names_of_services: str, **environ: str) -> None:
         """Start services, and wait until all are ready; `worker-2` is a second worker."""
         self.start_only(*names_of_services, **environ)
+        self.processes.wait_until_ready(timeout_seconds=PATIENCE)
+
+    def start_of(self, checkout: Path, name: str, **environ: str) -> None:
+        """Start a service of another checkout, and wait until all are ready."""
+        service = self._service(name, environ)
+        python, script, *rest = service.command
+        command = [python, str(checkout / Path(script).relative_to(ROOT)), *rest]
+        self.processes.start(replace(service, command=command))
         self.processes.wait_until_ready(timeout_seconds=PATIENCE)
 
     def start_only(self, *names_of_services: str, **environ: str) -> None:
