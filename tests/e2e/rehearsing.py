@@ -121,7 +121,7 @@ async def _visit(stack: Stack, workflow_ids: Sequence[str]) -> None:
     def recorded() -> bool:
         return stack.count_events(VISIT) == len(workflow_ids)
 
-    await asyncio.to_thread(eventually, recorded, "the visits are recorded")
+    await asyncio.to_thread(eventually, recorded, "the visits are recorded", seconds=900)
 
 
 def pin(stack: Stack, *workflow_ids: str) -> None:
