@@ -25,6 +25,7 @@ from tests.chaos.loading import CONTACTS_IN_A_REQUEST, sign_up_all, under_way
 from tests.conftest_temporal import temporal_binary
 from tests.e2e.checkouts import GUARDED, UNGUARDED, checkout_with
 from tests.e2e.rehearsed import NEW, OLD, Rehearsed, Switch, sum_up
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import Stack, address_of, eventually, judge, running_stack, track
 from tests.e2e.who_worked import who_worked
 
@@ -145,12 +146,13 @@ def _override(stack: Stack, behavior: str, workflow_ids: Sequence[str], *more: s
 def deployment(stack: Stack, command: str, build_id: str, *more: str) -> None:
     """Type a command of Temporal's CLI, until its server knows the version's task queues."""
     names = ("--deployment-name", DEPLOYMENT, "--build-id", build_id)
-
-    def is_done() -> bool:
-        typed = ("worker", "deployment", command, *names, *more, "--yes")
-        return _temporal(stack, *typed).returncode == 0
-
-    eventually(is_done, f"temporal {command} {build_id}", seconds=60)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = _temporal(stack, "worker", "deployment", command, *names, *more, "--yes")
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < deadline, f"{command} {build_id}: {done.stderr}"
+        time.sleep(1)
 
 
 def _temporal(stack: Stack, *typed: str) -> subprocess.CompletedProcess[str]:
