@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekvens.commands.resources import login_name, open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_console, make_table, minute, print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def history(name: str | None) -> None:
                 escape(printable(row.author or "-")),
                 escape(printable(note)),
             )
-    make_console().print(table if rows else "Nothing is published.")
+    print_table(table, empty="Nothing is published.")
 
 
 @click.command()
@@ -89,7 +89,7 @@ def moves(name: str | None) -> None:
     for each in found:
         counts = (f"{count:,}" for count in (each.waiting, each.moving, each.moved))
         table.add_row(each.flow, f"v{each.version}", each.policy, *counts, minute(each.oldest_at))
-    make_console().print(table if found else "No version moves anybody.")
+    print_table(table, empty="No version moves anybody.")
 
 
 @click.command()
