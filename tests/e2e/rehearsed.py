@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tests.e2e.stack import address_of
 from tests.e2e.who_worked import Ordered, Worked
 
 OLD, NEW = "old", "new"
@@ -26,8 +27,8 @@ class Rehearsed:
     gate_seconds: float  #: what the replay gate took, beside the wave of e-mails
     drained_seconds: float  #: from the switch until Temporal called the old version drained
     old_works_seconds: float  #: from the switch until the last task that the old version finished
-    lost: Sequence[str]  #: contacts who lack one of the two e-mails
-    twice: Sequence[str]  #: contacts who got one of them twice
+    lost: Sequence[str]  #: contacts who lack an e-mail: the second is not awaited of newcomers
+    twice: Sequence[str]  #: addresses that got one of the two twice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +46,9 @@ def sum_up(
     *,
     drained_at: datetime,
     pinned: Sequence[str],
-    mails: Sequence[Counter[str]],
-    addresses: set[str],
+    due: Sequence[tuple[Counter[str], Sequence[str]]],
 ) -> Rehearsed:
-    """Add it up; `mails` are the e-mails of each step by address."""
+    """Add it up; `due` says of each e-mail who got it how often, by address, and who had to."""
     sides = Counter(each.sides for each in worked.values())
     codes = Counter(frozenset(one.new_code for one in each.orders) for each in worked.values())
     last = max(at for each in worked.values() for build_id, at in each.tasks if build_id == OLD)
@@ -66,8 +66,8 @@ def sum_up(
         gate_seconds=switch.gate_seconds,
         drained_seconds=(drained_at - switch.at).total_seconds(),
         old_works_seconds=(last - switch.at).total_seconds(),
-        lost=sorted(one for one in addresses if not all(step[one] for step in mails)),
-        twice=sorted(one for one in addresses if any(step[one] > 1 for step in mails)),
+        lost=sorted({one for mails, users in due for one in users if not mails[address_of(one)]}),
+        twice=sorted({one for mails, _ in due for one, count in mails.items() if count > 1}),
     )
 
 

@@ -78,15 +78,15 @@ def rehearse(stack: Stack, *, enrollments: int, say: Say) -> Rehearsed:
     say(f"the new version is the current one, {switch.in_flight:,} enrollments under way")
     _drain(stack, visitors, pinned, say)
     drained_at = datetime.now(UTC)
-    await_step(stack, SECOND, everybody, len(everybody), say)
+    await_step(stack, SECOND, users, enrollments, say)
+    await_step(stack, FIRST, newcomers, len(newcomers), say)
     _retire(stack, everybody, say)
     return sum_up(
         asyncio.run(who_worked(stack)),
         switch,
         drained_at=drained_at,
         pinned=pinned,
-        mails=[mails_of(stack, step) for step in (FIRST, SECOND)],
-        addresses={address_of(user) for user in everybody},
+        due=[(mails_of(stack, FIRST), everybody), (mails_of(stack, SECOND), users)],
     )
 
 

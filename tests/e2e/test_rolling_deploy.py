@@ -7,8 +7,8 @@ from tests.e2e.stack import logs_on_failure
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-#: The second e-mail comes within twenty seconds, under the eyes of both versions.
-DAY_SECONDS = 10.0
+#: The second e-mail comes within a minute, the last one not for seven, however slow the machine.
+DAY_SECONDS = 30.0
 ENROLLMENTS = 16
 PINNED = 2
 
