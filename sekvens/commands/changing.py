@@ -1,7 +1,7 @@
 """`flows history`, `moves` and `undo`, and what `flows diff` shows: flows as they change, live."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -129,6 +129,8 @@ def _show_undo(name: str) -> None:
         plan = plan_undo(session, name)
         now = _shop_now()
         found = difference(session, plan.flow, now=now, digests=plan.brings.templates)
+    moved = tuple(each for each in found.standing if each.version >= plan.takes.version)
+    found = replace(found, standing=moved, without_successor=())
     click.echo(
         f"v{plan.brings.version} of {name} would be published again as v{plan.flow.version}, and "
         f"v{plan.takes.version} taken back. Whoever has not gone on since they were moved would "

@@ -51,7 +51,7 @@ def without_successor(session: Session, flow: Flow) -> list[tuple[str, int]]:
         if not at:
             continue
         old = compile_flow(from_json(Flow, row.definition))
-        met = set().union(*(ahead(old, step) for step in at))
+        met = {each for step in at for each in ahead(old, step)}
         for step in removed(old, new):
             if step in met and step not in successors:
                 counts[step] = counts.get(step, 0) + at.get(step, 0)
