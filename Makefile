@@ -34,7 +34,7 @@ PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 #: bandit's rules that say the same of every use; docs/security.md explains each.
 BANDIT_SKIPS := B101,B105,B106,B301,B303,B310,B311,B403,B404,B406,B603,B608,B704
 
-.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse audit sbom format lint types imports fast-tests all-tests flows clean
+.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse restore audit sbom format lint types imports fast-tests all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ soak: $(VENV)/dev.stamp ## Half an hour under load with faults on (MINUTES=…).
 
 rehearse: $(VENV)/dev.stamp ## Deploy a new version beside 1,000 enrollments in flight (IN_FLIGHT=…).
 	@$(BIN)/python -m bench.rehearse --enrollments $(IN_FLIGHT)
+
+restore: $(VENV)/dev.stamp ## Restore a backup of either store, on SQLite and on PostgreSQL.
+	@CHAOS=long $(PYTEST) tests/e2e/test_restore.py
 
 audit: $(VENV)/dev.stamp ## Look for known faults in our code and in what is locked, offline.
 	@$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIPS) sekvens workflows activities \

@@ -2,8 +2,8 @@
 
     python -m bench.rehearse --enrollments 1000
 
-On PostgreSQL, with a local SES whose rate nobody reaches. The exit code is 1 if anything was lost
-or came twice.
+On PostgreSQL, with a local SES whose rate nobody reaches. The new version is another code. The exit
+code is 1 if anything was lost or came twice, or was ordered by a code that is not its worker's.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> int:
     ):
         came = rehearse(stack, enrollments=enrollments, say=say)
     _print(came)
-    return 1 if came.lost or came.twice else 0
+    return 1 if came.lost or came.twice or came.astray else 0
 
 
 def _print(came: Rehearsed) -> None:
@@ -49,6 +49,11 @@ def _print(came: Rehearsed) -> None:
     print(f"  worked off by both versions    {came.by_both:6,}")
     print(f"  … by the new one alone         {came.by_new:6,}  ({RAMP_PERCENT} % ramped)")
     print(f"  … by the old one alone         {came.by_old:6,}")
+    print(f"  by the old code, then the new  {came.both_codes:6,}")
+    print(f"  … by the new code alone        {came.new_code - came.both_codes:6,}")
+    print(f"  … by the old code alone        {came.old_code - came.both_codes:6,}")
+    print(f"  … by another than its worker's {len(came.astray):6,}")
+    print(f"  pinned, and stayed             {came.stayed:6,}")
     print(f"  the gate took                  {came.gate_seconds:6.1f} s")
     print(f"  the old one's last task        {came.old_works_seconds:6.1f} s after the switch")
     print(f"  the old one drained            {came.drained_seconds:6.1f} s after the switch")

@@ -177,7 +177,7 @@ def take_details(
     page: Page, demo: Demo, workflow_id: str, *, says: re.Pattern[str], to: str
 ) -> None:
     """What an enrollment says of itself, in words, once it says this."""
-    page.set_viewport_size({"width": 1440, "height": 960})
+    page.set_viewport_size({"width": 1440, "height": 1100})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
     page.get_by_role("link", name="User Metadata").or_(
         page.get_by_role("tab", name="User Metadata")
@@ -190,7 +190,7 @@ def take_details(
     else:
         raise SystemExit(f"{workflow_id} does not say {says.pattern!r} any more: take {to} again")
     page.wait_for_timeout(1500)
-    page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=850))
+    page.screenshot(path=PICTURES / to, clip=_content(page, top=56, height=1000))
 
 
 def take_inbox(page: Page, demo: Demo) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sekvens.commands.resources import open_database
-from sekvens.commands.tables import make_console, make_table, minute
+from sekvens.commands.tables import make_console, make_table, minute, print_table
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ def list_() -> None:
     found = {flow.name: flow.trigger for flow in flows if isinstance(flow.trigger, Audience)}
     for name, said in zip(found, asyncio.run(_scans(list(found))), strict=True):
         table.add_row(name, who_is_found(found[name]), *said)
-    console = make_console()
-    console.print(table)
-    console.print(gap)
+    print_table(table, empty="No live flow finds its contacts by a scan.")
+    make_console().print(gap)
 
 
 @audiences.command()

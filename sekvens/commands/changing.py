@@ -1,16 +1,16 @@
 """`flows history`, `moves` and `undo`, and what `flows diff` shows: flows as they change, live."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from sekvens.commands.resources import login_name, open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_console, make_table, minute, print_table, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -67,7 +67,7 @@ def history(name: str | None) -> None:
                 escape(printable(row.author or "-")),
                 escape(printable(note)),
             )
-    make_console().print(table if rows else "Nothing is published.")
+    print_table(table, empty="Nothing is published.")
 
 
 @click.command()
@@ -89,14 +89,15 @@ def moves(name: str | None) -> None:
     for each in found:
         counts = (f"{count:,}" for count in (each.waiting, each.moving, each.moved))
         table.add_row(each.flow, f"v{each.version}", each.policy, *counts, minute(each.oldest_at))
-    make_console().print(table if found else "No version moves anybody.")
+    print_table(table, empty="No version moves anybody.")
 
 
 @click.command()
 @click.argument("name", metavar="FLOW")
 @click.option("--note", help="Why, for `flows history`.")
 @click.option("--author", help="Who; by default the name of your login.")
-def undo(name: str, note: str | None, author: str | None) -> None:
+@click.option("--dry-run", is_flag=True, help="Undo nothing; say what would change for whom.")
+def undo(name: str, note: str | None, author: str | None, *, dry_run: bool) -> None:
     """Take FLOW's live version back: publish the one before it again, and move people back to it.
 
     Whoever is under way in the live version goes on in the one before, and whoever has not gone on
@@ -107,6 +108,9 @@ def undo(name: str, note: str | None, author: str | None) -> None:
     from sekvens.clock import SystemClock
     from sekvens.enrollments import versions
 
+    if dry_run:
+        _show_undo(name)
+        return
     now = SystemClock().now()
     with open_database() as database, database.write() as session:
         undone = versions.undo(session, name, author=author or login_name(), note=note, now=now)
@@ -117,14 +121,30 @@ def undo(name: str, note: str | None, author: str | None) -> None:
     )
 
 
+def _show_undo(name: str) -> None:
+    """Say what `undo` would bring back, for whom, and that it has not."""
+    from sekvens.enrollments.versions import plan_undo
+
+    with open_database() as database, database.read() as session:
+        plan = plan_undo(session, name)
+        now = _shop_now()
+        found = difference(session, plan.flow, now=now, digests=plan.brings.templates)
+    moved = tuple(each for each in found.standing if each.version >= plan.takes.version)
+    found = replace(found, standing=moved, without_successor=())
+    click.echo(
+        f"v{plan.brings.version} of {name} would be published again as v{plan.flow.version}, and "
+        f"v{plan.takes.version} taken back. Whoever has not gone on since they were moved would "
+        "stand as before."
+    )
+    _show(found, [plan.policy])
+    click.echo("Nothing is undone.")
+
+
 def show_differences(
     database: "Database", flows: "Sequence[Flow]", *, as_json: bool = False, policy: str = ""
 ) -> None:
     """Show what flows change of what is published; of one policy, or of all."""
-    from sekvens.clock import SystemClock
-    from sekvens.settings import load_settings
-
-    now = load_settings().shop_time().at(SystemClock().now())
+    now = _shop_now()
     with database.read() as session:
         found = [difference(session, flow, now=now) for flow in flows]
     if as_json:
@@ -137,8 +157,20 @@ def show_differences(
         click.echo("Nothing differs from what is published.")
 
 
-def difference(session: "Session", flow: "Flow", *, now: "datetime") -> Difference:
-    """Compare a flow as it is written with what is published of it; `now` is shop time."""
+def _shop_now() -> "datetime":
+    from sekvens.clock import SystemClock
+    from sekvens.settings import load_settings
+
+    return load_settings().shop_time().at(SystemClock().now())
+
+
+def difference(
+    session: "Session", flow: "Flow", *, now: "datetime", digests: "Mapping[str, str] | None" = None
+) -> Difference:
+    """Compare a flow with what is published of it; `now` is shop time.
+
+    `digests` are those of its templates; without them they are what the files say now.
+    """
     from sekvens.enrollments.forecast import forecast, versions_under_way
     from sekvens.enrollments.publish import pinned_flow
     from sekvens.enrollments.stranded import successors_into, without_successor
@@ -154,7 +186,7 @@ def difference(session: "Session", flow: "Flow", *, now: "datetime") -> Differen
             without_successor=(),
         )  # fmt: skip
     new, successors = compile_flow(flow), successors_into(session, flow)
-    digests = _digests(flow)
+    digests = _digests(flow) if digests is None else digests
     compared = {*versions_under_way(session, flow.name), shown.version}
     pinned = {version: pinned_flow(session, flow.name, version) for version in compared}
     edited = {
@@ -221,7 +253,11 @@ def _show_standing(found: Difference, policies: "Sequence[str]") -> None:
                 *(_when(expected[policy]) for policy in policies),
             )
         console.print(table)
-        console.print("  Under each policy: when their next e-mail leaves.", markup=False)
+        console.print(
+            "  Under each policy: about when their next e-mail would leave. These times are "
+            "estimates: times of day,\n  restarts and holds are left out.",
+            markup=False,
+        )
     console.print(f"  {others:,} more are under way, and nothing ahead of them changes.")
 
 
@@ -230,7 +266,7 @@ def _when(expected: "Expected") -> str:
     if expected.earliest is not None:
         same = expected.earliest == expected.latest
         until = "" if same else f" to {minute(expected.latest)}"
-        said.append(f"{minute(expected.earliest)}{until}")
+        said.append(f"about {minute(expected.earliest)}{until}")
     if expected.unknown:
         said.append(f"{expected.unknown:,} not known")
     return "; ".join(said) or "-"

@@ -19,6 +19,8 @@ from sekvens.commands.resources import (
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
     from sqlalchemy.orm import Session
 
@@ -166,8 +168,10 @@ def _who(console: "Console", session: "Session", contact: "Contact") -> None:
 def _enrollments(console: "Console", session: "Session", contact_id: str) -> None:
     from rich.markup import escape
 
+    from sekvens.enrollments.moves import moves_of
     from sekvens.enrollments.queries import enrollments_of
 
+    moves = moves_of(session, contact_id)
     table = make_table(
         "workflow", "state", "step", "why it ended", "began", "ended", title="Enrollments"
     )
@@ -175,13 +179,22 @@ def _enrollments(console: "Console", session: "Session", contact_id: str) -> Non
         parked = f": {escape(row.parked_reason)}" if row.parked_reason else ""
         table.add_row(
             escape(f"{row.workflow_id} (v{row.flow_version})"),
-            f"{row.state}{parked}",
+            f"{row.state}{parked}{_moving(moves.get(row.id))}",
             row.step_id or "-",
             row.exit_reason or "-",
             minute(row.started_at),
             minute(row.ended_at),
         )
     console.print(table)
+
+
+def _moving(move: "tuple[int, datetime | None] | None") -> str:
+    if move is None:
+        return ""
+    version, since = move
+    if since is None:
+        return f", is to be moved to v{version}"
+    return f", moving to v{version} since {minute(since)} (wall time)"
 
 
 def _messages(console: "Console", session: "Session", contact_id: str) -> None:

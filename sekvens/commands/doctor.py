@@ -69,6 +69,7 @@ def _set_up(message: Path | None, resolver: str) -> "SetUp":
     from sekvens.doctor.names import DnsNames
     from sekvens.doctor.set_up import SetUp
     from sekvens.doctor.temporal_checks import ask_temporal
+    from sekvens.doctor.version_checks import ask_versions
     from sekvens.settings import SAMPLE_SHOP, load_settings
 
     settings = load_settings()
@@ -81,6 +82,7 @@ def _set_up(message: Path | None, resolver: str) -> "SetUp":
         aws=BotoAws(settings),
         names=DnsNames(resolver),
         temporal=ask_temporal,
+        versions=ask_versions,
         message=message,
     )
 

@@ -7,7 +7,7 @@ import click
 
 from sekvens.commands.importing import opened_with_progress, print_outcome
 from sekvens.commands.resources import open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_console, make_table, minute, print_table, printable
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def list_() -> None:
             str(standing.redeemed if standing else 0),
             _remark(name, offer, standing),
         )
-    make_console().print(table)
+    print_table(table, empty="The settings have no offer.")
 
 
 @offers.command("import")
@@ -146,7 +146,7 @@ def redeemed(name: str | None, limit: int) -> None:
                 row.contact_id,
                 "yes" if row.claim_id else "no",
             )
-    make_console().print(table)
+    print_table(table, empty="Nothing has been redeemed yet.")
 
 
 def _known_offer(name: str) -> "Offer":

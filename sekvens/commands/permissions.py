@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekvens.commands.resources import find_contact, open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_console, make_table, minute, print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def requests_(done: str | None) -> None:
                 table.add_row(
                     row.id, minute(row.asked_at), row.kind, row.source, row.contact_id or "-"
                 )
-        make_console().print(table)
+        print_table(table, empty="No request is open.")
 
 
 def _changes(console: "Console", session: "Session", contact_ids: "Sequence[str]") -> None:

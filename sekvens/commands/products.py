@@ -8,7 +8,7 @@ import click
 
 from sekvens.commands.importing import opened_with_progress, print_outcome
 from sekvens.commands.resources import open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_table, minute, print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def list_(limit: int) -> None:
                 "yes" if product.in_stock else "no",
                 ", ".join(sorted(titles)),
             )
-    make_console().print(table)
+    print_table(table, empty="There are no products: starter.py products import FILE")
 
 
 @products.command()
@@ -202,7 +202,7 @@ def list_drops() -> None:
                 minute(found.opens_on),
                 _cell(found.url or "-"),
             )
-    make_console().print(table)
+    print_table(table, empty="There is no drop to come.")
 
 
 @drop.command("remove")

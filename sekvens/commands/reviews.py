@@ -6,7 +6,7 @@ import click
 
 from sekvens.commands.importing import opened_with_progress, print_outcome
 from sekvens.commands.resources import open_database
-from sekvens.commands.tables import make_console, make_table, minute, printable
+from sekvens.commands.tables import make_table, minute, print_table, printable
 
 
 @click.group()
@@ -67,7 +67,7 @@ def list_(*, pending: bool, limit: int) -> None:
                 minute(review.written_on),
                 escape(printable(review.text.replace("\n", " "))),
             )
-    make_console().print(table)
+    print_table(table, empty="No review waits to be read." if pending else "There is no review.")
 
 
 @reviews.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sekvens.commands.resources import open_database
-from sekvens.commands.tables import make_console, make_table, minute
+from sekvens.commands.tables import make_table, minute, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def list_() -> None:
     for one in members:
         times = map(minute, (one.created_at, one.changed_at, one.disabled_at))
         table.add_row(one.name, one.role, *times)
-    make_console().print(table if members else "Nobody may log in yet: starter.py staff add NAME")
+    print_table(table, empty="Nobody may log in yet: starter.py staff add NAME")
 
 
 @staff.command()

@@ -188,6 +188,7 @@ def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
     console.print(f"{waiting.in_doubt:,} messages are in doubt{since}")
     _reasons(console, session, now)
     console.print(f"{parked:,} enrollments are parked{look}")
+    _moves(console, session)
     overlapped, newest = queries.overlaps(session)
     last = f", the newest at {minute(newest)}" if overlapped else ""
     console.print(f"{overlapped:,} messages were still leaving when a fact was acknowledged{last}")
@@ -196,6 +197,18 @@ def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
     console.print(
         f"{backlog.events:,} events and {backlog.enrollments:,} enrollments are unrelayed{behind}"
     )
+
+
+def _moves(console: "Console", session: "Session") -> None:
+    """Say how many go over to another version of their flow just now, if any do."""
+    from sekvens.enrollments.moves import progress
+
+    for each in progress(session):
+        left = each.waiting + each.moving
+        if left:
+            since = f", the first since {minute(each.oldest_at)}" if each.oldest_at else ""
+            where = f"{each.flow} v{each.version}{since}: starter.py flows moves"
+            console.print(f"{left:,} enrollments are still to be moved to {where}")
 
 
 def _reasons(console: "Console", session: "Session", now: "datetime") -> None:

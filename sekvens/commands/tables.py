@@ -31,6 +31,11 @@ def make_table(*columns: str, title: str | None = None) -> "Table":
     return table
 
 
+def print_table(table: "Table", *, empty: str) -> None:
+    """Print a table, or a sentence if there is nothing in it."""
+    make_console().print(table if table.row_count else empty, markup=bool(table.row_count))
+
+
 def minute(at: "datetime | None") -> str:
     """Write an instant to the minute, in UTC."""
     return f"{at:%Y-%m-%d %H:%M}" if at else "-"

@@ -15,6 +15,7 @@ from sekvens.doctor import (
     ses_checks,
     settings_checks,
     temporal_checks,
+    version_checks,
 )
 from sekvens.doctor.findings import CouldNotBeAsked, Finding, fault, warning
 from sekvens.doctor.set_up import SetUp
@@ -61,6 +62,8 @@ CHECKS: Final = tuple(
                 ("reachable", temporal_checks.temporal_answers),
                 ("search attributes", temporal_checks.search_attributes),
                 ("retention", temporal_checks.retention),
+                ("worker version", version_checks.worker_version),
+                ("current version", version_checks.current_version),
             ),
         ),
         (

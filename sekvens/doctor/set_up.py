@@ -55,6 +55,28 @@ class TemporalFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Version:
+    """A version of the workers, as Temporal's worker versioning knows it."""
+
+    deployment: str
+    build_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionFacts:
+    """What Temporal says of the versions of workers; None among them: without a version."""
+
+    current: Version | None
+    at_work: frozenset[Version | None]  #: current or ramping
+    there: frozenset[Version | None]  #: whose workers asked for work not long ago
+
+    @property
+    def knows_none(self) -> bool:
+        """Tell whether nobody uses versions."""
+        return self.at_work | self.there <= {None}
+
+
+@dataclass(frozen=True, kw_only=True)
 class SetUp:
     """Everything that checks may look at."""
 
@@ -64,6 +86,7 @@ class SetUp:
     aws: Aws
     names: Names
     temporal: Callable[[], TemporalFacts]
+    versions: Callable[[], VersionFacts]
     message: Path | None = None  #: a message as it was received
     _lock: Lock = field(default_factory=Lock)
     _asked: dict[str, Future[Any]] = field(default_factory=dict)
@@ -106,3 +129,7 @@ class SetUp:
     def namespace(self) -> TemporalFacts:
         """Ask Temporal about the namespace."""
         return self.once("namespace", self.temporal)
+
+    def worker_versions(self) -> VersionFacts:
+        """Ask Temporal about the versions of workers."""
+        return self.once("versions", self.versions)

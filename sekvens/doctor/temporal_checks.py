@@ -1,8 +1,9 @@
 """What Temporal says of the namespace that enrollments live in."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -14,7 +15,9 @@ from sekvens.enrollments import names
 from sekvens.errors import SettingsError
 from sekvens.plugin import connect
 
-_SECONDS: Final = 5.0
+T = TypeVar("T")
+
+SECONDS: Final = 5.0
 #: `NamespaceState.NAMESPACE_STATE_REGISTERED`
 _REGISTERED: Final = 1
 #: Somebody asks why a contact got no e-mail a few days after the enrollment ended.
@@ -27,8 +30,17 @@ def ask_temporal() -> TemporalFacts:
     Raises:
         CouldNotBeAsked: it does not answer, or refuses.
     """
+    return ask(_ask)
+
+
+def ask(asking: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Ask the server something.
+
+    Raises:
+        CouldNotBeAsked: it does not answer, or refuses.
+    """
     try:
-        return asyncio.run(asyncio.wait_for(_ask(), 3 * _SECONDS))
+        return asyncio.run(asyncio.wait_for(asking(), 3 * SECONDS))
     except SettingsError as error:
         raise CouldNotBeAsked(str(error)) from error
     except RPCError as error:
@@ -74,7 +86,7 @@ def retention(set_up: SetUp) -> Finding:
 
 async def _ask() -> TemporalFacts:
     client = await connect()
-    timeout = timedelta(seconds=_SECONDS)
+    timeout = timedelta(seconds=SECONDS)
     described = await client.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=client.namespace), timeout=timeout
     )

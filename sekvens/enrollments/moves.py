@@ -71,6 +71,23 @@ def progress(session: Session, flow: str | None = None) -> list[Progress]:
     ]
 
 
+def moves_of(session: Session, contact_id: str) -> dict[str, tuple[int, datetime | None]]:
+    """Tell of a contact's enrollments that are to move, by id: to which version, since when.
+
+    The instant is wall time; None: it waits for its turn.
+    """
+    theirs = Enrollment.contact_id == contact_id
+    on_their_way = select(Enrollment).where(
+        theirs, Enrollment.moving_since.is_not(None), Enrollment.state != EnrollmentState.ENDED
+    )
+    found = {row.id: (row.flow_version, row.moving_since) for row in session.scalars(on_their_way)}
+    for target in _targets(session):
+        waiting = select(Enrollment.id).where(theirs, _is_behind(target))
+        for enrollment_id in session.scalars(waiting):
+            found.setdefault(enrollment_id, (target.version, None))
+    return found
+
+
 def _progress_of(session: Session, target: FlowVersion) -> Progress:
     here = and_(Enrollment.flow == target.flow, Enrollment.state != EnrollmentState.ENDED)
     arriving = and_(

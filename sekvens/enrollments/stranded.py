@@ -1,7 +1,8 @@
 """Steps that a version which moves people takes away: each names where to go on, or is refused.
 
-Nobody is stranded all the same: who reaches such a step before their move comes goes on at the next
-step of the old version that is left (`sekvens.flows.moving.landing`).
+That is, if somebody stands there or could still come there. Whoever enters in that very moment is
+not stranded: they go on at the next step of the old version that is left
+(`sekvens.flows.moving.landing`).
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.enrollments.tables import Enrollment, EnrollmentState, FlowVersion
 from sekvens.errors import FlowConflict
+from sekvens.flows.changes import ahead
 from sekvens.flows.codec import from_json
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import compile_flow
@@ -21,8 +23,7 @@ def refuse_stranding(session: Session, flow: Flow) -> None:
     """Refuse a version that moves people and says not where to go on from a step it has no more.
 
     Raises:
-        FlowConflict: steps of the live version, or of an older one in which somebody is under way,
-            have no successor.
+        FlowConflict: steps at which somebody stands, or could come to, have no successor.
     """
     unnamed = without_successor(session, flow)
     if not unnamed:
@@ -39,19 +40,20 @@ def refuse_stranding(session: Session, flow: Flow) -> None:
 def without_successor(session: Session, flow: Flow) -> list[tuple[str, int]]:
     """List the steps that a version takes away and names no successor of, and how many are there.
 
-    A step counts if it is of the live version, or of one in which somebody is under way.
+    A step counts if somebody stands at it, or could still come to it in the version they are in.
     """
     standing = standing_at(session, flow.name)
     successors = successors_into(session, flow)
     new = compile_flow(flow)
     counts: dict[str, int] = {}
     for row in _older(session, flow):
-        old = from_json(Flow, row.definition)
         at = {step: count for (version, step), count in standing.items() if version == row.version}
-        if not at and not row.live:
+        if not at:
             continue
-        for step in removed(compile_flow(old), new):
-            if step not in successors:
+        old = compile_flow(from_json(Flow, row.definition))
+        met = {each for step in at for each in ahead(old, step)}
+        for step in removed(old, new):
+            if step in met and step not in successors:
                 counts[step] = counts.get(step, 0) + at.get(step, 0)
     return list(counts.items())
 

@@ -5,7 +5,7 @@ A version that moves people is a fact like any other: the relay reads it and tel
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -54,6 +54,39 @@ def flow_move(session: Session, name: str, version: int) -> FlowMove:
     return _moves[key]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Undoing:
+    """What taking a live version back comes to."""
+
+    takes: FlowVersion  #: the live version
+    brings: FlowVersion  #: the one before it
+    flow: Flow  #: that one's definition, under its new number
+    policy: Policy
+
+
+def plan_undo(session: Session, name: str) -> Undoing:
+    """Tell what `undo` would do now; nothing is written.
+
+    Raises:
+        UnknownFlow: nobody may enter this flow.
+        FlowConflict: there is no version before the live one.
+    """
+    versions = history(session, name)
+    live = next((row for row in versions if row.live), None)
+    if live is None:
+        raise UnknownFlow(f"{name!r} has no live version, so there is nothing to undo")
+    before = next((row for row in versions if row.version < live.version), None)
+    if before is None:
+        raise FlowConflict(f"{name} v{live.version} is its first version: there is none before it")
+    recomputes = live.policy == Policy.RECOMPUTE_WAITS
+    return Undoing(
+        takes=live,
+        brings=before,
+        flow=replace(from_json(Flow, before.definition), version=versions[0].version + 1),
+        policy=Policy.RECOMPUTE_WAITS if recomputes else Policy.MOVE_AT_NEXT_STEP,
+    )
+
+
 def undo(
     session: Session, name: str, *, author: str | None, note: str | None, now: datetime
 ) -> FlowVersion:
@@ -67,23 +100,14 @@ def undo(
         FlowConflict: there is no version before the live one.
     """
     take_turn(session, Turn.PUBLISH, name)
-    versions = history(session, name)
-    live = next((row for row in versions if row.live), None)
-    if live is None:
-        raise UnknownFlow(f"{name!r} has no live version, so there is nothing to undo")
-    before = next((row for row in versions if row.version < live.version), None)
-    if before is None:
-        raise FlowConflict(f"{name} v{live.version} is its first version: there is none before it")
-    recomputes = live.policy == Policy.RECOMPUTE_WAITS
-    policy = Policy.RECOMPUTE_WAITS if recomputes else Policy.MOVE_AT_NEXT_STEP
-    flow = replace(from_json(Flow, before.definition), version=versions[0].version + 1)
+    plan = plan_undo(session, name)
     undone = add_version(
         session,
-        to_json(flow),
-        dict(before.templates),
-        change=Change(policy=policy, author=author, note=note),
+        to_json(plan.flow),
+        dict(plan.brings.templates),
+        change=Change(policy=plan.policy, author=author, note=note),
         now=now,
     )
-    undone.moves_from, undone.undoes = live.version, live.version
-    make_live(session, name, flow.version)
+    undone.moves_from, undone.undoes = plan.takes.version, plan.takes.version
+    make_live(session, name, plan.flow.version)
     return undone

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, case, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -59,16 +59,9 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
         insert(Message)
         .values(
             id=new_id("m"),
-            enrollment_id=order.enrollment_id,
-            step_id=order.step_id,
-            contact_id=order.contact_id,
-            flow=order.flow,
-            flow_version=order.flow_version,
-            template=order.template,
-            template_digest=order.template_digest,
-            purpose=order.purpose,
             state=MessageState.PENDING,
             claimed_at=now,
+            **ordered(order),
         )
         .on_conflict_do_nothing(index_elements=["enrollment_id", "step_id"])
     )
@@ -77,6 +70,27 @@ def open_row(session: Session, order: SendInput, *, now: datetime) -> Message:
             Message.enrollment_id == order.enrollment_id, Message.step_id == order.step_id
         )
     ).scalar_one()
+
+
+def ordered(order: SendInput) -> dict[str, Any]:
+    """List what a row has of the order it is for, by column."""
+    return {
+        "enrollment_id": order.enrollment_id,
+        "step_id": order.step_id,
+        "contact_id": order.contact_id,
+        "flow": order.flow,
+        **_made_of(order),
+    }
+
+
+def _made_of(order: SendInput) -> dict[str, Any]:
+    """List what a message is made of: another version of its flow may bring another."""
+    return {
+        "flow_version": order.flow_version,
+        "template": order.template,
+        "template_digest": order.template_digest,
+        "purpose": order.purpose,
+    }
 
 
 def claim(
@@ -101,11 +115,8 @@ def claim(
         .values(
             state=MessageState.DISPATCHING,
             attempts=message.attempts + 1,
-            flow_version=order.flow_version,
-            template=order.template,
-            template_digest=order.template_digest,
-            purpose=order.purpose,
             dispatched_at=now,
+            **_made_of(order),
             resent_in_doubt=message.resent_in_doubt or in_doubt,
         )
         .returning(Message)

@@ -56,15 +56,7 @@ def read(path: Path) -> WorkflowHistory:
         content = json.loads(text)
         events = content if isinstance(content, list) else content["events"]
         history = WorkflowHistory.from_json(path.name, {"events": events})
-    # ParseError has no base of Python's own; the rest is what the SDK meets in what it expects.
-    except (
-        ParseError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except _NO_HISTORY as error:
         raise UnreadableHistory(
             f"no history as Temporal writes it ({type(error).__name__}); take it from `temporal "
             "workflow show --output json`, or undecoded from the UI"

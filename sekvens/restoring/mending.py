@@ -164,18 +164,11 @@ def _write_down(session: Session, turn: Turn) -> None:
     session.add(
         Message(
             id=outcome.message_id if isinstance(outcome, Sent) else new_id("m"),
-            enrollment_id=order.enrollment_id,
-            step_id=order.step_id,
-            contact_id=order.contact_id,
-            flow=order.flow,
-            flow_version=order.flow_version,
-            template=order.template,
-            template_digest=order.template_digest,
-            purpose=order.purpose,
             attempts=1,
             note=RESTORED,
             claimed_at=turn.at,
             dispatched_at=turn.at,
+            **ledger.ordered(order),
             **values,
         )
     )

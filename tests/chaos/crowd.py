@@ -29,7 +29,8 @@ from sekvens.messages.tables import Message
 from sekvens.ses.local.faults import FaultMode
 from sekvens.ses.local.store import FILE_NAME
 from tests.chaos.judging import TERMINAL, Verdict, judged
-from tests.e2e.stack import PATIENCE, Stack, address_of, http_post, identify, order, sign_up
+from tests.e2e.services import PATIENCE
+from tests.e2e.stack import Stack, address_of, http_post, identify, order, sign_up
 
 #: What may go wrong with a call of SES; everything that passes by itself.
 SES_FAULTS = (

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sekvens.demo.processes import ServiceStopped
-from tests.e2e.stack import PATIENCE, Stack
+from tests.e2e.services import PATIENCE
+from tests.e2e.stack import Stack
 
 WORKERS = ("worker", "worker-2")
 #: So often it kills somebody who is not even ready.

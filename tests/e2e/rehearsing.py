@@ -1,7 +1,8 @@
 """A rolling deploy on the real services: two versions of the worker at once, enrollments in flight.
 
-What an operator types is typed: Temporal's own CLI ramps and switches. Who did what is read from
-the histories, what was sent from the local SES's own log.
+The new version is another code (`tests.e2e.checkouts`). What an operator types is typed: Temporal's
+own CLI pins, ramps and switches. Who did what, and by which code, is read from the histories; what
+was sent from the local SES's own log.
 """
 
 import asyncio
@@ -12,21 +13,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import EventType, VersionDrainageStatus
+from temporalio.api.enums.v1 import VersionDrainageStatus
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
 
-from sekvens.demo.processes import ROOT
 from sekvens.ses.local.store import FILE_NAME
 from tests.chaos.loading import CONTACTS_IN_A_REQUEST, sign_up_all, under_way
 from tests.conftest_temporal import temporal_binary
+from tests.e2e.checkouts import GUARDED, UNGUARDED, checkout_with
+from tests.e2e.rehearsed import NEW, OLD, Rehearsed, Switch, sum_up
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import Stack, address_of, eventually, judge, running_stack, track
+from tests.e2e.who_worked import who_worked
 
-DEPLOYMENT, OLD, NEW = "sekvens", "old", "new"
+DEPLOYMENT = "sekvens"
 RAMP_PERCENT = 20
 #: Temporal looks every three minutes whether a version is drained; here every two seconds.
 _DRAINS_QUICKLY = (
@@ -34,22 +37,9 @@ _DRAINS_QUICKLY = (
     *("--dynamic-config-value", 'matching.wv.VersionDrainageStatusRefreshInterval="2s"'),
 )
 FIRST, SECOND = "hello", "who-we-are"
+#: An event of the shop's own that no flow listens for: it shows who works on an enrollment.
+VISIT = "Showroom Visited"
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rehearsed:
-    """What came of a deploy."""
-
-    in_flight: int  #: enrollments under way when the new version was told to be the current one
-    by_old: int  #: whose whole history is the old version's work
-    by_both: int
-    by_new: int
-    gate_seconds: float  #: what the replay gate took, beside the wave of e-mails
-    drained_seconds: float  #: from the switch until Temporal called the old version drained
-    old_works_seconds: float  #: from the switch until the last task that the old version finished
-    lost: Sequence[str]  #: contacts who lack one of the two e-mails
-    twice: Sequence[str]  #: contacts who got one of them twice
 
 
 @contextmanager
@@ -66,15 +56,6 @@ def versioned_stack(folder: Path, **options: object) -> Iterator[Stack]:
         yield stack
 
 
-@dataclass(frozen=True, kw_only=True)
-class Switch:
-    """The moment at which the new version was told to be the current one."""
-
-    at: datetime
-    in_flight: int
-    gate_seconds: float
-
-
 def rehearse(stack: Stack, *, enrollments: int, say: Say) -> Rehearsed:
     """Deploy a new version while so many are under way and some more come."""
     users = [f"contact-{number}" for number in range(enrollments)]
@@ -83,9 +64,11 @@ def rehearse(stack: Stack, *, enrollments: int, say: Say) -> Rehearsed:
     deployment(stack, "set-current-version", OLD)
     sign_up_all(stack, users)
     await_step(stack, FIRST, users, enrollments, say)
-    took = gate(stack)
-    say(f"the gate is open, after {took:.1f} s")
-    stack.start("worker-2", SEKVENS_WORKER__BUILD_ID=NEW)
+    visitors = [stack.enrolled(user).workflow_id for user in users[: max(4, enrollments // 25)]]
+    pinned = visitors[::2]
+    pin(stack, *pinned)
+    checkout, took = _pass_the_gate(stack, say)
+    stack.start_of(checkout, "worker-2", SEKVENS_WORKER__BUILD_ID=NEW)
     deployment(stack, "set-ramping-version", NEW, "--percentage", str(RAMP_PERCENT))
     say(f"two versions at once, {RAMP_PERCENT} % for the new one")
     sign_up_all(stack, newcomers)
@@ -93,38 +76,102 @@ def rehearse(stack: Stack, *, enrollments: int, say: Say) -> Rehearsed:
     switch = Switch(at=datetime.now(UTC), in_flight=under_way(stack), gate_seconds=took)
     deployment(stack, "set-current-version", NEW)
     say(f"the new version is the current one, {switch.in_flight:,} enrollments under way")
-    eventually(lambda: asyncio.run(is_drained(stack, OLD)), "the old version is drained")
+    _drain(stack, visitors, pinned, say)
     drained_at = datetime.now(UTC)
-    say("the old version is drained")
-    await_step(stack, SECOND, everybody, len(everybody), say)
+    await_step(stack, SECOND, users, enrollments, say)
+    await_step(stack, FIRST, newcomers, len(newcomers), say)
     _retire(stack, everybody, say)
-    worked = asyncio.run(_who_worked(stack))
-    return _sum_up(stack, everybody, worked, switch, drained_at)
+    return sum_up(
+        asyncio.run(who_worked(stack)),
+        switch,
+        drained_at=drained_at,
+        pinned=pinned,
+        due=[(mails_of(stack, FIRST), everybody), (mails_of(stack, SECOND), users)],
+    )
+
+
+def _pass_the_gate(stack: Stack, say: Say) -> tuple[Path, float]:
+    """Let the gate judge two new versions; give the one that passes, and the seconds it took."""
+    careless = checkout_with(stack.site.data / "careless", UNGUARDED)
+    code, said, _ = gate(careless, stack)
+    assert (code, "histories do not replay" in said) == (1, True), said
+    say("the gate refuses the unguarded change")
+    careful = checkout_with(stack.site.data / "careful", GUARDED)
+    code, said, seconds = gate(careful, stack)
+    assert (code, "histories replay." in said) == (0, True), said
+    say(f"the gate is open to the guarded one, after {seconds:.1f} s")
+    return careful, seconds
+
+
+def _drain(stack: Stack, visitors: Sequence[str], pinned: Sequence[str], say: Say) -> None:
+    """See that pinned enrollments keep the old version busy, and let them go over."""
+    asyncio.run(_visit(stack, visitors))
+    assert not asyncio.run(is_drained(stack, OLD)), "drained, and enrollments are pinned to it"
+    say(f"{len(pinned)} are pinned to the old version, which is not drained; they are let go")
+    unpin(stack, *pinned)
+    eventually(lambda: asyncio.run(is_drained(stack, OLD)), "the old version is drained")
+    say("the old version is drained")
+
+
+async def _visit(stack: Stack, workflow_ids: Sequence[str]) -> None:
+    """Signal an event to some enrollments, and wait until the last has recorded it."""
+    client = await stack.temporal()
+    for workflow_id in workflow_ids:
+        await client.get_workflow_handle(workflow_id).signal(VISIT)
+
+    def recorded() -> bool:
+        return stack.count_events(VISIT) == len(workflow_ids)
+
+    await asyncio.to_thread(eventually, recorded, "the visits are recorded", seconds=900)
+
+
+def pin(stack: Stack, *workflow_ids: str) -> None:
+    """Pin enrollments to the old version, by an operator's override."""
+    names = ("--versioning-override-deployment-name", DEPLOYMENT)
+    _override(stack, "pinned", workflow_ids, *names, "--versioning-override-build-id", OLD)
+
+
+def unpin(stack: Stack, *workflow_ids: str) -> None:
+    """Take the override back: they go over at their next task."""
+    _override(stack, "unspecified", workflow_ids)
+
+
+def _override(stack: Stack, behavior: str, workflow_ids: Sequence[str], *more: str) -> None:
+    command = ("workflow", "update-options", "--versioning-override-behavior", behavior, *more)
+    for workflow_id in workflow_ids:
+        done = _temporal(stack, *command, "--workflow-id", workflow_id)
+        assert done.returncode == 0, done.stderr
 
 
 def deployment(stack: Stack, command: str, build_id: str, *more: str) -> None:
     """Type a command of Temporal's CLI, until its server knows the version's task queues."""
     names = ("--deployment-name", DEPLOYMENT, "--build-id", build_id)
-    typed = [temporal_binary(), "worker", "deployment", command, *names, *more, "--yes"]
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = _temporal(stack, "worker", "deployment", command, *names, *more, "--yes")
+        if done.returncode == 0:
+            return
+        assert time.monotonic() < deadline, f"{command} {build_id}: {done.stderr}"
+        time.sleep(1)
 
-    def is_done() -> bool:
-        address = ("--address", stack.site.temporal_address)
-        done = subprocess.run([*typed, *address], capture_output=True, text=True, check=False)
-        return done.returncode == 0
 
-    eventually(is_done, f"temporal {command} {build_id}", seconds=60)
+def _temporal(stack: Stack, *typed: str) -> subprocess.CompletedProcess[str]:
+    command = [temporal_binary(), *typed, "--address", stack.site.temporal_address]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def gate(stack: Stack) -> float:
-    """Replay what is under way, as before any deploy; tell how long that took, in seconds."""
+def gate(checkout: Path, stack: Stack) -> tuple[int, str, float]:
+    """Replay what is under way on a checkout: the exit code, what it said, and its seconds."""
     began = time.monotonic()
-    command = [sys.executable, str(ROOT / "starter.py"), "replay", "--sample", "20"]
+    command = [sys.executable, str(checkout / "starter.py"), "replay"]
     done = subprocess.run(
-        command, env=dict(stack.environ), capture_output=True, text=True, check=False
+        [*command, "--sample", "20", "--jobs", "1"],
+        env=dict(stack.environ),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "histories replay." in done.stdout
-    return time.monotonic() - began
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - began
 
 
 async def is_drained(stack: Stack, build_id: str) -> bool:
@@ -174,45 +221,3 @@ def _retire(stack: Stack, everybody: Sequence[str], say: Say) -> None:
         stack.post(*[track(user, "Unsubscribed") for user in some])
     eventually(lambda: stack.has_ended(*everybody), "all are out of the welcome", seconds=900)
     judge(stack, *everybody)
-
-
-async def _who_worked(stack: Stack) -> Mapping[str, list[tuple[str, datetime]]]:
-    """Tell who finished the tasks of each welcome, and when, by its history."""
-    client = await stack.temporal()
-    worked = {}
-    async for execution in client.list_workflows("WorkflowType = 'welcome'", page_size=500):
-        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        history = await handle.fetch_history()
-        worked[execution.id] = [
-            (
-                event.workflow_task_completed_event_attributes.deployment_version.build_id,
-                event.event_time.ToDatetime(UTC),
-            )
-            for event in history.events
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-        ]
-    return worked
-
-
-def _sum_up(
-    stack: Stack,
-    everybody: Sequence[str],
-    worked: Mapping[str, list[tuple[str, datetime]]],
-    switch: Switch,
-    drained_at: datetime,
-) -> Rehearsed:
-    sides = Counter(frozenset(build_id for build_id, _ in tasks) for tasks in worked.values())
-    last = max(at for tasks in worked.values() for build_id, at in tasks if build_id == OLD)
-    first, second = mails_of(stack, FIRST), mails_of(stack, SECOND)
-    addresses = {address_of(user) for user in everybody}
-    return Rehearsed(
-        in_flight=switch.in_flight,
-        by_old=sides[frozenset({OLD})],
-        by_both=sides[frozenset({OLD, NEW})],
-        by_new=sides[frozenset({NEW})],
-        gate_seconds=switch.gate_seconds,
-        drained_seconds=(drained_at - switch.at).total_seconds(),
-        old_works_seconds=(last - switch.at).total_seconds(),
-        lost=sorted(one for one in addresses if not (first[one] and second[one])),
-        twice=sorted(one for one in addresses if first[one] > 1 or second[one] > 1),
-    )

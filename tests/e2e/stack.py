@@ -6,27 +6,21 @@ the services' logs are printed; the logs themselves stay in the test's folder.
 
 import json
 import os
-import re
 import shutil
-import signal
-import sys
 import tempfile
-import time
 import urllib.request
 import uuid
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import psutil
-import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from temporalio.client import Client, WorkflowHandle
 
 from sekvens.clock import SystemClock
@@ -35,23 +29,23 @@ from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.ports import Ports
-from sekvens.demo.processes import Processes, Service, ServiceStopped
+from sekvens.demo.processes import Processes, ServiceStopped
 from sekvens.demo.products import Product, read_products
 from sekvens.demo.services import Site
 from sekvens.enrollments import names, queries
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import EnrollmentView
+from sekvens.events.tables import ContactEvent
 from sekvens.flows.builder import event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.outcomes import SkipReason
 from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
-from tests.e2e.postgresql import USER, url_of
+from tests.e2e.postgresql import url_of
+from tests.e2e.services import Services, eventually
 from tests.e2e.warm import launch_warm
 from tests.ports import free_ports
-
-T = TypeVar("T")
 
 ENDED_BY_AN_ORDER = frozenset(
     flow.name
@@ -59,22 +53,15 @@ ENDED_BY_AN_ORDER = frozenset(
     if any(rule.pattern == event("Order Completed") for rule in flow.exit_when)
 )
 
-#: The machine may be busy: how long something may take that should take a moment.
-PATIENCE = 240.0
 TAIL_LINES = 40
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stack:
+class Stack(Services):
     """Temporal, the local SES, API, relay and worker, with their database."""
 
-    site: Site
-    environ: Mapping[str, str]
     database: Database
-    processes: Processes
     products: list[Product]
-    ses_options: Sequence[str] = ()  #: of the local SES's command line
-    temporal_options: Sequence[str] = ()  #: of the Temporal dev server's
 
     # What a shop's backend does.
 
@@ -159,6 +146,12 @@ class Stack:
                 query = query.where(Message.enrollment_id == enrollment_id)
             return list(session.scalars(query))
 
+    def count_events(self, name: str) -> int:
+        """Count the facts of this name, of everybody."""
+        with self.database.read() as session:
+            query = select(func.count()).where(ContactEvent.name == name)
+            return session.scalar(query) or 0
+
     def selling(self, *user_ids: str) -> list[Enrollment]:
         """List the enrollments of some contacts in flows that any order ends."""
         return [row for row in self.enrollments(*user_ids) if row.flow in ENDED_BY_AN_ORDER]
@@ -179,79 +172,6 @@ class Stack:
     async def temporal(self) -> Client:
         """Connect to Temporal, as a backend with its client would."""
         return await Client.connect(self.site.temporal_address, plugins=[sekvens_plugin()])
-
-    # What operators do to the services.
-
-    def kill(self, *services: str) -> None:
-        """Kill -9 services and their children, all at once; they may be started again."""
-        process_ids = self.processes.process_ids()
-        parents = [psutil.Process(process_ids[name]) for name in services]
-        doomed = [*parents, *(child for each in parents for child in each.children(recursive=True))]
-        for process in doomed:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(doomed[len(parents) :], timeout=PATIENCE)
-        self.stop(*services)
-
-    def is_running(self, service: str) -> bool:
-        """Tell whether a service is there still; what a fault point has killed is not."""
-        children = [each for each in self.processes._children if each.service.name == service]
-        return any(child.process.poll() is None for child in children)
-
-    def wait_for_its_end(self, service: str) -> None:
-        """Wait until a service has died of a fault point; it may be started again."""
-        eventually(lambda: not self.is_running(service), f"{service} has died")
-        self.stop(service)
-
-    def terminate(self, service: str) -> int:
-        """Ask a service to stop, and wait for its exit code."""
-        child = next(each for each in self.processes._children if each.service.name == service)
-        child.process.terminate()
-        return child.process.wait(PATIENCE)
-
-    @contextmanager
-    def frozen(self, service: str) -> Iterator[None]:
-        """Freeze a service for the length of a block: it takes connections and says nothing."""
-        process_id = self.processes.process_ids()[service]
-        os.kill(process_id, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(process_id, signal.SIGCONT)
-
-    def stop(self, *services: str) -> None:
-        """Stop services and wait for them."""
-        self.processes.stop(*services)
-
-    def start(self, *names_of_services: str, **environ: str) -> None:
-        """Start services, and wait until all are ready; `worker-2` is a second worker."""
-        self.start_only(*names_of_services, **environ)
-        self.processes.wait_until_ready(timeout_seconds=PATIENCE)
-
-    def start_only(self, *names_of_services: str, **environ: str) -> None:
-        """Start services, and wait for none; `environ` is given to these alone."""
-        for name in names_of_services:
-            self.processes.start(self._service(name, environ))
-
-    def _service(self, name: str, environ: Mapping[str, str]) -> Service:
-        kind = re.sub(r"-\d+$", "", name)
-        ports = self.site.ports
-        if name != kind:
-            worker_health, relay_health = free_ports(2)
-            ports = replace(ports, worker_health=worker_health, relay_health=relay_health)
-        service = _MAKERS[kind](replace(self.site, ports=ports))
-        options = {"local-ses": self.ses_options, "temporal": self.temporal_options}.get(kind, ())
-        return replace(
-            service,
-            name=name,
-            command=[*service.command, *options],
-            environ={**service.environ, **environ},
-        )
-
-    def log(self, service: str) -> str:
-        """Read a service's log."""
-        path = self.site.data / "logs" / f"{service}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
 
 
 @contextmanager
@@ -370,17 +290,6 @@ def http_get(url: str) -> str:
     return _http("GET", url).decode()
 
 
-def eventually(probe: Callable[[], T | None], what: str, *, seconds: float = PATIENCE) -> T:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = probe()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
-
-
 async def view_of(handle: WorkflowHandle[Any, Any]) -> EnrollmentView:
     """Ask an enrollment where it stands."""
     view: EnrollmentView = await handle.query(names.VIEW_QUERY, result_type=EnrollmentView)
@@ -421,32 +330,6 @@ _NO_CALM = {
     "SEKVENS_SENDING__QUIET_UNTIL": "00:00",
     "SEKVENS_SENDING__MARKETING_PER_DAY": "0",
     "SEKVENS_SENDING__MARKETING_PER_WEEK": "0",
-}
-
-
-def postgresql_service(site: Site) -> Service:
-    """Make the PostgreSQL of a site."""
-    folder = Path(site.database.partition("host=")[2])
-
-    def is_ready() -> bool:
-        try:
-            psycopg.connect(host=str(folder), user=USER, dbname="postgres").close()
-        except psycopg.OperationalError:  # after a kill it recovers first
-            return False
-        return True
-
-    command = [sys.executable, "-m", "tests.e2e.postgresql", str(folder)]
-    # On SIGTERM it would wait for every client to leave.
-    return Service(name="postgresql", command=command, is_ready=is_ready, stops_on=signal.SIGINT)
-
-
-_MAKERS: dict[str, Callable[[Site], Service]] = {
-    "postgresql": postgresql_service,
-    "temporal": services.temporal,
-    "local-ses": services.local_ses,
-    "api": services.api,
-    "relay": services.relay,
-    "worker": services.worker,
 }
 
 

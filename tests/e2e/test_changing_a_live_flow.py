@@ -1,22 +1,21 @@
 """A flow changed under twenty people on the real services: they go on at once, each mail once."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
 
 from sekvens.clock import SystemClock
 from sekvens.enrollments import moves, names, versions
-from sekvens.enrollments.publish import Change, StoreTemplates, publish
+from sekvens.enrollments.publish import Change, publish
 from sekvens.flows.builder import MARKETING, days, event, flow, send, wait
 from sekvens.flows.definition import Flow
 from sekvens.flows.moving import Policy
-from sekvens.messages import templates
 from sekvens.messages.tables import MessageState
 from tests.e2e.stack import Stack, eventually, logs_on_failure, running_stack, sign_up, track
+from tests.e2e.templates import stored_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -41,19 +40,6 @@ def letters(version: int, pause: timedelta) -> Flow:
     )
 
 
-def store_in(folder: Path) -> StoreTemplates:
-    def store(session: Session, names: Sequence[str], *, now: datetime) -> dict[str, str]:
-        for name in names:
-            for locale in ("sv", "en"):
-                file = folder / f"{name}.{locale}.md"
-                file.parent.mkdir(exist_ok=True)
-                head = "---\nsubject: Hej\npreheader: Några rader till dig\n---\n"
-                file.write_text(f"{head}Några rader.\n", encoding="utf-8")
-        return templates.store(session, names, now=now, content=folder)
-
-    return store
-
-
 @pytest.fixture
 def stack(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
@@ -66,7 +52,7 @@ def stack(
 def publishes(stack: Stack, folder: Path, flow: Flow, policy: Policy) -> None:
     with stack.database.write() as session:
         now, change = SystemClock().now(), Change(policy=policy, note="one hour is enough")
-        publish(session, flow, now=now, store_templates=store_in(folder), change=change)
+        publish(session, flow, now=now, store_templates=stored_in(folder), change=change)
 
 
 def all_moved(stack: Stack, version: int) -> bool:

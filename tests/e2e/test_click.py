@@ -3,14 +3,12 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 from temporalio.api.enums.v1 import EventType
 
 from sekvens.clock import SystemClock
@@ -18,8 +16,8 @@ from sekvens.engagement.machine import DELIVERY_MIN
 from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.publish import publish
 from sekvens.flows.builder import MARKETING, clicked, days, event, flow, send, wait_for
-from sekvens.messages import templates
 from tests.e2e.stack import Stack, eventually, logs_on_failure, running_stack, sign_up, track
+from tests.e2e.templates import stored_in
 from tests.unit.engaging import BROWSER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -52,7 +50,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("click")
     with running_stack(folder, day_seconds=DAY_SECONDS) as stack:
         with stack.database.write() as session:
-            publish(session, TWO_WAYS, now=SystemClock().now(), store_templates=_store(folder))
+            letters = stored_in(folder, BODY)
+            publish(session, TWO_WAYS, now=SystemClock().now(), store_templates=letters)
         yield stack
 
 
@@ -60,19 +59,6 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def stack(services: Stack, request: pytest.FixtureRequest) -> Iterator[Stack]:
     with logs_on_failure(services, request):
         yield services
-
-
-def _store(folder: Path):
-    def store(session: Session, names: Sequence[str], *, now: datetime) -> dict[str, str]:
-        for name in names:
-            for locale in ("sv", "en"):
-                file = folder / f"{name}.{locale}.md"
-                file.parent.mkdir(exist_ok=True)
-                head = "---\nsubject: Hej\npreheader: Några rader till dig\n---\n"
-                file.write_text(f"{head}{BODY}\n", encoding="utf-8")
-        return templates.store(session, names, now=now, content=folder)
-
-    return store
 
 
 def enter(stack: Stack, user_id: str) -> list[str]:

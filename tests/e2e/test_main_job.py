@@ -20,8 +20,8 @@ from sekvens.demo.processes import ROOT
 from sekvens.enrollments import names
 from sekvens.enrollments.wire import DirectSignal
 from sekvens.events.tables import Cart, ContactEvent, Order
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import (
-    PATIENCE,
     Stack,
     eventually,
     http_get,

@@ -10,8 +10,8 @@ from temporalio.client import WorkflowHandle
 
 from sekvens.messages.tables import MessageState
 from sekvens.quota.tables import SesQuota
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import (
-    PATIENCE,
     Stack,
     end_all,
     eventually,

@@ -1,7 +1,8 @@
 """A backup is restored: the database goes back while Temporal does not, and the reverse.
 
-Services are stopped, a file is put back, `starter.py reconcile --mend` is run, and what was posted
-since the backup is posted again, as the runbook says. What cannot be had back is asserted, too.
+Services are stopped, the backup is put back, `starter.py reconcile --mend` is run, and what was
+posted since the backup is posted again, as the runbook says. What cannot be had back is asserted,
+too. `make restore` does it on PostgreSQL as well, by its own pg_dump and pg_restore.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ from sekvens.events.tables import OutboxEntry
 from sekvens.messages.tables import MessageState
 from sekvens.restoring.differences import Kind, find_differences
 from sekvens.restoring.passages import list_executions
+from tests.chaos.scale import LONG
+from tests.e2e.postgresql import USER, program
 from tests.e2e.stack import (
     Stack,
     end_all,
@@ -42,11 +45,21 @@ from tests.e2e.stack import (
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 
+DUMP = "sekvens.dump"
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+
+ON_POSTGRESQL = pytest.param(
+    True, id="postgresql", marks=pytest.mark.skipif(not LONG, reason="takes minutes: make restore")
+)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(False, id="sqlite"), ON_POSTGRESQL])
+def services(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("restore")
     # A second e-mail comes after a minute and a half: none does while this goes on.
-    with running_stack(tmp_path_factory.mktemp("restore"), day_seconds=60.0) as stack:
+    with running_stack(folder, day_seconds=60.0, postgresql=request.param) as stack:
         yield stack
 
 
@@ -63,7 +76,7 @@ async def test_the_database_goes_back_while_temporal_does_not(stack: Stack, tmp_
     stack.break_ses("throttle")
     stack.post(*sign_up("bo"))
     eventually(lambda: stack.ledger(stack.enrolled("bo").id), "bo's message is tried")
-    back_up(stack.site.data / "sekvens.db", tmp_path / "sekvens.db")
+    back_up_database(stack, tmp_path)
 
     since = [order("ann", "o-1"), track("eva", "Unsubscribed"), stack.cart("kai", "k1")]
     since += [track("cia", "Email Subscribed"), *sign_up("dan")]
@@ -73,7 +86,7 @@ async def test_the_database_goes_back_while_temporal_does_not(stack: Stack, tmp_
     eventually(lambda: stack.has_ended("ann", "eva"), "who left has left")
     eventually(lambda: not backlog_of(stack), "all is relayed")
     stack.stop("api", "relay", "worker")
-    restore(stack, "sekvens.db", tmp_path)
+    restore_database(stack, tmp_path)
     assert reconcile(stack).returncode == 1  # it only looks
     seen = reconciled(stack)
     stack.start("worker", "relay", "api")
@@ -138,9 +151,31 @@ def back_up(file: Path, copy: Path) -> None:
         source.backup(target)
 
 
+def back_up_database(stack: Stack, backups: Path) -> None:
+    if stack.site.database:
+        run_pg(stack, "pg_dump", "--format=custom", f"--file={backups / DUMP}")
+    else:
+        back_up(stack.site.data / "sekvens.db", backups / "sekvens.db")
+
+
+def restore_database(stack: Stack, backups: Path) -> None:
+    stack.database.close()
+    if stack.site.database:
+        run_pg(stack, "pg_restore", "--clean", "--if-exists", "--exit-on-error", backups / DUMP)
+    else:
+        restore(stack, "sekvens.db", backups)
+
+
+def run_pg(stack: Stack, tool: str, *options: str | Path) -> None:
+    """Run a tool of PostgreSQL's on the database of a stack."""
+    folder = stack.site.database.partition("host=")[2]
+    command = [program(tool), f"--host={folder}", f"--username={USER}", "--dbname=postgres"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def restore(stack: Stack, name: str, backups: Path) -> None:
     file = stack.site.data / name
-    stack.database.close()
     for suffix in ("", "-wal", "-shm"):
         file.with_name(name + suffix).unlink(missing_ok=True)
     file.write_bytes((backups / name).read_bytes())

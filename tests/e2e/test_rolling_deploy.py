@@ -7,12 +7,13 @@ from tests.e2e.stack import logs_on_failure
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-#: The second e-mail comes within twenty seconds, under the eyes of both versions.
-DAY_SECONDS = 10.0
+#: The second e-mail comes within a minute, the last one not for seven, however slow the machine.
+DAY_SECONDS = 30.0
 ENROLLMENTS = 16
+PINNED = 2
 
 
-def test_two_versions_of_the_worker_hand_over_and_nobody_notices(
+def test_two_codes_of_the_worker_hand_over_and_nobody_notices(
     tmp_path, request: pytest.FixtureRequest
 ):
     with (
@@ -25,4 +26,7 @@ def test_two_versions_of_the_worker_hand_over_and_nobody_notices(
     assert came.in_flight >= ENROLLMENTS
     assert came.by_both > 0
     assert came.by_old == 0  # each was ended by the new version
+    assert came.astray == []
+    assert came.both_codes >= ENROLLMENTS
+    assert came.stayed == PINNED
     assert came.old_works_seconds < came.drained_seconds + 30

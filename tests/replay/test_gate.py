@@ -18,6 +18,9 @@ from tests.sabotage.sabotages import Change
 #: Of three flows: two that wait first, and scheduled work, which has no interpreter.
 SAMPLE = ("welcome-all-the-way.v3", "cart-emptied.v1", "scheduled/retention")
 
+#: As Temporal's UI gave it (Download, "Encoded"): a welcome that waits for day two.
+DOWNLOADED = Path(__file__).parent / "downloads" / "temporal-ui-2.54-encoded.json"
+
 IGNORES_EXITS = Change(
     file="sekvens/flows/interpreter.py",
     old="        return state.leave(reason, now)\n    state = hear(",
@@ -55,11 +58,11 @@ def broken(tree: Path, change: Change, request: pytest.FixtureRequest) -> None:
     damage(tree, [change])
 
 
-def test_the_gate_is_open_for_this_tree():
-    done = replay(ROOT, *sample())
+def test_the_gate_is_open_for_this_tree_whoever_wrote_the_file():
+    done = replay(ROOT, *sample(), str(DOWNLOADED))
 
     assert done.returncode == 0, done.stderr
-    assert "All of 3 histories replay." in done.stdout
+    assert "All of 4 histories replay." in done.stdout
 
 
 def test_the_gate_rings_for_a_broken_interpreter_and_names_the_flow(

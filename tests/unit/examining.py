@@ -1,7 +1,7 @@
 """A set-up that is in order, for the tests of the doctor, which break one thing at a time."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import msgspec
 from sekvens.clock import Clock, FrozenClock
 from sekvens.doctor.examine import CHECKS, examine
 from sekvens.doctor.findings import CouldNotBeAsked, Finding
-from sekvens.doctor.set_up import SetUp, TemporalFacts
+from sekvens.doctor.set_up import SetUp, TemporalFacts, Version, VersionFacts
 from sekvens.enrollments import names
 from sekvens.settings import Settings, load_settings
 from tests.unit.ingesting import NOON
@@ -121,6 +121,20 @@ def temporal(**changes: Any) -> TemporalFacts:
     return replace(facts, **changes)
 
 
+def versions(*, current: str = "", ramping: str = "", there: Sequence[str] = ("",)) -> VersionFacts:
+    """Tell what Temporal says of versions, by their build ids; empty: workers without one."""
+
+    def version(build_id: str) -> Version | None:
+        return Version(deployment="sekvens", build_id=build_id) if build_id else None
+
+    at_work = {current, ramping} if ramping else {current}
+    return VersionFacts(
+        current=version(current),
+        at_work=frozenset(map(version, at_work)),
+        there=frozenset(map(version, there)),
+    )
+
+
 def our_settings(database_url: str = "sqlite:////nowhere/sekvens.db", **given: str) -> Settings:
     """Make the settings of a shop in production."""
     environ = {
@@ -132,6 +146,8 @@ def our_settings(database_url: str = "sqlite:////nowhere/sekvens.db", **given: s
         "SEKVENS_SES__CONFIGURATION_SET": "marketing",
         "SEKVENS_FEEDBACK__QUEUE_URL": "https://sqs.eu-north-1.amazonaws.com/123456789012/ses",
         "SEKVENS_SENDING__PRODUCTION": "true",
+        "SEKVENS_WORKER__DEPLOYMENT": "sekvens",
+        "SEKVENS_WORKER__BUILD_ID": "1",
     }
     settings = load_settings(environ | given)
     sender = msgspec.structs.replace(settings.shop.sender, address="maja@ourshop.se")
@@ -147,6 +163,7 @@ def set_up(
     message: Path | None = None,
     is_sample: bool = False,
     temporal: Any = temporal,
+    versions: Any = lambda: versions(current="1", there=("1",)),
     aws: Any = None,
     names: Any = None,
 ) -> SetUp:
@@ -158,6 +175,7 @@ def set_up(
         aws=aws or FakeAws(),
         names=names or FakeNames(),
         temporal=temporal,
+        versions=versions,
         message=message,
     )
 

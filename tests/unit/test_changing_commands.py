@@ -65,7 +65,7 @@ def quicker(monkeypatch) -> None:
     write(monkeypatch, QUICKER)
 
 
-def stand(step: str, *, hours_left: float, count: int = 1) -> None:
+def stand(step: str, *, hours_left: float, count: int = 1, version: int = WELCOME.version) -> None:
     """Let contacts stand at a step, so long before their next e-mail."""
     now = SystemClock().now()
     with open_database() as database, database.write() as session:
@@ -77,7 +77,7 @@ def stand(step: str, *, hours_left: float, count: int = 1) -> None:
                 Enrollment(
                     id=f"e-{name}",
                     flow="welcome",
-                    flow_version=WELCOME.version,
+                    flow_version=version,
                     contact_id=f"c-{name}",
                     workflow_id=f"welcome/c-{name}",
                     step_id=step,
@@ -121,7 +121,16 @@ def moment(text: str) -> Any:
     return datetime.fromisoformat(text)
 
 
+def test_diff_says_that_times_are_estimates(run: Run, quicker: None):
+    stand("until-day-two", hours_left=35)
+    said = run("flows", "diff", "welcome").stdout
+
+    assert "about " in said
+    assert "These times are estimates" in said
+
+
 def test_diff_names_the_steps_that_need_a_successor(run: Run, monkeypatch):
+    stand("until-day-two", hours_left=35)
     shorter = replace(QUICKER, steps=tuple(s for s in QUICKER.steps if s.id != "until-day-two"))
     write(monkeypatch, shorter)
     said = run("flows", "diff", "welcome").stdout
@@ -155,6 +164,38 @@ def test_publish_writes_down_policy_author_and_note_and_undo_takes_it_back(run: 
     assert f"v{QUICKER.version + 1}, live" in after
     assert f"undoes v{QUICKER.version}, they were not" in after
     assert f"set version={QUICKER.version + 1}" in undone
+
+
+def test_a_dry_run_of_undo_says_what_comes_back_for_whom_and_undoes_nothing(
+    run: Run, quicker: None
+):
+    run("flows", "publish", "welcome", "--policy", "recompute_waits")
+    stand("until-day-two", hours_left=1, version=QUICKER.version)
+    before = run("flows", "history", "welcome").stdout
+    said = run("flows", "undo", "welcome", "--dry-run").stdout
+
+    live, after = QUICKER.version, QUICKER.version + 1
+    assert f"v{live - 1} of welcome would be published again as v{after}, and v{live}" in said
+    assert "- until-day-two waits " in said
+    assert "is edited" not in said
+    assert re.search(rf"v{live} +until-day-two +1 ", said)
+    assert "recompute_waits" in said
+    assert "finish_old" not in said
+    assert said.endswith("Nothing is undone.\n")
+    assert run("flows", "history", "welcome").stdout == before
+
+
+def test_a_move_that_is_under_way_is_told_of_the_contact_and_of_everybody(run: Run, quicker: None):
+    stand("until-day-two", hours_left=1, count=2)
+    before = run("status").stdout, run("show", "c-until-day-two-1-0").stdout
+    run("flows", "publish", "welcome", "--policy", "move_at_next_step")
+    status, shown = run("status").stdout, run("show", "c-until-day-two-1-0").stdout
+
+    assert not any("moved to" in said for said in before)
+    assert (
+        f"2 enrollments are still to be moved to welcome v{QUICKER.version}: starter.py" in status
+    )
+    assert f"is to be moved to v{QUICKER.version}" in " ".join(shown.split())
 
 
 def test_moves_tells_how_many_are_still_to_be_moved(run: Run, quicker: None):

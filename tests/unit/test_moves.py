@@ -1,13 +1,14 @@
 """Who is under way is moved to a version that says so: once, in order, and nobody is forgotten."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments import moves, position, versions
-from sekvens.enrollments.publish import Change, live_flow, publish
+from sekvens.enrollments.publish import Change, live_flow, publish, publish_catalogue
 from sekvens.enrollments.tables import Enrollment, FlowVersion
 from sekvens.enrollments.testing import Fault, ProcessDied
 from sekvens.enrollments.wire import EnrollmentEvent
@@ -231,6 +232,55 @@ async def test_a_step_that_a_version_removed_long_ago_needs_a_name_while_somebod
     [told] = seen(world)
     assert told.move is not None
     assert told.move.successors == named
+
+
+async def test_a_removed_step_to_which_nobody_could_come_needs_no_successor(world: World):
+    publishes(world, cart_flow(version=2, steps=cart_flow().steps[1:]))  # nobody is under way
+    publishes(world, cart_flow(version=3))
+    enrollment = await under_way(world)
+    world.set(enrollment.id, step_id="a-look")
+    publishes(world, cart_flow(version=4, steps=cart_flow().steps[2:]))
+    with pytest.raises(FlowConflict, match=r"no step a-look \(1 there\)\. "):
+        publishes(world, cart_flow(version=5, steps=[send("thanks")]))
+
+    world.set(enrollment.id, step_id="your-cart", flow_version=3)
+    with pytest.raises(FlowConflict, match=r"no step your-cart \(1 there\), a-look\. "):
+        publishes(world, cart_flow(version=5, steps=[send("thanks")]))
+
+
+async def test_a_contact_s_move_is_told_while_it_waits_and_while_it_is_under_way(world: World):
+    enrollment = await under_way(world)
+    publishes(world, shorter())
+    waiting = moves_of(world)
+    while world.relay().owe_moves_once():
+        pass
+    moving = moves_of(world)
+    world.set(enrollment.id, moving_since=None)  # its workflow has gone over
+
+    assert waiting == {enrollment.id: (2, None)}
+    assert moving == {enrollment.id: (2, world.clock.now())}
+    assert moves_of(world) == {}
+
+
+def moves_of(world: World) -> dict[str, tuple[int, datetime | None]]:
+    with world.database.read() as session:
+        return moves.moves_of(session, "c-maja")
+
+
+async def test_a_flow_whose_file_is_deleted_goes_on_for_those_under_way_and_takes_newcomers(
+    world: World,
+):
+    await under_way(world)
+    world.contact("c-elsa")
+    with world.database.write() as session:
+        others = [replace(cart_flow(), name="other", trigger=event("Nothing"))]
+        publish_catalogue(session, others, now=world.clock.now(), store_templates=store_templates)
+    world.happens("c-maja", "Order Completed")
+    world.happens("c-elsa", "Product Added", cart_id="k2")
+    await world.relay_all()
+
+    assert [each.matched for each in seen(world)] == [("Order Completed",)]
+    assert {row.contact_id for row in world.enrollments()} == {"c-maja", "c-elsa"}
 
 
 def test_a_version_keeps_who_published_it_and_why(world: World):
