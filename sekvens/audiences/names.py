@@ -7,10 +7,12 @@ Renaming one orphans what is under way; `tests/replay/test_names_are_pinned.py` 
 SCAN_WORKFLOW = "audience-scan"
 RETENTION_WORKFLOW = "retention"
 EXPIRY_WORKFLOW = "expiry"
+REFRESH_WORKFLOW = "metrics-refresh"
 
 SCAN_ACTIVITY = "scan_audience_batch"
 ERASE_ACTIVITY = "erase_inactive_batch"
 EXPIRE_ACTIVITY = "expire_batch"
+REFRESH_ACTIVITY = "refresh_metrics_batch"
 
 PROGRESS_QUERY = "progress"
 
@@ -18,6 +20,8 @@ PROGRESS_QUERY = "progress"
 RETENTION_SCHEDULE = "retention"
 #: Id of the schedule by which old data goes.
 EXPIRY_SCHEDULE = "expiry"
+#: Id of the schedule by which metrics are counted.
+REFRESH_SCHEDULE = "metrics-refresh"
 #: What the ids of the audiences' schedules begin with.
 AUDIENCE_PREFIX = "audience/"
 

@@ -1,4 +1,4 @@
-"""Temporal's schedules: one for the audience of each live flow, one for retention, one for expiry.
+"""Temporal's schedules: of each live flow's audience, of retention, of expiry, and of metrics.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -29,7 +29,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.audiences import names
 from sekvens.audiences.rules import RULES
-from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
+from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RefreshInput, RetentionInput
 from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.flows.shop_time import DAY
 from sekvens.settings import Settings
@@ -63,7 +63,7 @@ class Wanted:
 
 
 def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
-    """List the schedules of live flows with an audience, and those of what goes in time."""
+    """List the schedules of live flows with an audience, of what goes in time, and of metrics."""
     off = settings.flows.off
     audiences = [
         Wanted(
@@ -97,6 +97,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
+        Wanted(id=names.REFRESH_SCHEDULE, schedule=_refresh(settings, days)),
     ]
 
 
@@ -109,6 +110,17 @@ def _expiry(settings: Settings, days: int) -> Schedule:
     )
     is_held = not any(getattr(settings.privacy, rule.setting) for rule in RULES)
     return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
+
+
+def _refresh(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        names.REFRESH_WORKFLOW,
+        RefreshInput(),
+        workflow_id=names.REFRESH_WORKFLOW,
+        summary="count what metrics are read from",
+    )
+    hours = settings.metrics.every_hours if days == 1 else HOURS * days
+    return _schedule(settings, action, is_held=False, every_hours=hours)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

@@ -12,18 +12,22 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Result,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     false,
     func,
     insert,
+    or_,
     select,
 )
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
+from sekvens.db.base import UtcDateTime
 from sekvens.engagement.tables import Engagement, Kind
 from sekvens.enrollments.tables import Enrollment
 from sekvens.feedback.fates import FateState
@@ -32,6 +36,7 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.tables import Message, MessageState, Template
 from sekvens.metrics.dimensions import OF_A_MESSAGE
+from sekvens.metrics.effects import LEFT, REVIEWED
 from sekvens.metrics.rules import Rules, whole_days
 from sekvens.metrics.tables import (
     CartResult,
@@ -42,7 +47,8 @@ from sekvens.metrics.tables import (
 )
 
 Row: TypeAlias = dict[str, Any]
-#: A condition on instants, made of the column that they stand in.
+Rows: TypeAlias = Result[*tuple[Any, ...]]
+#: From an instant until before another one.
 Span: TypeAlias = tuple[datetime, datetime]
 
 #: A message that was called spam had arrived.
@@ -51,37 +57,51 @@ _DIMENSIONS: Final = tuple(OF_A_MESSAGE)
 _NONE: Final[Row] = dict.fromkeys(_DIMENSIONS)
 
 
-def count_day(session: Session, day: date, rules: Rules) -> None:
-    """Count a day anew, in place of what was counted of it before."""
-    rows = [row for row in counts(session, rules.span(day), rules.wall_span(day)) if row["n"]]
+def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str]) -> None:
+    """Count a day anew, in place of what was counted of it before; for `asking` see `counts`."""
+    found = counts(session, rules.span(day), rules.wall_span(day), asking=asking)
+    rows = [row for row in found if row["n"]]
     session.execute(delete(MetricCount).where(MetricCount.day == day))
     if rows:
         blank: Row = {"day": day, "detail": None, "bucket": None, "amount": 0} | _NONE
         session.execute(insert(MetricCount), [blank | row for row in rows])
 
 
-def counts(session: Session, span: Span, wall: Span) -> Iterator[Row]:
+def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -> Iterator[Row]:
     """Count what belongs to a stretch of time: `span` is shop time, `wall` the same in wall time.
 
     Each count has its `name`, `n`, and what it can be told apart by; money is in hundredths.
+    `asking` are the digests of the templates that ask for a review.
     """
-    accepted = _accepted(span)
-    yield from _apart(session, messages(accepted, _asking(session)))
-    yield from _plain(session, effects(accepted))
-    yield from _apart(session, conversions(accepted))
-    yield from _plain(session, _unsent(wall))
-    yield from _plain(session, orders(span))
-    yield from _plain(session, _firsts(span))
-    yield from _carts(session, span)
-    yield from _joined(session, span)
-    yield from _exits(session, span)
+    given = {"since": span[0], "until": span[1], "asking": list(asking)}
+    yield from _apart(session.execute(_MESSAGES, given))
+    yield from _plain(session.execute(_EFFECTS, given))
+    yield from _apart(session.execute(_CONVERSIONS, given))
+    yield from _plain(session.execute(_UNSENT, {"since": wall[0], "until": wall[1]}))
+    yield from _plain(session.execute(_ORDERS, given))
+    yield from _plain(session.execute(_FIRSTS, given))
+    yield from _apart(session.execute(_CARTS, given))
+    yield from _joined(session.execute(_JOINED, given))
+    yield from _exits(session.execute(_EXITS, given))
 
 
-def _within(column: Any, span: Span) -> ColumnElement[bool]:
-    return and_(column >= span[0], column < span[1])
+def asking_for_reviews(session: Session) -> list[str]:
+    """List the digests of the templates that ask for a review."""
+    asked = [f'answers("{name}")' for name, question in QUESTIONS.items() if question.is_review]
+    query = select(Template.digest, Template.sources)
+    return sorted(
+        digest
+        for digest, sources in session.execute(query)
+        if any(block in text for text in sources.values() for block in asked)
+    )
 
 
-def _accepted(span: Span) -> CTE:
+def _within(column: Any) -> ColumnElement[bool]:
+    since, until = (bindparam(name, type_=UtcDateTime) for name in ("since", "until"))
+    return and_(column >= since, column < until)
+
+
+def _accepted() -> CTE:
     """Pick the messages that SES took, with what became of them."""
     dimensions = [column.label(name) for name, column in OF_A_MESSAGE.items()]
     return (
@@ -94,7 +114,7 @@ def _accepted(span: Span) -> CTE:
             MessageFate.state.label("fate"),
         )
         .outerjoin(MessageFate, MessageFate.message_id == Message.id)
-        .where(Message.state == MessageState.ACCEPTED, _within(Message.sent_on, span))
+        .where(Message.state == MessageState.ACCEPTED, _within(Message.sent_on))
         .cte("accepted")
     )
 
@@ -103,7 +123,7 @@ def _dimensions_of(accepted: CTE) -> list[ColumnElement[Any]]:
     return [accepted.c[name] for name in _DIMENSIONS]
 
 
-def messages(accepted: CTE, asking: Sequence[str]) -> Select[*tuple[Any, ...]]:
+def _messages(accepted: CTE) -> Select[*tuple[Any, ...]]:
     """Count messages and what became of them; people's opens and clicks apart from machines'."""
     done = _done_with(accepted)
     arrived = accepted.c.fate.in_(_ARRIVED)
@@ -127,12 +147,17 @@ def messages(accepted: CTE, asking: Sequence[str]) -> Select[*tuple[Any, ...]]:
         "machine_clicked": and_(clicks, ~clicked, by_machine["machine_clicked"]),
         "opened_clicks_allowed": and_(opens, opened, clicks),
         "opened_clicked": and_(opens, opened, clicks, clicked),
-        "asked_review": and_(arrived, accepted.c.template_digest.in_(asking)),
+        "asked_review": and_(arrived, _asks(accepted)),
     }
     sums = [func.sum(case((test, 1), else_=0)).label(name) for name, test in counted.items()]
     dimensions = _dimensions_of(accepted)
     joined = accepted.outerjoin(done, done.c.message_id == accepted.c.id)
     return select(*dimensions, *sums).select_from(joined).group_by(*dimensions)
+
+
+def _asks(accepted: CTE) -> ColumnElement[bool]:
+    """Hold of messages that ask for a review."""
+    return accepted.c.template_digest.in_(bindparam("asking", expanding=True))
 
 
 def _done_with(accepted: CTE) -> Any:
@@ -154,7 +179,7 @@ def _done_with(accepted: CTE) -> Any:
     )
 
 
-def effects(accepted: CTE) -> Select[*tuple[Any, ...]]:
+def _effects(accepted: CTE) -> Select[*tuple[Any, ...]]:
     """Count what delivered messages led to, by kind."""
     dimensions = _dimensions_of(accepted)
     told = MessageEffect.kind, MessageEffect.value, MessageEffect.bucket
@@ -164,12 +189,17 @@ def effects(accepted: CTE) -> Select[*tuple[Any, ...]]:
     return (
         select(*dimensions, *names, func.count().label("n"))
         .join(MessageEffect, MessageEffect.message_id == accepted.c.id)
-        .where(accepted.c.fate.in_(_ARRIVED))
+        .where(
+            accepted.c.fate.in_(_ARRIVED),
+            # Of what is divided by fewer messages than all, only what those led to.
+            or_(MessageEffect.kind != LEFT, accepted.c.purpose == Purpose.MARKETING),
+            or_(MessageEffect.kind != REVIEWED, _asks(accepted)),
+        )
         .group_by(*dimensions, *told)
     )
 
 
-def conversions(accepted: CTE) -> Select[*tuple[Any, ...]]:
+def _conversions(accepted: CTE) -> Select[*tuple[Any, ...]]:
     """Count the delivered messages that orders are owed to, and what these came to."""
     dimensions = _dimensions_of(accepted)
     return (
@@ -184,7 +214,7 @@ def conversions(accepted: CTE) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _unsent(wall: Span) -> Select[*tuple[Any, ...]]:
+def _unsent() -> Select[*tuple[Any, ...]]:
     """Count the messages that were skipped, by reason, and those of which nobody knows yet."""
     columns = [OF_A_MESSAGE[name] for name in _DIMENSIONS]
     dimensions = [column.label(name) for name, column in OF_A_MESSAGE.items()]
@@ -193,13 +223,13 @@ def _unsent(wall: Span) -> Select[*tuple[Any, ...]]:
     return (
         select(*dimensions, name.label("name"), Message.skip_reason.label("detail"),
                func.count().label("n"))
-        .where(Message.state != MessageState.ACCEPTED, _within(Message.claimed_at, wall))
+        .where(Message.state != MessageState.ACCEPTED, _within(Message.claimed_at))
         .group_by(*(column for column in columns if column is not OF_A_MESSAGE["variant"]),
                   name, Message.skip_reason)
     )  # fmt: skip
 
 
-def orders(span: Span) -> Select[*tuple[Any, ...]]:
+def _orders() -> Select[*tuple[Any, ...]]:
     """Count orders and what they came to, by the message that led to them, if one did."""
     of_a_message = [column.label(name) for name, column in OF_A_MESSAGE.items()]
     columns = [each for name, each in OF_A_MESSAGE.items() if name != "variant"]
@@ -218,62 +248,74 @@ def orders(span: Span) -> Select[*tuple[Any, ...]]:
             func.coalesce(func.sum(OrderResult.amount), 0).label("amount"),
         )
         .outerjoin(Message, Message.id == OrderResult.message_id)
-        .where(_within(OrderResult.ordered_at, span))
+        .where(_within(OrderResult.ordered_at))
         .group_by(*columns, name, which)
     )
 
 
-def _firsts(span: Span) -> Select[*tuple[Any, ...]]:
+def _firsts() -> Select[*tuple[Any, ...]]:
     """Count first orders by the whole days until the next one; none: there is none yet."""
     days = OrderResult.next_days
     name = case((days.is_(None), "no_second"), else_="second")
     return (
         select(name.label("name"), days.label("bucket"), func.count().label("n"))
-        .where(OrderResult.nth == 1, _within(OrderResult.ordered_at, span))
+        .where(OrderResult.nth == 1, _within(OrderResult.ordered_at))
         .group_by(days)
     )
 
 
-def _carts(session: Session, span: Span) -> Iterator[Row]:
+def _carts() -> Select[*tuple[Any, ...]]:
     """Count carts, those left, and those recovered, by category and band."""
-    was_left = CartResult.left_at.is_not(None)
-    columns = CartResult.category, CartResult.band
-    counted = {"cart": CartResult.cart_id.is_not(None), "cart_left": was_left,
-               "cart_recovered": CartResult.recovered}  # fmt: skip
+    counted = {
+        "cart": CartResult.cart_id.is_not(None),
+        "cart_left": CartResult.left_at.is_not(None),
+        "cart_recovered": CartResult.recovered,
+    }
     sums = [func.sum(case((test, 1), else_=0)).label(name) for name, test in counted.items()]
-    query = select(CartResult.category.label("detail"), CartResult.band.label("bucket"), *sums)
-    yield from _apart(session, query.where(_within(CartResult.began_at, span)).group_by(*columns))
+    return (
+        select(CartResult.category.label("detail"), CartResult.band.label("bucket"), *sums)
+        .where(_within(CartResult.began_at))
+        .group_by(CartResult.category, CartResult.band)
+    )
 
 
-def _joined(session: Session, span: Span) -> Iterator[Row]:
+def _exited() -> Select[*tuple[Any, ...]]:
+    """Pick exits, each with since when its contact could be written to, and until when."""
+    person = func.coalesce(Contact.merged_into, Contact.id)
+    return (
+        select(
+            Enrollment.flow,
+            Enrollment.flow_version,
+            Enrollment.exit_reason,
+            Enrollment.started_at,
+            Enrollment.ended_at,
+            ContactResult.joined_at,
+            ContactResult.lost_at,
+        )
+        .join(Contact, Contact.id == Enrollment.contact_id)
+        .outerjoin(ContactResult, ContactResult.contact_id == person)
+        .where(_within(Enrollment.ended_at))
+    )
+
+
+def _joined(rows: Rows) -> Iterator[Row]:
     """Count sign-ups, by the whole days until we could not write to them any more."""
-    query = select(ContactResult.joined_at, ContactResult.lost_at)
-    found = session.execute(query.where(_within(ContactResult.joined_at, span)))
-    days = Counter(None if lost is None else whole_days(at, lost) for at, lost in found)
+    days = Counter(None if lost is None else whole_days(at, lost) for at, lost in rows)
     for bucket, n in days.items():
         yield {"name": "kept" if bucket is None else "lost", "bucket": bucket, "n": n}
 
 
-def _exits(session: Session, span: Span) -> Iterator[Row]:
+def _exits(rows: Rows) -> Iterator[Row]:
     """Count exits by reason and whole days in the flow.
 
     Of contacts whom we could write to when it began, also by the whole days from the exit until we
     could not any more.
     """
-    person = func.coalesce(Contact.merged_into, Contact.id)
-    query = (
-        select(Enrollment, Enrollment.ended_at, ContactResult.joined_at, ContactResult.lost_at)
-        .join(Contact, Contact.id == Enrollment.contact_id)
-        .outerjoin(ContactResult, ContactResult.contact_id == person)
-        .where(_within(Enrollment.ended_at, span))
-    )
     found: Counter[tuple[Any, ...]] = Counter()
-    for row, ended, joined, lost in session.execute(query):
-        if ended is None:
-            continue  # the span has none of these
-        whose = row.flow, row.flow_version, row.exit_reason
-        found["exited", *whose, whole_days(row.started_at, ended)] += 1
-        if joined is not None and joined <= ended and (lost is None or lost > row.started_at):
+    for flow, version, reason, started, ended, joined, lost in rows:
+        whose = flow, version, reason
+        found["exited", *whose, whole_days(started, ended)] += 1
+        if joined is not None and joined <= ended and (lost is None or lost > started):
             name = "kept_after" if lost is None else "lost_after"
             found[name, *whose, None if lost is None else whole_days(ended, lost)] += 1
     names = "name", "flow", "flow_version", "detail", "bucket"
@@ -281,26 +323,30 @@ def _exits(session: Session, span: Span) -> Iterator[Row]:
         yield dict(zip(names, key, strict=True)) | {"n": n}
 
 
-def _asking(session: Session) -> list[str]:
-    """List the digests of the templates that ask for a review."""
-    asked = [f'answers("{name}")' for name, question in QUESTIONS.items() if question.is_review]
-    query = select(Template.digest, Template.sources)
-    return sorted(
-        digest
-        for digest, sources in session.execute(query)
-        if any(block in text for text in sources.values() for block in asked)
-    )
-
-
-def _plain(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
-    for row in session.execute(query):
+def _plain(rows: Rows) -> Iterator[Row]:
+    for row in rows:
         yield dict(row._mapping)  # noqa: SLF001  its public name
 
 
-def _apart(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[Row]:
+def _apart(rows: Rows) -> Iterator[Row]:
     """Make a count of its own of each column that is no dimension."""
     kept = {*_DIMENSIONS, "detail", "bucket", "amount"}
-    for row in _plain(session, query):
+    for row in _plain(rows):
         shared: Mapping[str, Any] = {key: value for key, value in row.items() if key in kept}
         for name in row.keys() - kept:
             yield {**shared, "name": name, "n": int(row[name])}
+
+
+# Built once: building them took longer than a day's rows did.
+_ACCEPTED: Final = _accepted()
+_MESSAGES: Final = _messages(_ACCEPTED)
+_EFFECTS: Final = _effects(_ACCEPTED)
+_CONVERSIONS: Final = _conversions(_ACCEPTED)
+_UNSENT: Final = _unsent()
+_ORDERS: Final = _orders()
+_FIRSTS: Final = _firsts()
+_CARTS: Final = _carts()
+_EXITS: Final = _exited()
+_JOINED: Final = select(ContactResult.joined_at, ContactResult.lost_at).where(
+    _within(ContactResult.joined_at)
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, func, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
@@ -226,8 +226,12 @@ def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str
     kept = [MetricCount.name, MetricCount.detail, MetricCount.bucket]
     apart = [*kept, *(each for each in columns.values() if each not in kept)]
     query = (
-        select(*apart, func.sum(MetricCount.n).label("n"))
-        .add_columns(func.sum(MetricCount.amount).label("amount"))
+        select(
+            *apart,
+            # PostgreSQL adds whole numbers up to decimals.
+            func.sum(MetricCount.n).cast(BigInteger).label("n"),
+            func.sum(MetricCount.amount).cast(BigInteger).label("amount"),
+        )
         .where(
             MetricCount.name.in_(sorted(names)),
             MetricCount.day >= asked.since,

@@ -6,7 +6,7 @@ of them at the most, and doing one twice changes nothing. Several may refresh at
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -22,7 +22,7 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
 from sekvens.messages.tables import Message
 from sekvens.metrics import effects
-from sekvens.metrics.counting import count_day
+from sekvens.metrics.counting import asking_for_reviews, count_day
 from sekvens.metrics.noticing import (
     OVERLAP,
     judged_by,
@@ -93,8 +93,10 @@ class Refresher:
         """Go on from a cursor for a while; None: notice what has come since the last time."""
         deadline = time.monotonic() + self._batch_max.total_seconds()
         at, days = cursor or self._first(), 0
+        with self._database.read() as session:
+            asking = asking_for_reviews(session)
         while True:
-            step = self._step(at)
+            step = self._step(at, asking)
             beat()
             days += 1 if at == _DAYS and step is not None else 0
             if step is None or time.monotonic() >= deadline:
@@ -108,10 +110,10 @@ class Refresher:
             is_whole = session.get(MetricMark, _UNFINISHED) is None
         return f"{_EVENTS}{mark.through_id}/{_DAYS}" if mark and is_whole else ANEW
 
-    def _step(self, at: str) -> str | None:
+    def _step(self, at: str, asking: Sequence[str]) -> str | None:
         """Do one transaction's work; tell what comes next, None: nothing."""
         if at == _DAYS:
-            return _DAYS if self._count_a_day() else None
+            return _DAYS if self._count_a_day(asking) else None
         with self._database.write() as session:
             if at.startswith(_PEOPLE):
                 return self._judge_some(session, at.removeprefix(_PEOPLE))
@@ -203,7 +205,7 @@ class Refresher:
                 statement.on_conflict_do_update(index_elements=["day"], set_={"is_dirty": True})
             )
 
-    def _count_a_day(self) -> bool:
+    def _count_a_day(self, asking: Sequence[str]) -> bool:
         with self._database.write() as session:
             query = select(MetricDay).where(MetricDay.is_dirty).order_by(MetricDay.day.desc())
             found = session.scalars(query.limit(1).with_for_update(skip_locked=True)).first()
@@ -211,7 +213,7 @@ class Refresher:
                 return False
             found.is_dirty = False
             session.flush()
-            count_day(session, found.day, self._rules)
+            count_day(session, found.day, self._rules, asking=asking)
         return True
 
     def _all_days(self, session: Session) -> set[date]:

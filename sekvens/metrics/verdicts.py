@@ -81,8 +81,8 @@ def contacts(session: Session, people: "People", rules: Rules) -> list[Row]:
         ConsentChange.purpose == MARKETING,
         ConsentChange.status == ConsentStatus.SUBSCRIBED,
     )
-    rows = session.execute(first.group_by(ConsentChange.contact_id)).tuples()
-    joined = dict(rows.all())
+    rows = session.execute(first.group_by(ConsentChange.contact_id)).all()
+    joined = {row[0]: row[1] for row in rows}
     lost = _lost(session, joined, rules)
     return [
         {

@@ -19,6 +19,9 @@ from sekvens.audiences.wire import (
     ExpireBatchInput,
     ExpireBatchResult,
     ExpiryResult,
+    RefreshBatchInput,
+    RefreshBatchResult,
+    RefreshResult,
     RetentionResult,
     ScanBatchInput,
     ScanBatchResult,
@@ -42,10 +45,15 @@ EXPIRIES: dict[str | None, ExpireBatchResult] = {
     None: ExpireBatchResult(cursor="visits", counts={"rejected_events": 3, "visits": 500}),
     "visits": ExpireBatchResult(cursor=None, counts={"visits": 20}),
 }
+REFRESHES: dict[str | None, RefreshBatchResult] = {
+    None: RefreshBatchResult(cursor="days/", days=40),
+    "days/": RefreshBatchResult(cursor=None, days=2),
+}
 RESULTS = {
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
+    names.REFRESH_WORKFLOW: RefreshResult,
 }
 
 
@@ -73,6 +81,10 @@ class ScriptedActivities:
         self.asked.append(order.cursor)
         return EXPIRIES[order.cursor]
 
+    @activity.defn(name=names.REFRESH_ACTIVITY)
+    async def refresh(self, order: RefreshBatchInput) -> RefreshBatchResult:
+        return REFRESHES[order.cursor]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -84,7 +96,7 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase, scripted.expire],
+        activities=[scripted.scan, scripted.erase, scripted.expire, scripted.refresh],
     ):
         yield scripted
 

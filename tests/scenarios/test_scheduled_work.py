@@ -10,6 +10,8 @@ from sekvens.audiences.wire import (
     Counts,
     ExpiryInput,
     ExpiryResult,
+    RefreshInput,
+    RefreshResult,
     RetentionInput,
     RetentionResult,
     ScanProgress,
@@ -78,3 +80,13 @@ async def test_expiry_adds_up_what_went_however_often_it_begins_anew(
     assert result == ExpiryResult(counts=counts, sentence="rejected_events: 3, visits: 520")
     assert scripted.asked == [None, "visits"]
     assert progress == result
+
+
+async def test_a_refresh_of_metrics_goes_on_until_every_day_is_counted(
+    time_skipping: WorkflowEnvironment,
+):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, names.REFRESH_WORKFLOW, RefreshInput())
+        result = await handle.result()
+
+    assert result == RefreshResult(days=42)

@@ -1,12 +1,15 @@
 """What the tests of metrics share: a shop in which real purchases and made-up letters happen."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
@@ -34,6 +37,16 @@ COUNTED = [name for name in METRICS if name not in NOT_YET]
 Deed = Callable[[], None]
 
 
+class Post:
+    """A deed that does not need the one before it: what a shop posts may come late."""
+
+    def __init__(self, deed: Deed) -> None:
+        self.deed = deed
+
+    def __call__(self) -> None:
+        self.deed()
+
+
 def purchases(customers: int) -> list[Purchase]:
     """Read the real purchases of so many customers, spread over all of them."""
     found = read_purchases(purchases_file())
@@ -53,15 +66,38 @@ class Meter:
         self.chance = random.Random(seed)  # noqa: S311  no secret
         self.refresher = Refresher(database=database, clock=self.clock, rules=RULES)
         self.numbers = 0
+        self.ids: dict[str, str] = {}  #: of contacts, by the shop's own
+        self._bulk: Session | None = None
+        self._posts: list[dict[str, Any]] | None = None
         self._publish()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let much happen in one transaction, and be posted afterwards: that is quicker."""
+        with self.database.write() as session:
+            self._bulk, self._posts = session, []
+            yield
+            posts, self._bulk, self._posts = self._posts, None, None
+        for start in range(0, len(posts), 200):
+            self.shop.post(*posts[start : start + 200])
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        if self._bulk is not None:
+            yield self._bulk
+            self._bulk.flush()
+            return
+        with self.database.write() as session:
+            yield session
 
     def _publish(self) -> None:
         now = self.clock.now()
         flows = {"carts": "cart_id", "after": "order_id"}
         with self.database.write() as session:
             for name, key in flows.items():
-                session.add(FlowVersion(flow=name, version=1, digest="d", templates={}, live=True,
-                                        definition={"entry_key": key}, published_at=now))  # fmt: skip
+                session.add(FlowVersion(flow=name, version=1, digest="d", templates={},
+                                        live=True, definition={"entry_key": key},
+                                        published_at=now))  # fmt: skip
             for digest, text in (("asks", '{{ answers("rating") }}'), ("plain", "Hej.")):
                 session.add(Template(digest=digest, name=digest, sources={"sv": text}, layout={},
                                      published_at=now))  # fmt: skip
@@ -73,21 +109,24 @@ class Meter:
 
     def post(self, event: str, at: datetime, user: str, **properties: Any) -> None:
         """Let the shop tell of something."""
-        posted = track(event, user, **properties)
-        self.shop.post(posted | {"timestamp": at.isoformat()})
+        posted = track(event, user, **properties) | {"timestamp": at.isoformat()}
+        if self._posts is not None:
+            self._posts.append(posted)
+        else:
+            self.shop.post(posted)
 
-    def joins(self, user: str, at: datetime) -> str:
-        """Let somebody sign up; tell their contact id."""
-        who = identify(user, email=f"{user}@kund.example")
-        said = track("Email Subscribed", user)
-        self.shop.post(*(each | {"timestamp": at.isoformat()} for each in (who, said)))
-        return self.shop.contact_id(user)
+    def join(self, users: Mapping[str, datetime]) -> None:
+        """Let people sign up."""
+        said = [(identify(user, email=f"{user}@kund.example"), at) for user, at in users.items()]
+        said += [(track("Email Subscribed", user), at) for user, at in users.items()]
+        self.shop.post(*(each | {"timestamp": at.isoformat()} for each, at in said))
+        self.ids |= {user: self.shop.contact_id(user) for user in users}
 
     def enroll(self, contact_id: str, flow: str, key: str, at: datetime) -> str:
         """Put somebody into a flow; tell the enrollment's id."""
         self.numbers += 1
         enrollment_id = f"e-{self.numbers}"
-        with self.database.write() as session:
+        with self._writing() as session:
             session.add(Enrollment(id=enrollment_id, flow=flow, flow_version=1, entry_key=key,
                                    contact_id=contact_id, workflow_id=enrollment_id,
                                    started_at=at))  # fmt: skip
@@ -95,14 +134,14 @@ class Meter:
 
     def ends(self, enrollment_id: str, reason: str, at: datetime) -> None:
         """Let an enrollment be over."""
-        with self.database.write() as session:
+        with self._writing() as session:
             row = session.get_one(Enrollment, enrollment_id)
             row.state, row.exit_reason, row.ended_at = "ended", reason, at
 
     def claims(self, enrollment_id: str, step: str, **values: Any) -> str:
         """Write a message that is still to be sent; tell its id."""
         message_id = f"m-{enrollment_id}-{step}"
-        with self.database.write() as session:
+        with self._writing() as session:
             enrollment = session.get_one(Enrollment, enrollment_id)
             given = {"purpose": "marketing", "template_digest": "plain"} | values
             session.add(Message(id=message_id, enrollment_id=enrollment_id, step_id=step,
@@ -111,9 +150,11 @@ class Meter:
                                 state="pending", claimed_at=self.clock.now(), **given))  # fmt: skip
         return message_id
 
-    def sends(self, message_id: str, at: datetime, *, locale: str, tracked: tuple[bool, bool]) -> None:
+    def sends(
+        self, message_id: str, at: datetime, *, locale: str, tracked: tuple[bool, bool]
+    ) -> None:
         """Let SES take a message. `at` is shop time."""
-        with self.database.write() as session:
+        with self._writing() as session:
             row = session.get_one(Message, message_id)
             row.state, row.sent_on, row.locale = "accepted", at, locale
             row.accepted_at = row.dispatched_at = self.clock.now()
@@ -121,36 +162,55 @@ class Meter:
 
     def skips(self, message_id: str, reason: str) -> None:
         """Let a message not be sent."""
-        with self.database.write() as session:
+        with self._writing() as session:
             row = session.get_one(Message, message_id)
             row.state, row.skip_reason = "skipped", reason
 
     def reports(self, message_id: str, state: str, at: datetime) -> None:
         """Let SES report what became of a message."""
-        self.numbers += 1
-        with self.database.write() as session:
-            session.add(Feedback(id=f"f-{self.numbers}", type="x", message_id=message_id,
-                                 is_ours=True, at=at, read_at=self.clock.now(), raw={},
-                                 kind=state))  # fmt: skip
+        self._told(message_id, state, at)
+        with self._writing() as session:
             fate = session.get(MessageFate, message_id)
             if fate is None:
                 session.add(MessageFate(message_id=message_id, state=state, at=at))
             else:
                 fate.state = state
 
-    def does(self, message_id: str, kind: str, at: datetime, *, reason: str | None = None,
-             settles_at: datetime | None = None) -> None:  # fmt: skip
-        """Let somebody, or a machine, open a message or click in it; `at` is wall time."""
-        with self.database.write() as session:
+    def _told(self, message_id: str, kind: str, at: datetime) -> None:
+        self.numbers += 1
+        with self._writing() as session:
+            session.add(Feedback(id=f"f-{self.numbers}", type="x", message_id=message_id,
+                                 is_ours=True, at=at, read_at=self.clock.now(), raw={},
+                                 kind=kind))  # fmt: skip
+
+    def does(
+        self,
+        message_id: str,
+        kind: str,
+        at: datetime,
+        *,
+        reason: str | None = None,
+        settles_at: datetime | None = None,
+    ) -> None:
+        """Let somebody, or a machine, open a message or click in it; `at` is wall time.
+
+        What is not of this moment is told by SES.
+        """
+        if at != self.clock.now():
+            self._told(message_id, f"{kind}ed", at)
+        with self._writing() as session:
             contact_id = session.get_one(Message, message_id).contact_id
-            session.add(Engagement(kind=kind, source="link", message_id=message_id,
-                                   contact_id=contact_id, link_id="l", at=at, reason=reason,
-                                   is_machine=reason is not None, settles_at=settles_at))  # fmt: skip
+            verdict = {"is_machine": reason is not None, "reason": reason}
+            session.add(Engagement(kind=kind, source="link", message_id=message_id, link_id="l",
+                                   contact_id=contact_id, at=at, settles_at=settles_at,
+                                   **verdict))  # fmt: skip
 
     def settles(self) -> None:
         """Let every click that waits for it count as a person's."""
-        with self.database.write() as session:
-            for row in session.scalars(select(Engagement).where(Engagement.settles_at.is_not(None))):
+        with self._writing() as session:
+            for row in session.scalars(
+                select(Engagement).where(Engagement.settles_at.is_not(None))
+            ):
                 row.settles_at = None
 
     def counted(self) -> list[tuple[Any, ...]]:
@@ -160,22 +220,28 @@ class Meter:
             return sorted((tuple(row) for row in session.execute(select(*columns))), key=str)
 
 
+def bought_at(purchase: Purchase) -> datetime:
+    """Tell the midnight before a purchase, in UTC."""
+    return datetime.combine(purchase.day, time(), UTC)
+
+
+def sign_ups(meter: Meter, bought: Sequence[Purchase]) -> dict[str, datetime]:
+    """Tell when each customer signed up: some time before they bought first."""
+    firsts = {each.customer_id: bought_at(each) for each in reversed(bought)}
+    return {user: at - meter.chance.randrange(1, 400) * HOUR for user, at in firsts.items()}
+
+
 def life(meter: Meter, bought: Sequence[Purchase]) -> Iterator[Deed]:
     """Let customers live: each real purchase with its cart, letters and what is done with them."""
-    first: dict[str, datetime] = {}
+    chance = meter.chance
     for nth, purchase in enumerate(bought):
-        chance = meter.chance
-        at = datetime(purchase.day.year, purchase.day.month, purchase.day.day,
-                      chance.randrange(24), chance.randrange(60), tzinfo=UTC)  # fmt: skip
+        at = bought_at(purchase) + chance.randrange(24 * 60) * HOUR / 60
         user = purchase.customer_id
-        if user not in first:
-            first[user] = at - chance.randrange(1, 400) * HOUR
-            yield lambda user=user: meter.joins(user, first[user]) and None
         yield from _buys(meter, purchase, f"{user}-{nth}", at)
         if chance.random() < 0.1:
             gone = at + chance.randrange(100) * DAY
             what = chance.choice(["Unsubscribed", "Contact Suppressed"])
-            yield lambda what=what, gone=gone, user=user: meter.post(what, gone, user)
+            yield Post(partial(meter.post, what, gone, user))
 
 
 def _buys(meter: Meter, purchase: Purchase, key: str, at: datetime) -> Iterator[Deed]:
@@ -186,17 +252,17 @@ def _buys(meter: Meter, purchase: Purchase, key: str, at: datetime) -> Iterator[
             "currency": chance.choice(["USD", "USD", "SEK"])}  # fmt: skip
     category = chance.choice(CATEGORIES)
     line |= {"category": category} if category else {}
-    yield lambda: meter.post("Product Added", at, user, **line)
+    yield Post(lambda: meter.post("Product Added", at, user, **line))
     end = chance.choice(["order"] * 6 + ["nothing", "empty"])
     total = {"total": str(purchase.dollars), "currency": line["currency"], "cart_id": key}
     if end == "order":
-        yield lambda: meter.post("Order Completed", ordered, user, order_id=key, **total)
+        yield Post(lambda: meter.post("Order Completed", ordered, user, order_id=key, **total))
         yield from _letters(meter, user, "after", key, ordered)
     if end == "empty":
-        yield lambda: meter.post("Cart Emptied", ordered, user, cart_id=key)
+        yield Post(lambda: meter.post("Cart Emptied", ordered, user, cart_id=key))
     if chance.random() < 0.1:
         undone = chance.choice(["Order Refunded", "Order Cancelled"])
-        yield lambda: meter.post(undone, ordered + DAY, user, order_id=key)
+        yield Post(lambda: meter.post(undone, ordered + DAY, user, order_id=key))
     yield from _letters(meter, user, "carts", key, at + 4 * HOUR)
 
 
@@ -205,7 +271,7 @@ def _letters(meter: Meter, user: str, flow: str, key: str, at: datetime) -> Iter
     ids: dict[str, str] = {}
 
     def enroll() -> None:
-        ids["e"] = meter.enroll(meter.shop.contact_id(user), flow, key, at)
+        ids["e"] = meter.enroll(meter.ids[user], flow, key, at)
 
     yield enroll
     for nth, step in enumerate(("one", "two", "three")):
@@ -253,7 +319,7 @@ def _answers(
 
     def told(event: str, **said: Any) -> Deed:
         at = sent + chance.randrange(40 * 24) * HOUR
-        return lambda: meter.post(event, at, user, email_id=ids[step], **said)
+        return Post(lambda: meter.post(event, at, user, email_id=ids[step], **said))
 
     for question in ("would-recommend", "how-was-it"):
         for _ in range(chance.choice([0, 0, 1, 2])):
