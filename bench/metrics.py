@@ -114,7 +114,8 @@ def _fill(database: Database, messages: int, days: int) -> None:
             say(f"{table}, for {messages:,} messages")
             session.execute(text(statement), given)
         dirty = [
-            {"day": first.date() + timedelta(days=n), "is_dirty": True} for n in range(days + 1)
+            {"period": "day", "day": first.date() + timedelta(days=n), "is_dirty": True}
+            for n in range(days + 1)
         ]
         session.execute(insert(MetricDay), dirty)
         for name in (FACTS, CLICKS):

@@ -81,9 +81,9 @@ def show(
     if form == "table":
         _print_table(numbers, by)
         said = f"counted up to {minute(at)} UTC" if at else "nothing has been counted yet"
-        click.echo(f"{first} to {last - timedelta(days=1)}; {said}; {owed} days are to be counted.")
+        click.echo(f"{first} to {last - timedelta(days=1)}; {said}.")
         if at is None or owed:
-            click.echo("Count: starter.py metrics refresh")
+            click.echo(f"{owed} days and months are to be counted: starter.py metrics refresh")
     else:
         _export(numbers, first, last, form)
 
@@ -121,7 +121,7 @@ def refresh(*, anew: bool) -> None:
     with open_database() as database:
         refresher = Refresher(database=database, clock=SystemClock(), rules=rules)
         days = refresher.refresh(anew=anew)
-    click.echo(f"{days} days have been counted.")
+    click.echo(f"{days} days and months have been counted.")
 
 
 def _chosen(names: Sequence[str], by: Sequence[str], flow: str | None) -> list[str]:
@@ -150,7 +150,7 @@ def _chosen(names: Sequence[str], by: Sequence[str], flow: str | None) -> list[s
         return True
 
     chosen = [name for name in METRICS if can(name)]
-    if not chosen:
+    if not any(METRICS[name].denominator for name in chosen):
         raise CannotTellApart(f"no metric is counted by {' and '.join(by)} together")
     return chosen
 

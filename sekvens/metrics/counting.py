@@ -1,4 +1,4 @@
-"""The counts of some days, by SQL over the facts and what people came to.
+"""The counts of days and months, written anew.
 
 A message belongs to the day on which SES took it, and so does all that it led to, however late that
 comes. An order, a cart, a sign-up and an exit belong to their own day.
@@ -6,65 +6,63 @@ comes. An order, a cart, a sign-up and an exit belong to their own day.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    Result,
-    Select,
-    and_,
-    bindparam,
-    case,
-    delete,
-    false,
-    func,
-    insert,
-    or_,
-    select,
-)
+from sqlalchemy import Date, Result, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.tables import Contact
-from sekvens.db.base import UtcDateTime
-from sekvens.engagement.tables import Engagement, Kind
-from sekvens.enrollments.tables import Enrollment
-from sekvens.feedback.fates import FateState
-from sekvens.feedback.tables import MessageFate
-from sekvens.flows.steps import Purpose
 from sekvens.messages.questions import QUESTIONS
-from sekvens.messages.tables import Message, MessageState, Template
-from sekvens.metrics.dimensions import OF_A_MESSAGE
-from sekvens.metrics.effects import LEFT, REVIEWED
+from sekvens.messages.tables import Template
+from sekvens.metrics import statements
 from sekvens.metrics.rules import Rules, whole_days
-from sekvens.metrics.tables import (
-    CartResult,
-    ContactResult,
-    MessageEffect,
-    MetricCount,
-    OrderResult,
-)
+from sekvens.metrics.statements import DIMENSIONS
+from sekvens.metrics.tables import MetricCount, Period
 
 Row: TypeAlias = dict[str, Any]
 Rows: TypeAlias = Result[*tuple[Any, ...]]
 #: From an instant until before another one.
 Span: TypeAlias = tuple[datetime, datetime]
 
-#: A message that was called spam had arrived.
-_ARRIVED: Final = (FateState.DELIVERED, FateState.COMPLAINED)
-_DIMENSIONS: Final = tuple(OF_A_MESSAGE)
-_NONE: Final[Row] = dict.fromkeys(_DIMENSIONS)
+_NONE: Final[Row] = dict.fromkeys(DIMENSIONS)
+#: What rows of `metric_counts` differ by within a day or month.
+_APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
 
 
 def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str]) -> None:
     """Count a day anew, in place of what was counted of it before; for `asking` see `counts`."""
     found = counts(session, rules.span(day), rules.wall_span(day), asking=asking)
     rows = [row for row in found if row["n"]]
-    session.execute(delete(MetricCount).where(MetricCount.day == day))
+    _delete(session, Period.DAY, day)
     if rows:
-        blank: Row = {"day": day, "detail": None, "bucket": None, "amount": 0} | _NONE
+        blank: Row = {"detail": None, "bucket": None, "amount": 0} | _NONE
+        blank |= {"period": Period.DAY, "day": day}
         session.execute(insert(MetricCount), [blank | row for row in rows])
+
+
+def count_month(session: Session, first: date) -> None:
+    """Add a month's days up, in place of what was added up before; `first` is its first day."""
+    _delete(session, Period.MONTH, first)
+    days = MetricCount.period == Period.DAY, MetricCount.day >= first
+    apart = [MetricCount.__table__.c[name] for name in _APART]
+    added = (func.sum(MetricCount.n), func.sum(MetricCount.amount))
+    query = (
+        select(literal(Period.MONTH.value), literal(first, Date), *apart, *added)
+        .where(*days, MetricCount.day < next_month(first))
+        .group_by(*apart)
+    )
+    session.execute(
+        insert(MetricCount).from_select(["period", "day", *_APART, "n", "amount"], query)
+    )
+
+
+def next_month(day: date) -> date:
+    """Tell the first day of the month after a day's."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _delete(session: Session, period: Period, day: date) -> None:
+    session.execute(delete(MetricCount).where(MetricCount.period == period, MetricCount.day == day))
 
 
 def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -> Iterator[Row]:
@@ -74,15 +72,15 @@ def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -
     `asking` are the digests of the templates that ask for a review.
     """
     given = {"since": span[0], "until": span[1], "asking": list(asking)}
-    yield from _apart(session.execute(_MESSAGES, given))
-    yield from _plain(session.execute(_EFFECTS, given))
-    yield from _apart(session.execute(_CONVERSIONS, given))
-    yield from _plain(session.execute(_UNSENT, {"since": wall[0], "until": wall[1]}))
-    yield from _plain(session.execute(_ORDERS, given))
-    yield from _plain(session.execute(_FIRSTS, given))
-    yield from _apart(session.execute(_CARTS, given))
-    yield from _joined(session.execute(_JOINED, given))
-    yield from _exits(session.execute(_EXITS, given))
+    yield from _apart(session.execute(statements.MESSAGES, given))
+    yield from _plain(session.execute(statements.EFFECTS, given))
+    yield from _apart(session.execute(statements.CONVERSIONS, given))
+    yield from _plain(session.execute(statements.UNSENT, {"since": wall[0], "until": wall[1]}))
+    yield from _plain(session.execute(statements.ORDERS, given))
+    yield from _plain(session.execute(statements.FIRSTS, given))
+    yield from _apart(session.execute(statements.CARTS, given))
+    yield from _joined(session.execute(statements.JOINED, given))
+    yield from _exits(session.execute(statements.EXITS, given))
 
 
 def asking_for_reviews(session: Session) -> list[str]:
@@ -93,208 +91,6 @@ def asking_for_reviews(session: Session) -> list[str]:
         digest
         for digest, sources in session.execute(query)
         if any(block in text for text in sources.values() for block in asked)
-    )
-
-
-def _within(column: Any) -> ColumnElement[bool]:
-    since, until = (bindparam(name, type_=UtcDateTime) for name in ("since", "until"))
-    return and_(column >= since, column < until)
-
-
-def _accepted() -> CTE:
-    """Pick the messages that SES took, with what became of them."""
-    dimensions = [column.label(name) for name, column in OF_A_MESSAGE.items()]
-    return (
-        select(
-            Message.id,
-            *dimensions,
-            Message.template_digest,
-            func.coalesce(Message.tracks_opens, false()).label("tracks_opens"),
-            func.coalesce(Message.tracks_clicks, false()).label("tracks_clicks"),
-            MessageFate.state.label("fate"),
-        )
-        .outerjoin(MessageFate, MessageFate.message_id == Message.id)
-        .where(Message.state == MessageState.ACCEPTED, _within(Message.sent_on))
-        .cte("accepted")
-    )
-
-
-def _dimensions_of(accepted: CTE) -> list[ColumnElement[Any]]:
-    return [accepted.c[name] for name in _DIMENSIONS]
-
-
-def _messages(accepted: CTE) -> Select[*tuple[Any, ...]]:
-    """Count messages and what became of them; people's opens and clicks apart from machines'."""
-    done = _done_with(accepted)
-    arrived = accepted.c.fate.in_(_ARRIVED)
-    opens, clicks = and_(arrived, accepted.c.tracks_opens), and_(arrived, accepted.c.tracks_clicks)
-    opened, clicked = (func.coalesce(done.c[name], 0) == 1 for name in ("opened", "clicked"))
-    by_machine = {
-        name: func.coalesce(done.c[name], 0) == 1 for name in ("machine_opened", "machine_clicked")
-    }
-    counted = {
-        "sent": accepted.c.id.is_not(None),
-        "delivered": arrived,
-        "delivered_marketing": and_(arrived, accepted.c.purpose == Purpose.MARKETING),
-        "bounced": accepted.c.fate == FateState.BOUNCED,
-        "soft_bounced": accepted.c.fate == FateState.SOFT_BOUNCED,
-        "complained": accepted.c.fate == FateState.COMPLAINED,
-        "opens_allowed": opens,
-        "opened": and_(opens, opened),
-        "machine_opened": and_(opens, ~opened, by_machine["machine_opened"]),
-        "clicks_allowed": clicks,
-        "clicked": and_(clicks, clicked),
-        "machine_clicked": and_(clicks, ~clicked, by_machine["machine_clicked"]),
-        "opened_clicks_allowed": and_(opens, opened, clicks),
-        "opened_clicked": and_(opens, opened, clicks, clicked),
-        "asked_review": and_(arrived, _asks(accepted)),
-    }
-    sums = [func.sum(case((test, 1), else_=0)).label(name) for name, test in counted.items()]
-    dimensions = _dimensions_of(accepted)
-    joined = accepted.outerjoin(done, done.c.message_id == accepted.c.id)
-    return select(*dimensions, *sums).select_from(joined).group_by(*dimensions)
-
-
-def _asks(accepted: CTE) -> ColumnElement[bool]:
-    """Hold of messages that ask for a review."""
-    return accepted.c.template_digest.in_(bindparam("asking", expanding=True))
-
-
-def _done_with(accepted: CTE) -> Any:
-    """Tell of each message by whom it was opened and clicked."""
-    is_open, is_click = Engagement.kind == Kind.OPEN, Engagement.kind == Kind.CLICK
-    settled = Engagement.settles_at.is_(None)
-    tests = {
-        "opened": and_(is_open, ~Engagement.is_machine),
-        "machine_opened": and_(is_open, Engagement.is_machine),
-        "clicked": and_(is_click, ~Engagement.is_machine, settled),
-        "machine_clicked": and_(is_click, Engagement.is_machine),
-    }
-    sums = [func.max(case((test, 1), else_=0)).label(name) for name, test in tests.items()]
-    return (
-        select(Engagement.message_id, *sums)
-        .join(accepted, accepted.c.id == Engagement.message_id)
-        .group_by(Engagement.message_id)
-        .subquery("done")
-    )
-
-
-def _effects(accepted: CTE) -> Select[*tuple[Any, ...]]:
-    """Count what delivered messages led to, by kind."""
-    dimensions = _dimensions_of(accepted)
-    told = MessageEffect.kind, MessageEffect.value, MessageEffect.bucket
-    names = [
-        column.label(name) for column, name in zip(told, ("name", "detail", "bucket"), strict=True)
-    ]
-    return (
-        select(*dimensions, *names, func.count().label("n"))
-        .join(MessageEffect, MessageEffect.message_id == accepted.c.id)
-        .where(
-            accepted.c.fate.in_(_ARRIVED),
-            # Of what is divided by fewer messages than all, only what those led to.
-            or_(MessageEffect.kind != LEFT, accepted.c.purpose == Purpose.MARKETING),
-            or_(MessageEffect.kind != REVIEWED, _asks(accepted)),
-        )
-        .group_by(*dimensions, *told)
-    )
-
-
-def _conversions(accepted: CTE) -> Select[*tuple[Any, ...]]:
-    """Count the delivered messages that orders are owed to, and what these came to."""
-    dimensions = _dimensions_of(accepted)
-    return (
-        select(
-            *dimensions,
-            func.count(OrderResult.message_id.distinct()).label("converted"),
-            func.coalesce(func.sum(OrderResult.amount), 0).label("amount"),
-        )
-        .join(OrderResult, OrderResult.message_id == accepted.c.id)
-        .where(accepted.c.fate.in_(_ARRIVED))
-        .group_by(*dimensions)
-    )
-
-
-def _unsent() -> Select[*tuple[Any, ...]]:
-    """Count the messages that were skipped, by reason, and those of which nobody knows yet."""
-    columns = [OF_A_MESSAGE[name] for name in _DIMENSIONS]
-    dimensions = [column.label(name) for name, column in OF_A_MESSAGE.items()]
-    skipped = Message.state == MessageState.SKIPPED
-    name = case((skipped, "skipped"), else_="open")
-    return (
-        select(*dimensions, name.label("name"), Message.skip_reason.label("detail"),
-               func.count().label("n"))
-        .where(Message.state != MessageState.ACCEPTED, _within(Message.claimed_at))
-        .group_by(*(column for column in columns if column is not OF_A_MESSAGE["variant"]),
-                  name, Message.skip_reason)
-    )  # fmt: skip
-
-
-def _orders() -> Select[*tuple[Any, ...]]:
-    """Count orders and what they came to, by the message that led to them, if one did."""
-    of_a_message = [column.label(name) for name, column in OF_A_MESSAGE.items()]
-    columns = [each for name, each in OF_A_MESSAGE.items() if name != "variant"]
-    which = case((OrderResult.nth == 1, "first"), else_="repeat")
-    name = case(
-        (OrderResult.amount.is_(None), "order_unpriced"),
-        (OrderResult.message_id.is_(None), "order"),
-        else_="order_by_email",
-    )
-    return (
-        select(
-            *of_a_message,
-            name.label("name"),
-            which.label("detail"),
-            func.count().label("n"),
-            func.coalesce(func.sum(OrderResult.amount), 0).label("amount"),
-        )
-        .outerjoin(Message, Message.id == OrderResult.message_id)
-        .where(_within(OrderResult.ordered_at))
-        .group_by(*columns, name, which)
-    )
-
-
-def _firsts() -> Select[*tuple[Any, ...]]:
-    """Count first orders by the whole days until the next one; none: there is none yet."""
-    days = OrderResult.next_days
-    name = case((days.is_(None), "no_second"), else_="second")
-    return (
-        select(name.label("name"), days.label("bucket"), func.count().label("n"))
-        .where(OrderResult.nth == 1, _within(OrderResult.ordered_at))
-        .group_by(days)
-    )
-
-
-def _carts() -> Select[*tuple[Any, ...]]:
-    """Count carts, those left, and those recovered, by category and band."""
-    counted = {
-        "cart": CartResult.cart_id.is_not(None),
-        "cart_left": CartResult.left_at.is_not(None),
-        "cart_recovered": CartResult.recovered,
-    }
-    sums = [func.sum(case((test, 1), else_=0)).label(name) for name, test in counted.items()]
-    return (
-        select(CartResult.category.label("detail"), CartResult.band.label("bucket"), *sums)
-        .where(_within(CartResult.began_at))
-        .group_by(CartResult.category, CartResult.band)
-    )
-
-
-def _exited() -> Select[*tuple[Any, ...]]:
-    """Pick exits, each with since when its contact could be written to, and until when."""
-    person = func.coalesce(Contact.merged_into, Contact.id)
-    return (
-        select(
-            Enrollment.flow,
-            Enrollment.flow_version,
-            Enrollment.exit_reason,
-            Enrollment.started_at,
-            Enrollment.ended_at,
-            ContactResult.joined_at,
-            ContactResult.lost_at,
-        )
-        .join(Contact, Contact.id == Enrollment.contact_id)
-        .outerjoin(ContactResult, ContactResult.contact_id == person)
-        .where(_within(Enrollment.ended_at))
     )
 
 
@@ -330,23 +126,8 @@ def _plain(rows: Rows) -> Iterator[Row]:
 
 def _apart(rows: Rows) -> Iterator[Row]:
     """Make a count of its own of each column that is no dimension."""
-    kept = {*_DIMENSIONS, "detail", "bucket", "amount"}
+    kept = {*DIMENSIONS, "detail", "bucket", "amount"}
     for row in _plain(rows):
         shared: Mapping[str, Any] = {key: value for key, value in row.items() if key in kept}
         for name in row.keys() - kept:
             yield {**shared, "name": name, "n": int(row[name])}
-
-
-# Built once: building them took longer than a day's rows did.
-_ACCEPTED: Final = _accepted()
-_MESSAGES: Final = _messages(_ACCEPTED)
-_EFFECTS: Final = _effects(_ACCEPTED)
-_CONVERSIONS: Final = _conversions(_ACCEPTED)
-_UNSENT: Final = _unsent()
-_ORDERS: Final = _orders()
-_FIRSTS: Final = _firsts()
-_CARTS: Final = _carts()
-_EXITS: Final = _exited()
-_JOINED: Final = select(ContactResult.joined_at, ContactResult.lost_at).where(
-    _within(ContactResult.joined_at)
-)

@@ -274,7 +274,7 @@ def _of_orders() -> tuple[Metric, ...]:
 
 
 def _of_contacts() -> tuple[Metric, ...]:
-    cohort = "contacts who said yes to marketing for the first time"
+    cohort = "contacts whom we could send marketing for the first time"
     return (
         *(
             Metric(

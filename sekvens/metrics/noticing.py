@@ -29,7 +29,7 @@ from sekvens.feedback.tables import Feedback
 from sekvens.messages.tables import Message
 from sekvens.metrics.people import day_of_message, days_sent
 from sekvens.metrics.rules import Rules
-from sekvens.metrics.tables import CartResult, MetricCount
+from sekvens.metrics.tables import CartResult, MetricCount, Period
 from sekvens.metrics.verdicts import cart_flows
 
 #: Longer than any transaction of ours takes to commit.
@@ -65,7 +65,8 @@ def notice(
     _of_erasures(session, rules, since, found)
     due = select(CartResult.contact_id).where(CartResult.settles_at <= rules.shop_time.at(now))
     found.people |= set(session.scalars(due))
-    found.days |= set(session.scalars(select(MetricCount.day).where(MetricCount.name == "open")))
+    still_open = MetricCount.period == Period.DAY, MetricCount.name == "open"
+    found.days |= set(session.scalars(select(MetricCount.day).where(*still_open)))
     ended = Enrollment.ended_at >= rules.shop_time.at(since) - EXITS_LATE_MAX
     exits = session.scalars(select(Enrollment.ended_at).where(ended))
     found.days |= {rules.day_of(at) for at in exits if at is not None}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ class Page:
 
     tables: Mapping[str, Sequence[Number]]
     counted_at: datetime | None  #: wall time up to which facts are in it; None: none are yet
-    days_owed: int  #: days of which something has come that is not in it yet
+    days_owed: int  #: days and months of which something has come that is not in it yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +39,14 @@ class Period:
 
 def overview(session: Session, period: Period, rules: Rules, *, today: date) -> Page:
     """Show how all flows are doing, together and each."""
+    step = "month" if period.until - period.since > timedelta(days=100) else "week"
     shop = ("email-share", "repeat-purchase", "repeat-value", "nps", "review-conversion")
     return _page(
         session, period, rules, today,
         {
             "all": ((*_DELIVERY, *_READING, *_SELLING, *shop), ()),
             "by flow": ((*_DELIVERY, "open-rate", "click-rate", *_SELLING), ("flow",)),
-            "over time": (("delivered", *_SELLING, "email-share"), ("week",)),
+            "over time": (("delivered", *_SELLING, "email-share"), (step,)),
         },
     )  # fmt: skip
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
+from sekvens.metrics.counting import next_month
 from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
 from sekvens.metrics.dimensions import COLUMNS, PERIODS, period_of
 from sekvens.metrics.rules import HUNDREDTHS, Rules
-from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark
+from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark, Period
 
 #: With fewer, a number says little: chance alone moves it by a sixth.
 FEW: Final = 30
@@ -95,7 +96,7 @@ def counted_at(session: Session) -> datetime | None:
 
 
 def days_owed(session: Session) -> int:
-    """Count the days that are still to be counted again."""
+    """Count the days and months that are still to be counted again."""
     query = select(func.count()).select_from(MetricDay).where(MetricDay.is_dirty)
     return session.scalar(query) or 0
 
@@ -232,11 +233,7 @@ def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str
             func.sum(MetricCount.n).cast(BigInteger).label("n"),
             func.sum(MetricCount.amount).cast(BigInteger).label("amount"),
         )
-        .where(
-            MetricCount.name.in_(sorted(names)),
-            MetricCount.day >= asked.since,
-            MetricCount.day < asked.until,
-        )
+        .where(MetricCount.name.in_(sorted(names)), _of_period(asked))
         .group_by(*apart)
     )
     if asked.flow is not None:
@@ -245,3 +242,16 @@ def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str
     for row in session.execute(query):
         found[row.name].append(row)
     return found
+
+
+def _of_period(asked: Asked) -> ColumnElement[bool]:
+    """Pick the rows that a period is the sum of: whole months where it may, else days."""
+    since, until, day = asked.since, asked.until, MetricCount.day
+    first = since if since.day == 1 else next_month(since)
+    last = until.replace(day=1)
+    days = MetricCount.period == Period.DAY
+    if first >= last or "day" in asked.by or "week" in asked.by:
+        return and_(days, day >= since, day < until)
+    months = and_(MetricCount.period == Period.MONTH, day >= first, day < last)
+    before, after = and_(days, day >= since, day < first), and_(days, day >= last, day < until)
+    return or_(months, before, after)

@@ -22,7 +22,7 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
 from sekvens.messages.tables import Message
 from sekvens.metrics import effects
-from sekvens.metrics.counting import asking_for_reviews, count_day
+from sekvens.metrics.counting import asking_for_reviews, count_day, count_month
 from sekvens.metrics.noticing import (
     OVERLAP,
     judged_by,
@@ -38,6 +38,7 @@ from sekvens.metrics.tables import (
     MetricDay,
     MetricMark,
     OrderResult,
+    Period,
 )
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Batch:
     """How far a batch came. Without a cursor all is done."""
 
     cursor: str | None
-    days: int = 0  #: days counted
+    days: int = 0  #: days and months counted
 
 
 class Refresher:
@@ -81,7 +82,7 @@ class Refresher:
         self._batch_max = batch_max
 
     def refresh(self, *, anew: bool = False, beat: Callable[[], None] = lambda: None) -> int:
-        """Do all that there is to do; tell how many days were counted."""
+        """Do all that there is to do; tell how many days and months were counted."""
         batch = self.batch(ANEW if anew else None, beat)
         days = batch.days
         while batch.cursor is not None:
@@ -113,7 +114,7 @@ class Refresher:
     def _step(self, at: str, asking: Sequence[str]) -> str | None:
         """Do one transaction's work; tell what comes next, None: nothing."""
         if at == _DAYS:
-            return _DAYS if self._count_a_day(asking) else None
+            return _DAYS if self._count_one(asking) else None
         with self._database.write() as session:
             if at.startswith(_PEOPLE):
                 return self._judge_some(session, at.removeprefix(_PEOPLE))
@@ -196,24 +197,32 @@ class Refresher:
         now = self._rules.shop_time.at(self._clock.now())
         return judge(session, everybody, rules=self._rules, now=now)
 
-    def _soil(self, session: Session, days: Collection[date]) -> None:
-        """Leave days to be counted."""
+    def _soil(self, session: Session, days: Collection[date], period: Period = Period.DAY) -> None:
+        """Leave days, or months, to be counted."""
         insert: Any = sqlite.insert if self._database.is_sqlite else postgresql.insert
         for day in sorted(days):
-            statement = insert(MetricDay).values(day=day, is_dirty=True)
+            statement = insert(MetricDay).values(period=period, day=day, is_dirty=True)
             session.execute(
-                statement.on_conflict_do_update(index_elements=["day"], set_={"is_dirty": True})
+                statement.on_conflict_do_update(
+                    index_elements=["period", "day"], set_={"is_dirty": True}
+                )
             )
 
-    def _count_a_day(self, asking: Sequence[str]) -> bool:
+    def _count_one(self, asking: Sequence[str]) -> bool:
+        """Count a day, the newest first, or, when these are done, a month."""
+        newest = MetricDay.period, MetricDay.day.desc()
+        query = select(MetricDay).where(MetricDay.is_dirty).order_by(*newest).limit(1)
         with self._database.write() as session:
-            query = select(MetricDay).where(MetricDay.is_dirty).order_by(MetricDay.day.desc())
-            found = session.scalars(query.limit(1).with_for_update(skip_locked=True)).first()
+            found = session.scalars(query.with_for_update(skip_locked=True)).first()
             if found is None:
                 return False
             found.is_dirty = False
             session.flush()
+            if found.period == Period.MONTH:
+                count_month(session, found.day)
+                return True
             count_day(session, found.day, self._rules, asking=asking)
+            self._soil(session, {found.day.replace(day=1)}, Period.MONTH)
         return True
 
     def _all_days(self, session: Session) -> set[date]:
@@ -230,5 +239,5 @@ class Refresher:
         known += [self._rules.shop_time.at(claimed)] if claimed is not None else []
         first = self._rules.day_of(min([*known, now]))
         last = self._rules.day_of(max([*(at for at in lasts if at is not None), now]))
-        counted = set(session.scalars(select(MetricDay.day)))
+        counted = set(session.scalars(select(MetricDay.day).where(MetricDay.period == Period.DAY)))
         return counted | {first + timedelta(days=n) for n in range((last - first).days + 1)}

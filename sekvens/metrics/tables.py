@@ -5,6 +5,7 @@ shop time in the shop's time zone. Money is in hundredths of the shop's currency
 """
 
 from datetime import date, datetime
+from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,17 +14,25 @@ from sekvens.db.base import Base
 from sekvens.events.tables import AutoId
 
 
+class Period(StrEnum):
+    """What a count is of. Persisted: members are never renamed."""
+
+    DAY = "day"
+    MONTH = "month"  #: the sum of its days, so that years are quick to read
+
+
 class MetricCount(Base):
-    """One count of one day, by all that it can be told apart by; it is added up at will."""
+    """One count of a day or month, by all that it can be told apart by; it is added up at will."""
 
     __tablename__ = "metric_counts"
     __table_args__ = (
-        Index("ix_metric_counts_name_day", "name", "day"),
-        Index("ix_metric_counts_day", "day"),
+        Index("ix_metric_counts_period_name_day", "period", "name", "day"),
+        Index("ix_metric_counts_period_day", "period", "day"),
     )
 
     id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
-    day: Mapped[date]
+    period: Mapped[str] = mapped_column(default=Period.DAY)
+    day: Mapped[date]  #: the day, or the first of the month
     name: Mapped[str]  #: what is counted: `sent`, `opened`; see `sekvens.metrics.definitions`
     flow: Mapped[str | None]
     flow_version: Mapped[int | None]
@@ -38,18 +47,20 @@ class MetricCount(Base):
 
 
 class MetricDay(Base):
-    """A day that has been counted, and whether something has come since that changes it."""
+    """A day or month that has been counted, and whether something has come that changes it."""
 
     __tablename__ = "metric_days"
     __table_args__ = (
         Index(
             "ix_metric_days_dirty",
+            "period",
             "day",
             sqlite_where=text("is_dirty"),
             postgresql_where=text("is_dirty"),
         ),
     )
 
+    period: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     is_dirty: Mapped[bool]
 

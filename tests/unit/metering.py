@@ -15,8 +15,10 @@ from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
 from sekvens.engagement.tables import Engagement
-from sekvens.enrollments.tables import Enrollment, FlowVersion
+from sekvens.enrollments.publish import publish
+from sekvens.enrollments.tables import Enrollment
 from sekvens.feedback.tables import Feedback, MessageFate
+from sekvens.flows.builder import MARKETING, event, flow, send
 from sekvens.messages.tables import Message, Template
 from sekvens.metrics.definitions import METRICS
 from sekvens.metrics.refresh import Refresher
@@ -28,6 +30,7 @@ ZONE = ZoneInfo("Europe/Stockholm")
 RULES = Rules(zone=ZONE, currency="USD")
 #: After the last of the real purchases.
 END = datetime(1998, 8, 1, 12, tzinfo=UTC)
+LETTERS = [send("one"), send("two"), send("three")]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CATEGORIES = ("socks", "hats", None)
 #: Metrics that are not counted yet.
@@ -53,6 +56,10 @@ def purchases(customers: int) -> list[Purchase]:
     chosen = sorted({each.customer_id for each in found})
     chosen = chosen[:: len(chosen) // customers][:customers]
     return [each for each in found if each.customer_id in set(chosen)]
+
+
+def _no_templates(_session: Session, names: Sequence[str], *, now: datetime) -> dict[str, str]:
+    return dict.fromkeys(names, "plain")
 
 
 class Meter:
@@ -92,12 +99,15 @@ class Meter:
 
     def _publish(self) -> None:
         now = self.clock.now()
-        flows = {"carts": "cart_id", "after": "order_id"}
+        flows = (
+            flow("carts", version=1, purpose=MARKETING, trigger=event("Product Added"),
+                 entry_key="cart_id", steps=LETTERS),
+            flow("after", version=1, purpose=MARKETING, trigger=event("Order Completed"),
+                 entry_key="order_id", steps=LETTERS),
+        )  # fmt: skip
         with self.database.write() as session:
-            for name, key in flows.items():
-                session.add(FlowVersion(flow=name, version=1, digest="d", templates={},
-                                        live=True, definition={"entry_key": key},
-                                        published_at=now))  # fmt: skip
+            for each in flows:
+                publish(session, each, now=now, store_templates=_no_templates)
             for digest, text in (("asks", '{{ answers("rating") }}'), ("plain", "Hej.")):
                 session.add(Template(digest=digest, name=digest, sources={"sv": text}, layout={},
                                      published_at=now))  # fmt: skip

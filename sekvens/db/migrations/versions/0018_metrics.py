@@ -29,6 +29,7 @@ def _of_all() -> None:
     op.create_table(
         "metric_counts",
         sa.Column("id", AutoId, autoincrement=True, nullable=False),
+        sa.Column("period", sa.String(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("flow", sa.String(), nullable=True),
@@ -43,17 +44,22 @@ def _of_all() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_metric_counts")),
     )
-    op.create_index("ix_metric_counts_name_day", "metric_counts", ["name", "day"])
-    op.create_index("ix_metric_counts_day", "metric_counts", ["day"])
+    op.create_index("ix_metric_counts_period_name_day", "metric_counts", ["period", "name", "day"])
+    op.create_index("ix_metric_counts_period_day", "metric_counts", ["period", "day"])
     op.create_table(
         "metric_days",
+        sa.Column("period", sa.String(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("is_dirty", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("day", name=op.f("pk_metric_days")),
+        sa.PrimaryKeyConstraint("period", "day", name=op.f("pk_metric_days")),
     )
     dirty = sa.text("is_dirty")
     op.create_index(
-        "ix_metric_days_dirty", "metric_days", ["day"], sqlite_where=dirty, postgresql_where=dirty
+        "ix_metric_days_dirty",
+        "metric_days",
+        ["period", "day"],
+        sqlite_where=dirty,
+        postgresql_where=dirty,
     )
     op.create_table(
         "metric_marks",
