@@ -93,7 +93,7 @@ def happens(meter: Meter, seed: int) -> None:
             meter.refresher.refresh()
 
 
-@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(seed=st.integers(0, 10_000))
 def test_any_order_of_arrival_comes_to_what_a_full_count_comes_to(
     tmp_path_factory: pytest.TempPathFactory, sqlite_file: Any, seed: int
@@ -151,9 +151,11 @@ def test_what_comes_late_corrects_the_day_of_its_message(meter: Meter):
     assert (before, value(meter, "complaints", day)) == (0, 1)
 
 
-def test_a_second_look_without_news_counts_little_and_changes_nothing(meter: Meter):
+def test_a_look_without_news_counts_nothing_and_changes_nothing(meter: Meter):
     sent(meter, timedelta(days=50))
     meter.refresher.refresh()
+    meter.later(LONG)
+    meter.refresher.refresh()  # what a transaction may have committed a little late
     before = meter.counted()
     meter.later(timedelta(days=5))
 
