@@ -15,6 +15,7 @@ from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
+from sekvens.commands.metrics import metrics
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
 from sekvens.commands.preview import preview
@@ -59,6 +60,7 @@ for command in (
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
     *(audiences, segments, contacts, staff),
+    metrics,
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

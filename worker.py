@@ -27,6 +27,7 @@ from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
+from activities.metrics import MetricActivities
 from activities.outages import Outages
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use
@@ -48,6 +49,8 @@ from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
+from sekvens.metrics.refresh import Refresher
+from sekvens.metrics.rules import Rules
 from sekvens.plugin import connect, deployment_of
 from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
@@ -163,6 +166,7 @@ def build_workers(
                 audiences.erase_inactive_batch,
                 audiences.expire_batch,
                 audiences.watch_segments_batch,
+                build_metrics(settings, database).refresh_metrics_batch,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -251,6 +255,12 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
         expirer=Expirer(database=database, clock=clock, privacy=kept),
         rounds=Rounds(database=database, clock=clock, shop_time=shop_time, shop=settings.shop),
     )
+
+
+def build_metrics(settings: Settings, database: Database) -> MetricActivities:
+    """Build what the scheduled counting calls."""
+    rules = Rules.of(settings)
+    return MetricActivities(Refresher(database=database, clock=SystemClock(), rules=rules))
 
 
 def live_audiences(database: Database) -> list[str]:

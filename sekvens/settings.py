@@ -21,6 +21,7 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.events.adapters.section import AdaptersSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
+from sekvens.metrics_section import MetricsSettings
 from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
@@ -59,6 +60,7 @@ LISTS = frozenset(
         "origins",
         "secrets",
         "shops",
+        "cart_values",
     }
 )
 
@@ -81,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     privacy: PrivacySettings = PrivacySettings()
     tracking: TrackingSettings = TrackingSettings()
     consent: ConsentSettings = ConsentSettings()
+    metrics: MetricsSettings = MetricsSettings()
     webhooks: dict[str, WebhookSettings] = {}
     adapters: AdaptersSettings = AdaptersSettings()
 

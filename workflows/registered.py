@@ -2,6 +2,7 @@
 
 from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
+from workflows.metrics import MetricsRefreshWorkflow
 from workflows.segments import SegmentsWorkflow
 
 WORKFLOWS = [
@@ -10,4 +11,5 @@ WORKFLOWS = [
     RetentionWorkflow,
     ExpiryWorkflow,
     SegmentsWorkflow,
+    MetricsRefreshWorkflow,
 ]

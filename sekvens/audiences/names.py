@@ -8,11 +8,13 @@ SCAN_WORKFLOW = "audience-scan"
 RETENTION_WORKFLOW = "retention"
 EXPIRY_WORKFLOW = "expiry"
 SEGMENTS_WORKFLOW = "segments"
+REFRESH_WORKFLOW = "metrics-refresh"
 
 SCAN_ACTIVITY = "scan_audience_batch"
 ERASE_ACTIVITY = "erase_inactive_batch"
 EXPIRE_ACTIVITY = "expire_batch"
 SEGMENTS_ACTIVITY = "watch_segments_batch"
+REFRESH_ACTIVITY = "refresh_metrics_batch"
 
 PROGRESS_QUERY = "progress"
 
@@ -22,6 +24,8 @@ RETENTION_SCHEDULE = "retention"
 EXPIRY_SCHEDULE = "expiry"
 #: Id of the schedule by which entering and leaving a segment is noticed.
 SEGMENTS_SCHEDULE = "segments"
+#: Id of the schedule by which metrics are counted.
+REFRESH_SCHEDULE = "metrics-refresh"
 #: What the ids of the audiences' schedules begin with.
 AUDIENCE_PREFIX = "audience/"
 

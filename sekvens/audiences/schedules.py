@@ -1,4 +1,4 @@
-"""Temporal's schedules: for each live flow's audience, for retention, expiry, segments.
+"""Temporal's schedules: of each live flow's audience, retention, expiry, segments and metrics.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -29,7 +29,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.audiences import names
 from sekvens.audiences.rules import RULES
-from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput, SegmentsInput
+from sekvens.audiences.wire import (
+    AudienceScanInput,
+    ExpiryInput,
+    RefreshInput,
+    RetentionInput,
+    SegmentsInput,
+)
 from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.flows.shop_time import DAY
 from sekvens.settings import Settings
@@ -63,7 +69,7 @@ class Wanted:
 
 
 def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
-    """List the schedules of live flows with an audience, and those of what goes in time."""
+    """List the schedules of live flows with an audience, of what goes in time, and of metrics."""
     off = settings.flows.off
     audiences = [
         Wanted(
@@ -98,6 +104,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
         Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings)),
+        Wanted(id=names.REFRESH_SCHEDULE, schedule=_refresh(settings, days)),
     ]
 
 
@@ -120,6 +127,17 @@ def _expiry(settings: Settings, days: int) -> Schedule:
     )
     is_held = not any(getattr(settings.privacy, rule.setting) for rule in RULES)
     return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
+
+
+def _refresh(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        names.REFRESH_WORKFLOW,
+        RefreshInput(),
+        workflow_id=names.REFRESH_WORKFLOW,
+        summary="count what metrics are read from",
+    )
+    hours = settings.metrics.every_hours if days == 1 else HOURS * days
+    return _schedule(settings, action, is_held=False, every_hours=hours)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

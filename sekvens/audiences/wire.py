@@ -182,3 +182,34 @@ class SegmentsResult:
     scanned: int = 0
     told: int = 0
     sentence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshInput:
+    """How far an earlier run of the same refresh of metrics came."""
+
+    cursor: str | None = None  #: the refresher's own
+    days: int = 0  #: days counted
+    format: Literal[1] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshBatchInput:
+    """Notice and count some more."""
+
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshBatchResult:
+    """How far it came."""
+
+    cursor: str | None  #: None: all is counted
+    days: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshResult:
+    """How many days a refresh counted."""
+
+    days: int = 0

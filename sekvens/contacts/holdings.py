@@ -37,6 +37,7 @@ from sekvens.events.tables import (
 )
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
+from sekvens.metrics.tables import CartResult, ContactResult, MessageEffect, OrderResult
 from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
 from sekvens.products.tables import OrderLine
@@ -253,7 +254,7 @@ HOLDINGS: Final = (
         Stays(
             keeps="id enrollment_id step_id contact_id flow flow_version template template_digest "
             "purpose state attempts skip_reason resent_in_doubt settled_by ses_message_id "
-            "claimed_at dispatched_at accepted_at sent_on",
+            "claimed_at dispatched_at accepted_at sent_on locale tracks_opens tracks_clicks",
             empties={"note": None},
         ),
     ),
@@ -266,6 +267,11 @@ HOLDINGS: Final = (
         Stays(keeps="message_id state detail at", empties={"address_hash": None}),
     ),
     Holding(Engagement, own(Engagement.contact_id), Deleted()),
+    # Made anew from what stays, by the next look at the facts.
+    Holding(MessageEffect, of_message(MessageEffect.message_id), Deleted()),
+    Holding(OrderResult, own(OrderResult.contact_id), Deleted()),
+    Holding(CartResult, own(CartResult.contact_id), Deleted()),
+    Holding(ContactResult, own(ContactResult.contact_id), Deleted()),
     Holding(
         Feedback,
         _reported_of,
@@ -322,6 +328,9 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "feedback_queues": "how far a queue has been read",
     "imported_files": "how far a file has been taken over, by its digest",
     "flow_versions": "flows as they were published",
+    "metric_counts": "numbers added up over many",
+    "metric_days": "which days have been counted",
+    "metric_marks": "how far the facts have been counted",
     "pairings": "what goes with what",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",

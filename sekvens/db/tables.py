@@ -10,6 +10,7 @@ from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
 from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
+from sekvens.metrics import tables as metrics
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
@@ -29,6 +30,7 @@ __all__ = [
     "imports",
     "messages",
     "metadata",
+    "metrics",
     "notices",
     "offers",
     "products",

@@ -31,6 +31,7 @@ class Engagement(Base):
     __table_args__ = (
         Index("ix_engagement_message_id_at", "message_id", "at"),
         Index("ix_engagement_visitor_at", "visitor", "at"),
+        Index("ix_engagement_at", "at"),
     )
 
     id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)

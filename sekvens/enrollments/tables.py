@@ -46,6 +46,7 @@ class Enrollment(Base):
         Index("ix_enrollments_flow_contact_id_started_at", "flow", "contact_id", "started_at"),
         Index("ix_enrollments_flow_step_id", "flow", "step_id"),
         Index("ix_enrollments_due_at", "due_at"),
+        Index("ix_enrollments_ended_at", "ended_at"),
         # Few of many: what is counted at every scrape must not read them all.
         Index(
             "ix_enrollments_parked",

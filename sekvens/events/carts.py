@@ -29,7 +29,7 @@ QUANTITY_MAX: Final = 1_000_000
 #: These end the `messageId` of an event that we derive.
 EMPTIED_SUFFIX: Final = "#cart-emptied"
 ADDED_SUFFIX: Final = "#product-added"
-_DERIVED: Final = (EMPTIED_SUFFIX, ADDED_SUFFIX)
+DERIVED: Final = (EMPTIED_SUFFIX, ADDED_SUFFIX)
 _NOT_A_LINE: Final = frozenset({"cart_id", "currency", "products"})
 
 
@@ -98,7 +98,7 @@ def fold_each(carts: dict[str, CartState], facts: Iterable[Fact]) -> Changes:
 def fold_all(facts: Iterable[Fact]) -> tuple[dict[str, CartState], Changes]:
     """Fold a contact's whole log, oldest first; also tell what it did."""
     carts: dict[str, CartState] = {}
-    posted = (fact for fact in facts if not fact.message_id.endswith(_DERIVED))
+    posted = (fact for fact in facts if not fact.message_id.endswith(DERIVED))
     return carts, fold_each(carts, posted)
 
 

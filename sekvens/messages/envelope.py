@@ -44,6 +44,7 @@ class Sealed:
     tags: dict[str, str]
     targets: Mapping[str, str]  #: link id -> where it leads, of links that lead through us
     tracks_opens: bool  #: the contact has allowed SES to report opens
+    locale: str  #: the language that it is written in
     copy: bytes | None = None  #: of the HTML part, to be opened in a browser
 
 
@@ -99,7 +100,7 @@ class Envelope:
             )
             targets = self._targets(session, order, message_id, contact_id)
             tracks_opens = opens_allowed(session, contact_id, self._tracking)
-        raw, html = self._written(order, template, facts, message_id, recipient, targets)
+        raw, html, locale = self._written(order, template, facts, message_id, recipient, targets)
         return Sealed(
             sender=self.shop.sender.address,
             recipient=recipient,
@@ -107,6 +108,7 @@ class Envelope:
             tags=_tags(order, message_id),
             targets=targets.by_id,
             tracks_opens=tracks_opens,
+            locale=locale,
             copy=packed(html) if self._keeps_copies else None,
         )
 
@@ -178,8 +180,8 @@ class Envelope:
         message_id: str,
         recipient: str,
         targets: Targets,
-    ) -> tuple[bytes, str]:
-        """Make the e-mail, and its HTML part by itself."""
+    ) -> tuple[bytes, str, str]:
+        """Make the e-mail; tell its HTML part by itself, and its language."""
         sender = self.shop.sender
         try:
             composed = compose(template, facts, shop=self.shop, targets=targets)
@@ -195,7 +197,7 @@ class Envelope:
                 headers=_headers(facts),
                 message_id=message_id,
             )
-            return assemble(mail), composed.html
+            return assemble(mail), composed.html, composed.locale
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             # A fact or a setting that nobody thought of holds this one e-mail, not the queue. The
             # error's own text may quote the fact.

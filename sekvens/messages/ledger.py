@@ -101,12 +101,15 @@ def claim(
     now: datetime,
     targets: Mapping[str, str] | None = None,
     copy: bytes | None = None,
+    locale: str | None = None,
+    tracks_opens: bool | None = None,
 ) -> Claim | None:
     """Take the right to call SES for a message; None when somebody has changed its row since.
 
     A message that is in dispatch already is claimed again, and flagged: it may have arrived. Where
     its links lead (`targets`) and its copy are kept with the claim, before anybody can have it; so
-    is what it is made of, for a move may have brought another text since the row was written.
+    is what it is made of, for a move may have brought another text since the row was written, its
+    language, and whether what is done with it may be noted.
     """
     in_doubt = message.state == MessageState.DISPATCHING
     claimed = session.execute(
@@ -118,6 +121,9 @@ def claim(
             dispatched_at=now,
             **_made_of(order),
             resent_in_doubt=message.resent_in_doubt or in_doubt,
+            locale=locale,
+            tracks_opens=tracks_opens,
+            tracks_clicks=bool(targets),
         )
         .returning(Message)
     ).scalar_one_or_none()

@@ -163,7 +163,14 @@ class Sender:
             deadline = time.monotonic() + DISPATCH_DEADLINE.total_seconds()
             now = self._clock.now()
             claim = ledger.claim(
-                session, message, order=order, now=now, targets=mail.targets, copy=mail.copy
+                session,
+                message,
+                order=order,
+                now=now,
+                targets=mail.targets,
+                copy=mail.copy,
+                locale=mail.locale,
+                tracks_opens=mail.tracks_opens,
             )
         reached(FaultPoint.AFTER_CLAIM, order.contact_id)
         if claim is None:

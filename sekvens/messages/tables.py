@@ -36,6 +36,9 @@ class Message(Base):
         UniqueConstraint("enrollment_id", "step_id"),
         Index("ix_messages_contact_id_state", "contact_id", "state"),
         Index("ix_messages_accepted_at", "accepted_at"),
+        # By these each day's messages are counted.
+        Index("ix_messages_sent_on", "sent_on"),
+        Index("ix_messages_claimed_at", "claimed_at"),
         # Few of many: what is counted at every scrape must not read them all.
         Index(
             "ix_messages_open",
@@ -69,6 +72,11 @@ class Message(Base):
     dispatched_at: Mapped[datetime | None]  #: wall time
     accepted_at: Mapped[datetime | None]  #: wall time
     sent_on: Mapped[datetime | None]  #: shop time at which SES took it, or may have
+    #: the language it was written in, and whether opens and clicks of it could be noted; none of a
+    #: message that was never handed to SES, or before these were kept
+    locale: Mapped[str | None]
+    tracks_opens: Mapped[bool | None]
+    tracks_clicks: Mapped[bool | None]
 
 
 class Overlap(Base):

@@ -11,7 +11,13 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from sekvens.audiences import names
-from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput, SegmentsInput
+from sekvens.audiences.wire import (
+    AudienceScanInput,
+    ExpiryInput,
+    RefreshInput,
+    RetentionInput,
+    SegmentsInput,
+)
 from sekvens.plugin import sekvens_plugin
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
@@ -24,6 +30,7 @@ RUNS = {
     "retention": (names.RETENTION_WORKFLOW, RetentionInput(), 0),
     "expiry": (names.EXPIRY_WORKFLOW, ExpiryInput(), 0),
     "segments": (names.SEGMENTS_WORKFLOW, SegmentsInput(), 0),
+    "metrics-refresh": (names.REFRESH_WORKFLOW, RefreshInput(), 0),
 }
 
 

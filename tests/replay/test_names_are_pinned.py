@@ -67,6 +67,8 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.EXPIRE_ACTIVITY == "expire_batch"
     assert scheduled.SEGMENTS_WORKFLOW == scheduled.SEGMENTS_SCHEDULE == "segments"
     assert scheduled.SEGMENTS_ACTIVITY == "watch_segments_batch"
+    assert scheduled.REFRESH_WORKFLOW == scheduled.REFRESH_SCHEDULE == "metrics-refresh"
+    assert scheduled.REFRESH_ACTIVITY == "refresh_metrics_batch"
     assert [rule.name for rule in RULES] == [
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
         "engagement.visitor", "deliveries", "events.properties",

@@ -19,6 +19,9 @@ from sekvens.audiences.wire import (
     ExpireBatchInput,
     ExpireBatchResult,
     ExpiryResult,
+    RefreshBatchInput,
+    RefreshBatchResult,
+    RefreshResult,
     RetentionResult,
     ScanBatchInput,
     ScanBatchResult,
@@ -49,11 +52,16 @@ ROUNDS: dict[str | None, SegmentsBatchResult] = {
     None: SegmentsBatchResult(cursor="c-2", scanned=2, told=1),
     "c-2": SegmentsBatchResult(cursor=None, scanned=1),
 }
+REFRESHES: dict[str | None, RefreshBatchResult] = {
+    None: RefreshBatchResult(cursor="days/", days=40),
+    "days/": RefreshBatchResult(cursor=None, days=2),
+}
 RESULTS = {
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
     names.SEGMENTS_WORKFLOW: SegmentsResult,
+    names.REFRESH_WORKFLOW: RefreshResult,
 }
 
 
@@ -86,6 +94,10 @@ class ScriptedActivities:
         self.asked.append(order.cursor)
         return ROUNDS[order.cursor]
 
+    @activity.defn(name=names.REFRESH_ACTIVITY)
+    async def refresh(self, order: RefreshBatchInput) -> RefreshBatchResult:
+        return REFRESHES[order.cursor]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -97,7 +109,10 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase, scripted.expire, scripted.watch],
+        activities=[
+            *(scripted.scan, scripted.erase, scripted.expire),
+            *(scripted.watch, scripted.refresh),
+        ],
     ):
         yield scripted
 

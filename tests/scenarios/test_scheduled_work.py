@@ -10,6 +10,8 @@ from sekvens.audiences.wire import (
     Counts,
     ExpiryInput,
     ExpiryResult,
+    RefreshInput,
+    RefreshResult,
     RetentionInput,
     RetentionResult,
     ScanProgress,
@@ -94,3 +96,13 @@ async def test_a_round_over_the_segments_adds_up_whom_it_looked_at_and_what_it_t
     said = "3 contacts looked at, 1 entries and exits told"
     assert result == SegmentsResult(scanned=3, told=1, sentence=said)
     assert scripted.asked == [None, "c-2"]
+
+
+async def test_a_refresh_of_metrics_goes_on_until_every_day_is_counted(
+    time_skipping: WorkflowEnvironment,
+):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, names.REFRESH_WORKFLOW, RefreshInput())
+        result = await handle.result()
+
+    assert result == RefreshResult(days=42)

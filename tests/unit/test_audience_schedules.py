@@ -95,7 +95,17 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_t
     assert held == {
         "audience/winback": False, "audience/sunset": True, "retention": True, "expiry": False,
         "segments": False,
+        "metrics-refresh": False,
     }  # fmt: skip
+
+
+async def test_metrics_are_counted_every_hour_or_as_often_as_the_settings_say():
+    (hourly,), (rarer,) = (
+        by_id(**given)["metrics-refresh"].schedule.spec.calendars
+        for given in ({}, {"METRICS__EVERY_HOURS": "6"})
+    )
+
+    assert [hourly.hour[0].step, rarer.hour[0].step] == [1, 6]
 
 
 async def test_expiry_by_which_nothing_goes_is_held():
@@ -109,6 +119,7 @@ async def test_several_workers_at_once_make_each_schedule_once(client: Client):
 
     assert await ids(client, at_least=5) == {
         "audience/winback", "audience/sunset", "retention", "expiry", "segments",
+        "metrics-refresh",
     }  # fmt: skip
     described = await client.get_schedule_handle("audience/winback").describe()
     assert described.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP

@@ -1,0 +1,133 @@
+"""The counts of days and months, written anew.
+
+A message belongs to the day on which SES took it, and so does all that it led to, however late that
+comes. An order, a cart, a sign-up and an exit belong to their own day.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Date, Result, delete, func, insert, literal, select
+from sqlalchemy.orm import Session
+
+from sekvens.messages.questions import QUESTIONS
+from sekvens.messages.tables import Template
+from sekvens.metrics import statements
+from sekvens.metrics.rules import Rules, whole_days
+from sekvens.metrics.statements import DIMENSIONS
+from sekvens.metrics.tables import MetricCount, Period
+
+Row: TypeAlias = dict[str, Any]
+Rows: TypeAlias = Result[*tuple[Any, ...]]
+#: From an instant until before another one.
+Span: TypeAlias = tuple[datetime, datetime]
+
+_NONE: Final[Row] = dict.fromkeys(DIMENSIONS)
+#: What rows of `metric_counts` differ by within a day or month.
+_APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
+
+
+def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str]) -> None:
+    """Count a day anew, in place of what was counted of it before; for `asking` see `counts`."""
+    found = counts(session, rules.span(day), rules.wall_span(day), asking=asking)
+    rows = [row for row in found if row["n"]]
+    _delete(session, Period.DAY, day)
+    if rows:
+        blank: Row = {"detail": None, "bucket": None, "amount": 0} | _NONE
+        blank |= {"period": Period.DAY, "day": day}
+        session.execute(insert(MetricCount), [blank | row for row in rows])
+
+
+def count_month(session: Session, first: date) -> None:
+    """Add a month's days up, in place of what was added up before; `first` is its first day."""
+    _delete(session, Period.MONTH, first)
+    days = MetricCount.period == Period.DAY, MetricCount.day >= first
+    apart = [MetricCount.__table__.c[name] for name in _APART]
+    added = (func.sum(MetricCount.n), func.sum(MetricCount.amount))
+    query = (
+        select(literal(Period.MONTH.value), literal(first, Date), *apart, *added)
+        .where(*days, MetricCount.day < next_month(first))
+        .group_by(*apart)
+    )
+    session.execute(
+        insert(MetricCount).from_select(["period", "day", *_APART, "n", "amount"], query)
+    )
+
+
+def next_month(day: date) -> date:
+    """Tell the first day of the month after a day's."""
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _delete(session: Session, period: Period, day: date) -> None:
+    session.execute(delete(MetricCount).where(MetricCount.period == period, MetricCount.day == day))
+
+
+def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -> Iterator[Row]:
+    """Count what belongs to a stretch of time: `span` is shop time, `wall` the same in wall time.
+
+    Each count has its `name`, `n`, and what it can be told apart by; money is in hundredths.
+    `asking` are the digests of the templates that ask for a review.
+    """
+    given = {"since": span[0], "until": span[1], "asking": list(asking)}
+    yield from _apart(session.execute(statements.MESSAGES, given))
+    yield from _plain(session.execute(statements.EFFECTS, given))
+    yield from _apart(session.execute(statements.CONVERSIONS, given))
+    yield from _plain(session.execute(statements.UNSENT, {"since": wall[0], "until": wall[1]}))
+    yield from _plain(session.execute(statements.ORDERS, given))
+    yield from _plain(session.execute(statements.FIRSTS, given))
+    yield from _apart(session.execute(statements.CARTS, given))
+    yield from _joined(session.execute(statements.JOINED, given))
+    yield from _exits(session.execute(statements.EXITS, given))
+
+
+def asking_for_reviews(session: Session) -> list[str]:
+    """List the digests of the templates that ask for a review."""
+    asked = [f'answers("{name}")' for name, question in QUESTIONS.items() if question.is_review]
+    query = select(Template.digest, Template.sources)
+    return sorted(
+        digest
+        for digest, sources in session.execute(query)
+        if any(block in text for text in sources.values() for block in asked)
+    )
+
+
+def _joined(rows: Rows) -> Iterator[Row]:
+    """Count sign-ups, by the whole days until we could not write to them any more."""
+    days = Counter(None if lost is None else whole_days(at, lost) for at, lost in rows)
+    for bucket, n in days.items():
+        yield {"name": "kept" if bucket is None else "lost", "bucket": bucket, "n": n}
+
+
+def _exits(rows: Rows) -> Iterator[Row]:
+    """Count exits by reason and whole days in the flow.
+
+    Of contacts whom we could write to when it began, also by the whole days from the exit until we
+    could not any more.
+    """
+    found: Counter[tuple[Any, ...]] = Counter()
+    for flow, version, reason, started, ended, joined, lost in rows:
+        whose = flow, version, reason
+        found["exited", *whose, whole_days(started, ended)] += 1
+        if joined is not None and joined <= ended and (lost is None or lost > started):
+            name = "kept_after" if lost is None else "lost_after"
+            found[name, *whose, None if lost is None else whole_days(ended, lost)] += 1
+    names = "name", "flow", "flow_version", "detail", "bucket"
+    for key, n in found.items():
+        yield dict(zip(names, key, strict=True)) | {"n": n}
+
+
+def _plain(rows: Rows) -> Iterator[Row]:
+    for row in rows:
+        yield dict(row._mapping)  # noqa: SLF001  its public name
+
+
+def _apart(rows: Rows) -> Iterator[Row]:
+    """Make a count of its own of each column that is no dimension."""
+    kept = {*DIMENSIONS, "detail", "bucket", "amount"}
+    for row in _plain(rows):
+        shared: Mapping[str, Any] = {key: value for key, value in row.items() if key in kept}
+        for name in row.keys() - kept:
+            yield {**shared, "name": name, "n": int(row[name])}

@@ -1,0 +1,257 @@
+"""Reads metrics: each number with its two sums, however they are grouped.
+
+From the counts of days alone, so that a page is quick whatever the number of messages.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import BigInteger, ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from sekvens.errors import SekvensError
+from sekvens.metrics.counting import next_month
+from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
+from sekvens.metrics.dimensions import COLUMNS, PERIODS, period_of
+from sekvens.metrics.rules import HUNDREDTHS, Rules
+from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark, Period
+
+#: With fewer, a number says little: chance alone moves it by a sixth.
+FEW: Final = 30
+
+#: What a group is made of: a value for each dimension that was asked by; None: it has none.
+Group: TypeAlias = tuple[Any, ...]
+
+
+class CannotTellApart(SekvensError):
+    """The metric is not counted by what was asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """One number of one group. Money is in the shop's currency, shares are of one.
+
+    `numerator` and `denominator` are what was divided: numbers, or sums of money in the currency.
+    A quantile has no numerator; its denominator is of how many it is one.
+    """
+
+    metric: str
+    unit: Unit
+    group: Mapping[str, Any]  #: dimension -> value
+    value: float | None  #: None: no data
+    numerator: float | None
+    denominator: float
+    is_few: bool  #: fewer than `FEW` in the denominator, or of money for so few
+    may_grow: bool  #: its window was still open when this was read
+    without: str  #: why there is no data; empty: there is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked: which metrics, of which days (`until` is no more part of it), by what."""
+
+    names: Sequence[str]
+    since: date
+    until: date
+    by: Sequence[str] = ()
+    flow: str | None = None  #: of one flow alone
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            check(METRICS[name], self.by)
+            if self.flow is not None and "flow" not in METRICS[name].by and METRICS[name].numerator:
+                raise CannotTellApart(f"{name} is not counted by flow")
+
+
+def check(metric: Metric, by: Collection[str]) -> None:
+    """Refuse what a metric is not counted by.
+
+    Raises:
+        CannotTellApart: it is not; the message says by what it is.
+    """
+    if "segment" in by:
+        raise CannotTellApart("nothing is counted by segment yet")
+    wrong = [each for each in by if each not in (*metric.by, *PERIODS)]
+    if wrong and (metric.numerator or metric.quantile):
+        raise CannotTellApart(
+            f"{metric.name} is not counted by {wrong[0]}: by {', '.join((*metric.by, *PERIODS))}"
+        )
+
+
+def read(session: Session, asked: Asked, rules: Rules, *, today: date) -> list[Number]:
+    """Read metrics, each group's in order; `today` is the shop's day."""
+    metrics = [METRICS[name] for name in asked.names]
+    names = {each.name for metric in metrics for each in (*metric.numerator, *metric.denominator)}
+    counts = _Counts(session, asked, names, rules)
+    return [number for metric in metrics for number in counts.numbers(metric, today)]
+
+
+def counted_at(session: Session) -> datetime | None:
+    """Tell the wall time up to which facts have been looked through; None: never yet."""
+    mark = session.get(MetricMark, "facts")
+    return mark.through_at if mark else None
+
+
+def days_owed(session: Session) -> int:
+    """Count the days and months that are still to be counted again."""
+    query = select(func.count()).select_from(MetricDay).where(MetricDay.is_dirty)
+    return session.scalar(query) or 0
+
+
+class _Counts:
+    """The counts of one question, read once."""
+
+    def __init__(
+        self, session: Session, asked: Asked, names: Collection[str], rules: Rules
+    ) -> None:
+        self._asked = asked
+        self._rules = rules
+        self._rows = _rows(session, asked, names)
+
+    def numbers(self, metric: Metric, today: date) -> list[Number]:
+        """Make a metric's numbers, one of each group; without any, one that says why."""
+        below = self._groups(metric.denominator)
+        above = self._groups(metric.numerator)
+        # A group of one sum alone is compared with the whole: skips by reason with all messages.
+        shared = "reason" in self._asked.by and metric.name == "skipped"
+        below = self._whole(below, above) if shared else below
+        groups = sorted(below, key=lambda group: [str(each or "") for each in group])
+        numbers = [
+            self._number(metric, group, above.get(group, []), below[group], today)
+            for group in groups
+        ]
+        return numbers or [self._number(metric, (None,) * len(self._asked.by), [], [], today)]
+
+    def _groups(self, sums: Iterable[Sum]) -> dict[Group, list["_Part"]]:
+        """Sort counts into groups."""
+        found: defaultdict[Group, list[_Part]] = defaultdict(list)
+        for each in sums:
+            until = self._days(each.until)
+            for row in self._rows.get(each.name, ()):
+                fits = not each.details or row.detail in each.details
+                if fits and (until is None or (row.bucket is not None and row.bucket < until)):
+                    amount = row.amount if each.is_amount else row.n
+                    part = _Part(n=row.n, bucket=row.bucket, adds=each.factor * amount)
+                    found[self._group(row)].append(part)
+        return dict(found)
+
+    def _whole(
+        self, below: Mapping[Group, list["_Part"]], above: Collection[Group]
+    ) -> dict[Group, list["_Part"]]:
+        at = list(self._asked.by).index("reason")
+
+        def rest(group: Group) -> Group:
+            return (*group[:at], *group[at + 1 :])
+
+        whole: defaultdict[Group, list[_Part]] = defaultdict(list)
+        for group, counted in below.items():
+            whole[rest(group)] += counted
+        return {group: whole[rest(group)] for group in above}
+
+    def _group(self, row: Any) -> Group:
+        return tuple(
+            period_of(row.day, each)
+            if each in PERIODS
+            else row.bucket // HUNDREDTHS
+            if each == "cart-value" and row.bucket is not None
+            else getattr(row, COLUMNS[each].key)
+            for each in self._asked.by
+        )
+
+    def _days(self, until: str | int | None) -> int | None:
+        return getattr(self._rules.settings, until) if isinstance(until, str) else until
+
+    def _number(
+        self,
+        metric: Metric,
+        group: Group,
+        above: Sequence["_Part"],
+        below: Sequence["_Part"],
+        today: date,
+    ) -> Number:
+        numerator, denominator = _added(metric.numerator, above), _added(metric.denominator, below)
+        matures = timedelta(days=self._days(metric.matures) or 0)
+        return Number(
+            metric=metric.name,
+            unit=metric.unit,
+            group=dict(zip(self._asked.by, group, strict=True)),
+            value=_value(metric, numerator, denominator, below),
+            numerator=None if metric.quantile else numerator,
+            denominator=denominator,
+            is_few=0 < sum(part.n for part in below) < FEW,
+            may_grow=self._asked.until - timedelta(days=1) + matures >= today,
+            without="" if denominator else metric.without,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A count as a part of a sum: how many it is of, and what it adds."""
+
+    n: int
+    bucket: int | None
+    adds: int
+
+
+def _added(sums: Sequence[Sum], parts: Sequence[_Part]) -> float:
+    total = sum(part.adds for part in parts)
+    return total / HUNDREDTHS if any(each.is_amount for each in sums) else total
+
+
+def _value(
+    metric: Metric, numerator: float, denominator: float, below: Sequence[_Part]
+) -> float | None:
+    if not denominator:
+        return None
+    if metric.quantile is not None:
+        return _quantile(below, metric.quantile)
+    return numerator / denominator * (100 if metric.unit is Unit.SCORE else 1)
+
+
+def _quantile(parts: Sequence[_Part], share: float) -> float:
+    """Tell the whole days within which this share of them lies."""
+    needed, seen = share * sum(part.n for part in parts), 0
+    for part in sorted(parts, key=lambda each: each.bucket or 0):
+        seen += part.n
+        if seen >= needed:
+            return part.bucket or 0
+    return 0
+
+
+def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str, list[Any]]:
+    """Add counts up in the database, apart only by what is asked for or summed up here."""
+    columns = {COLUMNS[each].key: COLUMNS[each] for each in asked.by}
+    kept = [MetricCount.name, MetricCount.detail, MetricCount.bucket]
+    apart = [*kept, *(each for each in columns.values() if each not in kept)]
+    query = (
+        select(
+            *apart,
+            # PostgreSQL adds whole numbers up to decimals.
+            func.sum(MetricCount.n).cast(BigInteger).label("n"),
+            func.sum(MetricCount.amount).cast(BigInteger).label("amount"),
+        )
+        .where(MetricCount.name.in_(sorted(names)), _of_period(asked))
+        .group_by(*apart)
+    )
+    if asked.flow is not None:
+        query = query.where(MetricCount.flow == asked.flow)
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in session.execute(query):
+        found[row.name].append(row)
+    return found
+
+
+def _of_period(asked: Asked) -> ColumnElement[bool]:
+    """Pick the rows that a period is the sum of: whole months where it may, else days."""
+    since, until, day = asked.since, asked.until, MetricCount.day
+    first = since if since.day == 1 else next_month(since)
+    last = until.replace(day=1)
+    days = MetricCount.period == Period.DAY
+    if first >= last or "day" in asked.by or "week" in asked.by:
+        return and_(days, day >= since, day < until)
+    months = and_(MetricCount.period == Period.MONTH, day >= first, day < last)
+    before, after = and_(days, day >= since, day < first), and_(days, day >= last, day < until)
+    return or_(months, before, after)
