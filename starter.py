@@ -14,6 +14,7 @@ from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
+from sekvens.commands.experiments import experiments
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
@@ -57,7 +58,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, contacts, staff),
+    *(audiences, experiments, contacts, staff),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

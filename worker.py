@@ -26,6 +26,7 @@ from temporalio.worker import Worker
 from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
+from activities.experiments import ExperimentActivities
 from activities.messages import MessageActivities
 from activities.outages import Outages
 from sekvens.audiences.expiry import Expirer
@@ -39,6 +40,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.experiments.looking import Looker
 from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
@@ -144,6 +146,7 @@ def build_workers(
         sending=settings.sending,
         evidence=build_evidence(settings, database, ses),
         consent=settings.consent,
+        experiments=settings.experiments,
     )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
@@ -161,6 +164,7 @@ def build_workers(
                 audiences.scan_audience_batch,
                 audiences.erase_inactive_batch,
                 audiences.expire_batch,
+                build_experiments(settings, database).look_at_experiments,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -247,6 +251,14 @@ def build_audiences(settings: Settings, database: Database) -> AudienceActivitie
             copies_kept_for=timedelta(days=kept.copies_days),
         ),
         expirer=Expirer(database=database, clock=clock, privacy=kept),
+    )
+
+
+def build_experiments(settings: Settings, database: Database) -> ExperimentActivities:
+    """Build what looks at experiments."""
+    clock, shop_time, currency = SystemClock(), settings.shop_time(), settings.shop.currency
+    return ExperimentActivities(
+        Looker(database=database, clock=clock, shop_time=shop_time, currency=currency)
     )
 
 

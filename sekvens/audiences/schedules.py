@@ -1,4 +1,4 @@
-"""Temporal's schedules: one for the audience of each live flow, one for retention, one for expiry.
+"""Temporal's schedules: one for each live flow's audience, for retention, expiry, and for looks.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -31,6 +31,8 @@ from sekvens.audiences import names
 from sekvens.audiences.rules import RULES
 from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.experiments.names import LOOKS_SCHEDULE, LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
 from sekvens.flows.shop_time import DAY
 from sekvens.settings import Settings
 
@@ -97,6 +99,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
+        Wanted(id=LOOKS_SCHEDULE, schedule=_looks(settings, days)),
     ]
 
 
@@ -109,6 +112,16 @@ def _expiry(settings: Settings, days: int) -> Schedule:
     )
     is_held = not any(getattr(settings.privacy, rule.setting) for rule in RULES)
     return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
+
+
+def _looks(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        LOOKS_WORKFLOW,
+        LooksInput(),
+        workflow_id=LOOKS_WORKFLOW,
+        summary="take the looks at experiments that are due",
+    )
+    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

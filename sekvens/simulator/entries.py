@@ -15,6 +15,7 @@ from sekvens.flows import interpreter
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
+from sekvens.flows.lots import is_held_out
 from sekvens.segments.lasting import lasts_until, soonest
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.simulator.facts import Stamp
@@ -59,7 +60,12 @@ class Entries:
         if refused is not None:
             return refused
         asked = asked_at_entry(graph.flow, by_scan=False)
-        return None if self._first_failing(asked, key) is None else EntryRefusal.CONDITIONS
+        if self._first_failing(asked, key) is not None:
+            return EntryRefusal.CONDITIONS
+        return EntryRefusal.HOLDOUT if self._is_held_out(graph.flow) else None
+
+    def _is_held_out(self, flow: Flow) -> bool:
+        return is_held_out(flow.name, self._life.person.name, flow.holdout)
 
     def _refusal_by_earlier(self, flow: Flow, key: str | None) -> EntryRefusal | None:
         stays = self._earlier.get(flow.name)
@@ -127,6 +133,9 @@ class Entries:
         refused = self._refusal_by_earlier(flow, None)
         if refused is None:
             failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
+            if failing is None and self._is_held_out(flow):
+                self._answered[flow.name] = (stamp, None)
+                return
             if failing is None:
                 self._answered[flow.name] = (stamp, self._life.now)
                 self._life.walk(self.enter(graph, None, None))

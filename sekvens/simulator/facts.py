@@ -41,7 +41,9 @@ class GrowingFacts:
         zone: str,
         traits: Mapping[str, Any],
         reorder_gap: timedelta = REORDER_GAP_DEFAULT,
+        held_out: bool = False,
     ) -> None:
+        self.held_out = held_out  #: the lot keeps all marketing from them
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap

@@ -23,7 +23,9 @@ from sekvens.flows.commands import (
     SendMessage,
     SleepUntil,
     WhichBranch,
+    WhichVariant,
 )
+from sekvens.flows.lots import EVERYTHING, draw, is_held_out, name_of, weights_of
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.segments.memory import PastEvent, holds
@@ -52,7 +54,10 @@ class Life:
         self.person = person
         self.now = stage.starts
         self.facts = GrowingFacts(
-            zone=person.zone, traits=person.traits, reorder_gap=stage.reorder_gap
+            zone=person.zone,
+            traits=person.traits,
+            reorder_gap=stage.reorder_gap,
+            held_out=is_held_out(EVERYTHING, person.name, stage.holdout),
         )
         self.moments: list[Moment] = []
         self.under_way: list[Passage] = []
@@ -246,9 +251,18 @@ class Life:
                 )
                 branch = next(holding, None)
                 self.stand_at(passage, question.next_steps[-1 if branch is None else branch])
+            case WhichVariant():
+                branch = self._variant(question)
+                self.stand_at(passage, question.next_steps[branch])
         passage.state = interpreter.answer(
             passage.graph, passage.state, branch, instant, now=self.now
         )
+
+    def _variant(self, question: WhichVariant) -> int:
+        """Draw by the contact's name, as a shop draws by their id; nothing is ever adopted."""
+        weights = weights_of(question.step)
+        drawn = draw(name_of(question.flow, question.step), self.person.name, weights)
+        return [name for name, _ in weights].index(drawn)
 
     def _date(self, passage: Passage, question: NextDate) -> datetime | None:
         def ends(offer: str) -> datetime | None:

@@ -43,6 +43,7 @@ class Stage:
     scan_interval: timedelta
     offers: Mapping[str, timedelta]  #: how long each holds
     outages: tuple[Outage, ...] = ()
+    holdout: float = 0.0  #: the share of contacts who get no marketing at all
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     speed: float = 1.0  #: of the shop time of real services that a story is held to
     _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
@@ -150,6 +151,7 @@ def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
         scan_interval=timedelta(hours=audiences.every_hours),
         offers={name: timedelta(days=offer.days) for name, offer in settings.shop.offers.items()},
         outages=story.outages,
+        holdout=settings.experiments.holdout,
     )
 
 

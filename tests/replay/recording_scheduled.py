@@ -12,6 +12,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from sekvens.audiences import names
 from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
 from sekvens.plugin import sekvens_plugin
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
@@ -23,6 +25,7 @@ RUNS = {
     "audience-scan-after-faults": (names.SCAN_WORKFLOW, AudienceScanInput(flow="winback"), 2),
     "retention": (names.RETENTION_WORKFLOW, RetentionInput(), 0),
     "expiry": (names.EXPIRY_WORKFLOW, ExpiryInput(), 0),
+    "experiment-looks": (LOOKS_WORKFLOW, LooksInput(), 0),
 }
 
 

@@ -10,6 +10,8 @@ from sekvens.contacts.tables import ConsentStatus, ErasureReason, SuppressionRea
 from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import EnrollmentInput
+from sekvens.experiments import names as experiments
+from sekvens.experiments.tables import Stage, Verdict
 from sekvens.feedback.fates import FateState
 from sekvens.feedback.kinds import ReportKind
 from sekvens.flows.catalogue import CATALOGUE
@@ -17,11 +19,13 @@ from sekvens.flows.codec import from_json
 from sekvens.flows.commands import Question
 from sekvens.flows.conditions import Condition, EventPattern
 from sekvens.flows.definition import Flow, Reentry
+from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.lots import EVERYTHING, TREATED
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import Date, ExitReason, Purpose, Step
+from sekvens.flows.steps import Adoption, Date, ExitReason, Measure, Purpose, Step
 from sekvens.messages.tables import MessageState
 from tests.replay.recording import history_of, recorded
 
@@ -65,6 +69,8 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.RETENTION_SCHEDULE == "retention"
     assert scheduled.EXPIRY_WORKFLOW == scheduled.EXPIRY_SCHEDULE == "expiry"
     assert scheduled.EXPIRE_ACTIVITY == "expire_batch"
+    assert experiments.LOOKS_WORKFLOW == experiments.LOOKS_SCHEDULE == "experiment-looks"
+    assert experiments.LOOKS_ACTIVITY == "look_at_experiments"
     assert [rule.name for rule in RULES] == [
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
         "engagement.visitor", "deliveries", "events.properties",
@@ -81,6 +87,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SkipReason] == [
         "no_consent", "suppressed", "no_address", "not_allowed", "exited", "filter",
         "frequency_cap", "quiet_hours_expired", "stale", "rejected", "outcome_unknown", "operator",
+        "holdout",
     ]  # fmt: skip
     assert [*Purpose] == ["marketing", "transactional"]
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
@@ -97,6 +104,11 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
     assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
     assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
+    assert [*Measure] == ["clicks", "orders", "revenue"]
+    assert [*Adoption] == ["by_hand", "auto"]
+    assert [*Stage] == ["running", "adopted", "stopped"]
+    assert [*Verdict] == ["open", "won", "no_winner", "mismatch"]
+    assert (EVERYTHING, TREATED, HOLDOUT) == ("everything", "treated", "holdout")
     assert FORMAT == 1
 
 
@@ -237,11 +249,11 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
 
     assert kinds == {
         "step": [
-            "send", "wait", "wait_for", "listen", "split", "set_trait", "set_consent", "suppress",
-            "rest", "webhook", "enroll", "exit",
+            "send", "wait", "wait_for", "listen", "split", "experiment", "set_trait",
+            "set_consent", "suppress", "rest", "webhook", "enroll", "exit",
         ],
         "outcome": ["sent", "done", "skipped", "deferred", "in_doubt", "parked"],
-        "question": ["next_local_time", "next_date", "which_branch"],
+        "question": ["next_local_time", "next_date", "which_branch", "which_variant"],
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",

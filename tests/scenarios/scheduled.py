@@ -24,6 +24,8 @@ from sekvens.audiences.wire import (
     ScanBatchResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.experiments.names import LOOKS_ACTIVITY, LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput, LooksResult
 from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
@@ -42,10 +44,12 @@ EXPIRIES: dict[str | None, ExpireBatchResult] = {
     None: ExpireBatchResult(cursor="visits", counts={"rejected_events": 3, "visits": 500}),
     "visits": ExpireBatchResult(cursor=None, counts={"visits": 20}),
 }
+LOOKS = LooksResult(verdicts={"welcome/subject": "open", "cart-abandonment/code": "no_winner"})
 RESULTS = {
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
+    LOOKS_WORKFLOW: LooksResult,
 }
 
 
@@ -73,6 +77,10 @@ class ScriptedActivities:
         self.asked.append(order.cursor)
         return EXPIRIES[order.cursor]
 
+    @activity.defn(name=LOOKS_ACTIVITY)
+    async def look(self, _order: LooksInput) -> LooksResult:
+        return LOOKS
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -84,7 +92,7 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase, scripted.expire],
+        activities=[scripted.scan, scripted.erase, scripted.expire, scripted.look],
     ):
         yield scripted
 

@@ -14,7 +14,9 @@ from sekvens.audiences.wire import (
     RetentionResult,
     ScanProgress,
 )
-from tests.scenarios.scheduled import scripted_worker, start
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
+from tests.scenarios.scheduled import LOOKS, scripted_worker, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,3 +80,12 @@ async def test_expiry_adds_up_what_went_however_often_it_begins_anew(
     assert result == ExpiryResult(counts=counts, sentence="rejected_events: 3, visits: 520")
     assert scripted.asked == [None, "visits"]
     assert progress == result
+
+
+async def test_a_round_of_looks_tells_what_they_came_to(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, LOOKS_WORKFLOW, LooksInput())
+        result = await handle.result()
+
+    assert result == LOOKS
+    assert result.sentence == "cart-abandonment/code: no winner, welcome/subject: open"
