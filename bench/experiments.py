@@ -24,7 +24,7 @@ from sekvens.flows.steps import Measure
 
 SEED = 20261201
 RUNS = 3_000
-RUNS_SHORT = 200
+RUNS_SHORT = 60
 SHARE = 0.04
 #: Of the logarithm of what an order comes to: between a bookshop's and a furniture shop's.
 SPREADS = (0.8, 1.2)
