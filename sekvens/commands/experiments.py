@@ -40,17 +40,17 @@ def list_() -> None:
     from sekvens.experiments.tables import Draw, ExperimentPlan
     from sekvens.experiments.wording import verdict_in_words
 
-    table = make_table("experiment", "stage", "drawn", "planned", "looks", "what is known")
+    table = make_table("experiment", "state", "drawn", "planned", "looks", "what is known")
     with open_database() as database, database.read() as session:
         for begun in session.scalars(select(ExperimentPlan).order_by(ExperimentPlan.name)).all():
             plan, look = plan_of(begun), last_look(session, begun)
             counted = (Draw.experiment == begun.name) & (Draw.round == begun.round)
             drawn = session.scalar(select(func.count()).select_from(Draw).where(counted))
             known = verdict_in_words(look)
-            stage = begun.stage if begun.adopted is None else f"{begun.stage}: {begun.adopted}"
+            state = begun.state if begun.adopted is None else f"{begun.state}: {begun.adopted}"
             table.add_row(
                 begun.name,
-                stage,
+                state,
                 f"{drawn:,}",
                 "-" if plan.contacts is None else f"{plan.contacts:,}",
                 "-" if plan.is_holdout else f"{look.number if look else 0} of {plan.looks}",
@@ -200,7 +200,7 @@ def _shown(
     from sekvens.experiments.drawing import plan_of
 
     plan = plan_of(begun)
-    lines = [f"{begun.name}, since {minute(begun.began_at)}: {begun.stage}"]
+    lines = [f"{begun.name}, since {minute(begun.began_at)}: {begun.state}"]
     if begun.adopted is not None:
         by = begun.decided_by or "the look"
         lines += [f"{begun.adopted} since {minute(begun.decided_at)}, by {by}"]

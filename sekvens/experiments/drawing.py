@@ -6,17 +6,20 @@ What was drawn is kept: a later plan, an adoption and a new entry into the flow 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from sekvens.experiments.plan import Plan
-from sekvens.experiments.tables import Draw, ExperimentPlan, Stage
+from sekvens.experiments.tables import Draw, ExperimentPlan, ExperimentState
 from sekvens.flows.codec import from_json, to_json
 from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.lots import EVERYTHING, draw
+
+#: Whoever changes an experiment keeps others from changing it, and nobody from drawing in it.
+ROW_ONLY: Final[dict[str, Any]] = {"key_share": True}
 
 
 def variant_of(session: Session, plan: Plan, *, contact_id: str, now: datetime) -> str:
@@ -29,7 +32,7 @@ def variant_of(session: Session, plan: Plan, *, contact_id: str, now: datetime) 
     if kept in plan.variants:
         return kept
     begun = _begun(session, plan, now=now)
-    if begun.stage != Stage.RUNNING or kept is not None:
+    if begun.state != ExperimentState.RUNNING or kept is not None:
         return begun.adopted if begun.adopted in plan.variants else plan.first
     if plan.name != EVERYTHING and is_held_out_of_everything(session, [contact_id]):
         return plan.first
@@ -49,7 +52,7 @@ def is_held_out(session: Session, plan: Plan, *, contact_id: str, now: datetime)
     """Tell whether a holdout keeps a contact out, drawn now if it was not before."""
     if variant_of(session, plan, contact_id=contact_id, now=now) != HOLDOUT:
         return False
-    return session.get_one(ExperimentPlan, plan.name).stage == Stage.RUNNING
+    return session.get_one(ExperimentPlan, plan.name).state == ExperimentState.RUNNING
 
 
 def is_held_out_of_everything(session: Session, contact_ids: Sequence[str]) -> bool:
@@ -93,13 +96,13 @@ def _begun(session: Session, plan: Plan, *, now: datetime) -> ExperimentPlan:
             "name": plan.name,
             "round": 1,
             "plan": to_json(plan),
-            "stage": Stage.RUNNING,
+            "state": ExperimentState.RUNNING,
             "began_at": now,
         }
         session.execute(_insert(session, ExperimentPlan).values(first).on_conflict_do_nothing())
         found = session.get_one(ExperimentPlan, plan.name)
     if _is_newer(plan, plan_of(found)):
-        session.refresh(found, with_for_update=True)
+        session.refresh(found, with_for_update=ROW_ONLY)
         old = plan_of(found)  # another may have been quicker
         if _is_newer(plan, old):
             _begin_again(found, plan, counts=plan.is_same_as(old), now=now)
@@ -121,7 +124,7 @@ def _begin_again(found: ExperimentPlan, plan: Plan, *, counts: bool, now: dateti
     if counts:  # a new version of the flow, with the same experiment
         return
     found.round += 1
-    found.stage, found.began_at = Stage.RUNNING, now
+    found.state, found.began_at = ExperimentState.RUNNING, now
     found.adopted = found.decided_at = found.decided_by = None
 
 

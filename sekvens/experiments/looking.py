@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.errors import SekvensError
-from sekvens.experiments.drawing import plan_of
+from sekvens.experiments.drawing import ROW_ONLY, plan_of
 from sekvens.experiments.judging import Judgement, judge, look_due
 from sekvens.experiments.measuring import entries_of, measure
-from sekvens.experiments.tables import ExperimentPlan, Look, Stage, Verdict
+from sekvens.experiments.tables import ExperimentPlan, ExperimentState, Look, Verdict
 from sekvens.experiments.wire import LooksResult
 from sekvens.flows.codec import to_json
 from sekvens.flows.lots import EVERYTHING, TREATED
@@ -47,7 +47,9 @@ class Looker:
     def look(self) -> LooksResult:
         """Look at every experiment whose next look is due."""
         with self._database.read() as session:
-            running = select(ExperimentPlan.name).where(ExperimentPlan.stage == Stage.RUNNING)
+            running = select(ExperimentPlan.name).where(
+                ExperimentPlan.state == ExperimentState.RUNNING
+            )
             names = session.scalars(running.order_by(ExperimentPlan.name)).all()
         taken = {name: verdict for name in names if (verdict := self._look(name)) is not None}
         return LooksResult(verdicts=taken)
@@ -78,9 +80,9 @@ class Looker:
         now: datetime,
     ) -> bool:
         """Write a look down, unless another has been quicker, or it is over; adopt the winner."""
-        begun = session.get_one(ExperimentPlan, seen.name, with_for_update=True)
+        begun = session.get_one(ExperimentPlan, seen.name, with_for_update=ROW_ONLY)
         is_there = session.get(Look, (seen.name, seen.round, number)) is not None
-        if is_there or begun.round != seen.round or begun.stage != Stage.RUNNING:
+        if is_there or begun.round != seen.round or begun.state != ExperimentState.RUNNING:
             return False
         session.add(
             Look(
@@ -94,7 +96,7 @@ class Looker:
             )
         )
         if judgement.winner is not None and plan_of(begun).adopt is Adoption.AUTO:
-            _decide(begun, Stage.ADOPTED, judgement.winner, by=None, now=now)
+            _decide(begun, ExperimentState.ADOPTED, judgement.winner, by=None, now=now)
         logger.info(
             "experiment %s, look %d: %s", seen.name, number, judgement.verdict,
             extra={"action": "experiment_looked_at", "experiment": seen.name},
@@ -130,7 +132,7 @@ def adopt(
         raise NotDecided(
             f"no planned look has shown that {variant} is better; --anyway adopts it all the same"
         )
-    _decide(begun, Stage.ADOPTED, variant, by=by, now=now)
+    _decide(begun, ExperimentState.ADOPTED, variant, by=by, now=now)
 
 
 def stop(session: Session, name: str, *, by: str, now: datetime) -> str:
@@ -145,7 +147,7 @@ def stop(session: Session, name: str, *, by: str, now: datetime) -> str:
     begun = _running(session, name)
     plan = plan_of(begun)
     variant = TREATED if plan.is_holdout else plan.first
-    _decide(begun, Stage.STOPPED, variant, by=by, now=now)
+    _decide(begun, ExperimentState.STOPPED, variant, by=by, now=now)
     return variant
 
 
@@ -155,7 +157,7 @@ def named(session: Session, name: str, *, to_change: bool = False) -> Experiment
     Raises:
         UnknownExperiment: nobody has come to one of this name.
     """
-    begun = session.get(ExperimentPlan, name, with_for_update=to_change)
+    begun = session.get(ExperimentPlan, name, with_for_update=ROW_ONLY if to_change else None)
     if begun is None:
         raise UnknownExperiment(
             f"nobody has come to an experiment {name!r}; `starter.py experiments list` lists them"
@@ -165,17 +167,17 @@ def named(session: Session, name: str, *, to_change: bool = False) -> Experiment
 
 def _running(session: Session, name: str) -> ExperimentPlan:
     begun = named(session, name, to_change=True)
-    if begun.stage != Stage.RUNNING:
-        raise NotDecided(f"{name} is {begun.stage} already, with {begun.adopted}")
+    if begun.state != ExperimentState.RUNNING:
+        raise NotDecided(f"{name} is {begun.state} already, with {begun.adopted}")
     return begun
 
 
 def _decide(
-    begun: ExperimentPlan, stage: Stage, variant: str, *, by: str | None, now: datetime
+    begun: ExperimentPlan, state: ExperimentState, variant: str, *, by: str | None, now: datetime
 ) -> None:
-    begun.stage, begun.adopted = stage, variant
+    begun.state, begun.adopted = state, variant
     begun.decided_at, begun.decided_by = now, by
     logger.info(
-        "experiment %s is %s with %s", begun.name, stage, variant,
+        "experiment %s is %s with %s", begun.name, state, variant,
         extra={"action": "experiment_decided", "experiment": begun.name},
     )  # fmt: skip

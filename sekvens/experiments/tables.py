@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sekvens.db.base import Base
 
 
-class Stage(StrEnum):
+class ExperimentState(StrEnum):
     """How far an experiment is. Persisted: members are never renamed."""
 
     RUNNING = "running"  #: whoever comes to it draws
@@ -43,7 +43,7 @@ class ExperimentPlan(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     round: Mapped[int]
     plan: Mapped[dict[str, Any]]  #: `sekvens.experiments.plan.Plan`
-    stage: Mapped[str]
+    state: Mapped[str]
     adopted: Mapped[str | None]  #: the variant of whoever has not drawn, once it is over
     began_at: Mapped[datetime]  #: of the round
     decided_at: Mapped[datetime | None]

@@ -11,7 +11,7 @@ from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import EnrollmentInput
 from sekvens.experiments import names as experiments
-from sekvens.experiments.tables import Stage, Verdict
+from sekvens.experiments.tables import ExperimentState, Verdict
 from sekvens.feedback.fates import FateState
 from sekvens.feedback.kinds import ReportKind
 from sekvens.flows.catalogue import CATALOGUE
@@ -106,7 +106,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
     assert [*Measure] == ["clicks", "orders", "revenue"]
     assert [*Adoption] == ["by_hand", "auto"]
-    assert [*Stage] == ["running", "adopted", "stopped"]
+    assert [*ExperimentState] == ["running", "adopted", "stopped"]
     assert [*Verdict] == ["open", "won", "no_winner", "mismatch"]
     assert (EVERYTHING, TREATED, HOLDOUT) == ("everything", "treated", "holdout")
     assert FORMAT == 1

@@ -54,7 +54,7 @@ def test_what_is_drawn_is_written_down_once_and_is_what_the_lot_says(laboratory:
     said = [draw(NAME, each, weights_of(way())) for each in ("c-1", "c-2", "c-1")]
     assert drawn == said
     assert laboratory.draws() == {"c-1": (said[0], 1), "c-2": (said[1], 1)}
-    assert laboratory.begun().stage == "running"
+    assert laboratory.begun().state == "running"
 
 
 def test_several_who_draw_at_once_come_to_the_same(laboratory: Laboratory):

@@ -123,7 +123,7 @@ def test_who_gets_no_marketing_at_all_is_not_compared(laboratory: Laboratory):
     laboratory.crowd(1)
     with laboratory.database.write() as session:
         begun = laboratory.begun()
-        session.add(type(begun)(name=EVERYTHING, round=1, plan={}, stage="running",
+        session.add(type(begun)(name=EVERYTHING, round=1, plan={}, state="running",
                                 began_at=begun.began_at))  # fmt: skip
         session.flush()
         session.add(Draw(experiment=EVERYTHING, contact_id=whose[0], variant="holdout", round=1,
@@ -161,7 +161,7 @@ def test_a_clear_winner_is_found_and_with_auto_it_is_adopted_at_once(laboratory:
 
     assert taken == {NAME: "won"}
     begun = laboratory.begun()
-    assert (begun.stage, begun.adopted, begun.decided_by) == ("adopted", "loud", None)
+    assert (begun.state, begun.adopted, begun.decided_by) == ("adopted", "loud", None)
     assert laboratory.draw("c-new", by=auto) == ["loud"]
     assert laboratory.looker().look().verdicts == {}
 
@@ -176,7 +176,7 @@ def test_by_hand_a_winner_waits_for_a_person_and_no_further_look_is_taken(labora
 
     assert laboratory.looker().look().verdicts == {}
     [look] = laboratory.looks()
-    assert (look.verdict, look.winner, laboratory.begun().stage) == ("won", "plain", "running")
+    assert (look.verdict, look.winner, laboratory.begun().state) == ("won", "plain", "running")
     with laboratory.database.write() as session:
         adopt(session, NAME, "plain", by="maja", now=laboratory.clock.now())
     assert laboratory.begun().decided_by == "maja"

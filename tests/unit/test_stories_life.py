@@ -1,5 +1,6 @@
 """One contact over all flows at once: what meets, meets as it does in production."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -7,19 +8,25 @@ from hypothesis import strategies as st
 
 from sekvens.flows.asking import active, happened, lapsed
 from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.lots import EVERYTHING, draw, is_held_out
 from sekvens.segments.lasting import lasts_until
 from sekvens.segments.memory import PastEvent, holds
+from sekvens.settings import load_settings
 from sekvens.simulator.driver import run_scenario
 from sekvens.simulator.facts import GrowingFacts
+from sekvens.simulator.foresight import live
 from sekvens.simulator.moments import What
 from sekvens.simulator.population import people
 from sekvens.simulator.scenario import PastAct, Scenario
-from sekvens.simulator.story import Outage, Population
+from sekvens.simulator.stage import set_stage
+from sekvens.simulator.story import Outage, Person, Population, Story
 from sekvens.simulator.telling import tell
 from sekvens.simulator.timeline import trace
-from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, told
+from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, somebody, told
 
 DAY = timedelta(days=1)
 
@@ -172,3 +179,46 @@ def test_an_answer_stands_for_as_long_as_it_is_said_to(
         if at <= last:
             assert holds(condition, facts, now=at) == now
     assert holds(condition, facts, now=last) == now
+
+
+MANY = [f"c-{number}" for number in range(40)]
+
+
+def test_who_is_held_out_of_everything_gets_order_mail_and_no_marketing():
+    stage = replace(a_stage(20), holdout=0.5)
+    held, treated = (
+        next(name for name in MANY if is_held_out(EVERYTHING, name, 0.5) is wanted)
+        for wanted in (True, False)
+    )
+    acts = somebody("subscribes", "buys on day 3").acts
+    lives = [live(stage, Person(name=name, zone=HOME, acts=acts)) for name in (held, treated)]
+
+    got = [{email.flow for email in lived.sent()} for lived in lives]
+    assert got[0] == {"order-updates"}
+    assert {"welcome", "order-updates"} <= got[1]
+    assert {"holdout"} == {reason for _, reason in reasons(lives[0], What.SKIPPED)}
+
+
+def test_a_flow_with_a_holdout_takes_nobody_whom_the_lot_keeps_out():
+    welcome = replace(WELCOME, holdout=0.5)
+    story = Story(name="a-test", about="", starts=START, days=20)
+    stage = set_stage(story, load_settings({}), [welcome])
+    acts = somebody("subscribes").acts
+    lives = {n: live(stage, Person(name=n, zone=HOME, acts=acts)) for n in MANY[:8]}
+
+    entered = {name: bool(lived.sent()) for name, lived in lives.items()}
+    assert entered == {name: not is_held_out("welcome", name, 0.5) for name in lives}
+    assert set(entered.values()) == {True, False}
+
+
+def test_a_contact_of_a_story_draws_by_their_name():
+    acts = somebody("subscribes", "puts a product into the cart on day 1").acts
+    story = Story(name="a-test", about="", starts=START, days=20)
+    stage = set_stage(story, load_settings({}), [CART_ABANDONMENT])
+    lives = {n: live(stage, Person(name=n, zone=HOME, acts=acts)) for n in MANY[:6]}
+    weights = (("nudge", 1.0), ("holdout", 1.0))
+
+    nudged = {n: "cart-abandonment/a-small-nudge" in emails(life) for n, life in lives.items()}
+    drawn = {n: draw("cart-abandonment/does-the-nudge-pay", n, weights) for n in lives}
+    assert nudged == {name: variant == "nudge" for name, variant in drawn.items()}
+    assert set(nudged.values()) == {True, False}

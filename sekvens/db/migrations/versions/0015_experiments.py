@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
-        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
         sa.Column("adopted", sa.String(), nullable=True),
         sa.Column("began_at", base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("decided_at", base.UtcDateTime(timezone=True), nullable=True),
