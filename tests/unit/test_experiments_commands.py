@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sekvens.clock import FrozenClock, SystemClock
+from sekvens.commands import enrollments
 from sekvens.db.session import Database
+from sekvens.enrollments.enroll import EntryRefusal
 from sekvens.experiments.plan import of_flow
 from starter import main
 from tests.unit.experimenting import NAME, WITHIN, Laboratory, halves, with_experiment
@@ -97,6 +99,10 @@ def test_a_plan_says_how_many_and_how_long_or_that_nothing_is_known(run: Run):
     today, known = said.output.splitlines()
     assert today.startswith("Today: 0.0 new contacts a day enter cart; of 0 whose time is over")
     assert known == "Nothing is known of clicks yet: wait until some of them have."
+
+
+def test_every_reason_for_which_a_contact_does_not_enter_has_its_words():
+    assert set(enrollments._WHY_NOT) == {*EntryRefusal}
 
 
 def test_an_experiment_that_nobody_came_to_is_said_to_be_none(run: Run):
