@@ -15,7 +15,7 @@ from sekvens.experiments.bounds import ALPHA
 
 #: The score of an interval that is right 19 times in 20, read once.
 SCORE: Final = NormalDist().inv_cdf(1 - ALPHA / 2)
-#: With fewer contacts who ordered in one of two groups, nothing is said of what they ordered for.
+#: With fewer who order in the smaller of two groups, nothing is said of what they order for.
 ORDERERS_MIN: Final = 20
 
 
@@ -80,10 +80,21 @@ def shares(first: Amounts, other: Amounts, *, score: float = SCORE) -> Effect | 
 
 def means(first: Amounts, other: Amounts, *, score: float = SCORE) -> Effect | None:
     """Compare what contacts come to; None: too few come to anything for that to be known."""
-    if min(first.some, other.some) < ORDERERS_MIN:
+    if orderers(first, other) < ORDERERS_MIN:
         return None
     difference, error = other.mean - first.mean, _error_of_means(first, other)
     return Effect(low=difference - score * error, value=difference, high=difference + score * error)
+
+
+def orderers(first: Amounts, other: Amounts) -> float:
+    """Tell how many of the smaller group come to something, if as many do there as in both.
+
+    Not those who did: a group that is heard only when many have ordered would seem to order more.
+    """
+    contacts = first.contacts + other.contacts
+    if not contacts:
+        return 0.0
+    return (first.some + other.some) / contacts * min(first.contacts, other.contacts)
 
 
 def score_of_shares(first: Amounts, other: Amounts) -> float:

@@ -110,6 +110,6 @@ def _score(measure: Measure, first: Tally, other: Tally) -> float:
         return 0.0
     if measure is not Measure.REVENUE:
         return intervals.score_of_shares(*pair)
-    if min(each.some for each in pair) < ORDERERS_MIN:
+    if intervals.orderers(*pair) < ORDERERS_MIN:
         return 0.0
     return intervals.score_of_means(first.revenue, other.revenue)

@@ -6,12 +6,14 @@ that it is not yet known.
 
 from collections.abc import Iterator
 
+from sekvens.experiments import intervals
 from sekvens.experiments.intervals import ORDERERS_MIN, Effect
 from sekvens.experiments.judging import Effects, Seen
 from sekvens.experiments.plan import Plan
 from sekvens.experiments.samples import MISMATCH_P
 from sekvens.experiments.tables import Look, Verdict
 from sekvens.flows.durations import in_words
+from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.steps import Measure
 
 NOT_YET = "not yet known"
@@ -62,9 +64,12 @@ def gained_in_words(seen: Seen, *, currency: str) -> Iterator[str]:
         revenue = effects.revenue and effects.revenue.times(contacts)
         yield f"  orders: {_amount(orders, '')}"
         yield f"  revenue: {_amount(revenue, ' ' + currency)}"
-    few = min(tally.orders.some for tally in seen.tallies.values())
-    if few < ORDERERS_MIN:
-        yield f"  {ORDERERS_MIN} contacts in each group must have ordered; in one, {few} have."
+        few = intervals.orderers(seen.tallies[HOLDOUT].orders, seen.tallies[name].orders)
+        if few < ORDERERS_MIN:
+            yield (
+                f"  At this rate {few:.0f} contacts of the smaller group have ordered: "
+                f"{ORDERERS_MIN} are needed."
+            )
 
 
 def honesty_in_words(plan: Plan, *, is_decided: bool) -> str:

@@ -73,8 +73,15 @@ def test_the_spread_of_revenue_is_taken_of_both_groups_together():
 
 
 def test_what_few_contacts_ordered_for_is_not_known():
-    assert means(amounts(500, [10.0] * 19), amounts(500, [10.0] * 60)) is None
-    assert means(amounts(500, [10.0] * 20), amounts(500, [10.0] * 60)) is not None
+    assert means(amounts(500, [10.0] * 9), amounts(500, [10.0] * 30)) is None
+    assert means(amounts(500, [10.0] * 9), amounts(500, [10.0] * 31)) is not None
+
+
+def test_whether_it_is_known_does_not_depend_on_which_of_two_groups_ordered():
+    held = [means(amounts(300, [9.0] * n), amounts(2_700, [9.0] * (180 - n))) for n in (5, 30)]
+
+    assert held == [None, None]  # 18 of 300, at the rate of all 3,000
+    assert means(amounts(300, [9.0] * 5), amounts(2_700, [9.0] * 195)) is not None
 
 
 def test_an_effect_is_known_when_its_interval_is_on_one_side():
