@@ -12,7 +12,7 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
 from sekvens.experiments.bounds import constant
 from sekvens.experiments.drawing import plan_of
-from sekvens.experiments.judging import Seen, look_due, see
+from sekvens.experiments.judging import Seen, judge, look_due, see
 from sekvens.experiments.looking import NotDecided, UnknownExperiment, adopt, stop
 from sekvens.experiments.measuring import Measured, entries_of, measure
 from sekvens.experiments.plan import of_flow
@@ -149,6 +149,19 @@ def test_a_look_is_taken_once_and_reading_the_figures_takes_none(laboratory: Lab
     [look] = laboratory.looks()
     assert (look.number, look.round, look.verdict, look.winner) == (1, 1, "open", None)
     assert from_json(Seen, look.seen).tallies["plain"].contacts > 40
+
+
+def test_a_look_that_another_has_taken_meanwhile_is_not_taken_again(laboratory: Laboratory):
+    laboratory.many(120)
+    laboratory.clock.move(WITHIN)
+    judgement = judge(plan(), measured(laboratory), look=1)
+    looker, begun, now = laboratory.looker(), laboratory.begun(), laboratory.clock.now()
+    written = []
+    for _ in range(2):
+        with laboratory.database.write() as session:
+            written.append(looker._write(session, begun, 1, judgement, now))
+
+    assert written == [True, False]
 
 
 def test_a_clear_winner_is_found_and_with_auto_it_is_adopted_at_once(laboratory: Laboratory):
