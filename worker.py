@@ -131,28 +131,12 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(
-        database=database,
-        shop=settings.shop,
-        api=settings.api,
-        tracking=settings.tracking,
-        keeps_copies=settings.privacy.copies_days > 0,
-    )
-    sender = Sender(
-        database=database,
-        ses=ses,
-        clock=clock,
-        envelope=envelope,
-        sending=settings.sending,
-        evidence=build_evidence(settings, database, ses),
-        consent=settings.consent,
-        experiments=settings.experiments,
-    )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
     enrollments = EnrollmentActivities(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
+    messages = MessageActivities(build_sender(settings, database, ses), Bugs(database, clock))
     audiences = build_audiences(settings, database)
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
@@ -182,7 +166,7 @@ def build_workers(
         Worker(
             client,
             task_queue=names.SES_QUEUE,
-            activities=[MessageActivities(sender, Bugs(database, clock)).send_message],
+            activities=[messages.send_message],
             activity_executor=sends,
             max_concurrent_activities=settings.ses.concurrency,
             max_task_queue_activities_per_second=queue_rate,
@@ -191,6 +175,27 @@ def build_workers(
             deployment_config=deployment,
         ),
     ]
+
+
+def build_sender(settings: Settings, database: Database, ses: SesClient) -> Sender:
+    """Build what sends messages."""
+    envelope = Envelope(
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        tracking=settings.tracking,
+        keeps_copies=settings.privacy.copies_days > 0,
+    )
+    return Sender(
+        database=database,
+        ses=ses,
+        clock=SystemClock(),
+        envelope=envelope,
+        sending=settings.sending,
+        evidence=build_evidence(settings, database, ses),
+        consent=settings.consent,
+        experiments=settings.experiments,
+    )
 
 
 def build_desk(settings: Settings, database: Database, ses: SesClient) -> QuotaDesk:
