@@ -15,6 +15,7 @@ from sekvens.experiments.tables import Look, Verdict
 from sekvens.flows.durations import in_words
 from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.steps import Measure
+from sekvens.flows.wording import share_in_words
 
 NOT_YET = "not yet known"
 
@@ -32,7 +33,7 @@ def verdict_in_words(look: Look | None) -> str:
 
 def plan_in_words(plan: Plan) -> str:
     """Say what is compared, and when it is decided."""
-    drawn = ", ".join(f"{name} {plan.share(name):.1%}" for name in plan.variants)
+    drawn = ", ".join(f"{name} {share_in_words(plan.share(name))}" for name in plan.variants)
     counted = f"what contacts do within {in_words(plan.within)} of their draw counts"
     if plan.is_holdout:
         return f"{drawn}; {counted}; it is never decided"
@@ -56,7 +57,12 @@ def effects_in_words(plan: Plan, seen: Seen, *, currency: str) -> Iterator[str]:
 
 
 def gained_in_words(seen: Seen, *, currency: str) -> Iterator[str]:
-    """Say what a flow, or all marketing, has brought that would not have come without it."""
+    """Say what a flow, or all marketing, has brought that would not have come without it.
+
+    Nothing, if the lot did not do what it should: `effects_in_words` says so.
+    """
+    if seen.mismatch_p < MISMATCH_P:
+        return
     for name, effects in seen.effects.items():
         contacts = seen.tallies[name].contacts
         yield f"Of the {contacts:,} contacts who were not held out, because of it:"
@@ -80,7 +86,10 @@ def honesty_in_words(plan: Plan, *, is_decided: bool) -> str:
             "and stops at the first good one will be wrong more often."
         )
     if is_decided:
-        return "The intervals allow for all looks together: 19 times in 20 all of them are right."
+        return (
+            "The intervals allow for all looks together: of what decides, 19 times in 20 all of "
+            "them are right."
+        )
     return (
         "The intervals are those of the newest planned look, and allow for all of them. They are "
         "wide in the beginning on purpose. To read them changes nothing."
@@ -88,7 +97,7 @@ def honesty_in_words(plan: Plan, *, is_decided: bool) -> str:
 
 
 def _lines(plan: Plan, effects: Effects, currency: str) -> Iterator[str]:
-    decides = {plan.measure: " (this decides)"}
+    decides = {} if plan.is_holdout else {plan.measure: " (this decides)"}
     if not plan.is_holdout:
         yield f"who click: {_points(effects.clicks)}{decides.get(Measure.CLICKS, '')}"
     yield f"who order: {_points(effects.orderers)}{decides.get(Measure.ORDERS, '')}"

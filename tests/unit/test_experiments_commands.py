@@ -85,7 +85,9 @@ def test_a_holdout_tells_what_it_brought_and_how_to_read_that(laboratory: Labora
 
     assert "contacts who were not held out, because of it:" in said
     assert "  orders: +" in said
+    assert "holdout 40 %, treated 60 %; what contacts do within 5 days" in said
     assert "it is never decided" in said
+    assert "this decides" not in said
     assert "right 19 times in 20, if it is read once" in said
     assert "who click" not in said
     assert "see `experiments show`" in listed

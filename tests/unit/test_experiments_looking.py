@@ -1,5 +1,6 @@
 """What is counted, when an experiment is looked at, and what a look decides."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -290,6 +291,19 @@ def test_a_holdout_says_what_a_flow_has_brought_or_that_it_is_not_known(laborato
     assert said[1] == (
         f"  orders: {more.value:+,.1f}, between {more.low:+,.1f} and {more.high:+,.1f}"
     )
+
+
+def test_a_holdout_promises_nothing_where_the_split_is_not_as_planned(laboratory: Laboratory):
+    held = of_flow(with_experiment(holdout=0.4))
+    groups = laboratory.many(400, by=held)
+    laboratory.order(*groups["treated"][:120], after=HOUR)
+    laboratory.clock.move(WITHIN)
+    found = measured(laboratory, "cart")
+    seen = see(held, replace(found, drawn={"holdout": 40, "treated": 240}))
+
+    assert list(gained_in_words(seen, currency="SEK")) == []
+    [said] = effects_in_words(held, seen, currency="SEK")
+    assert "not drawn as often as planned" in said
 
 
 def test_before_an_experiment_it_is_said_how_many_it_takes(laboratory: Laboratory):
