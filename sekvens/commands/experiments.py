@@ -213,6 +213,8 @@ def _shown(
     if look is not None:
         lines += wording.effects_in_words(plan, _seen(look), currency=currency)
     is_over = look is not None and look.verdict != "open"
+    if not is_over:
+        lines += [wording.next_look_in_words(plan, look, measured.contacts)]
     return [*lines, wording.honesty_in_words(plan, is_decided=is_over)]
 
 

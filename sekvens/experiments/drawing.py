@@ -25,8 +25,8 @@ ROW_ONLY: Final[dict[str, Any]] = {"key_share": True}
 def variant_of(session: Session, plan: Plan, *, contact_id: str, now: datetime) -> str:
     """Tell a contact's variant in an experiment, drawn now (shop time) if it was not before.
 
-    `contact_id` is the canonical contact. Who is held out of everything draws nothing, and gets the
-    first variant.
+    `contact_id` is the canonical contact. Who is held out of everything draws like everybody:
+    `measuring` leaves them out.
     """
     kept = kept_variant(session, plan.name, contact_id)
     if kept in plan.variants:
@@ -34,8 +34,6 @@ def variant_of(session: Session, plan: Plan, *, contact_id: str, now: datetime) 
     begun = _begun(session, plan, now=now)
     if begun.state != ExperimentState.RUNNING or kept is not None:
         return begun.adopted if begun.adopted in plan.variants else plan.first
-    if plan.name != EVERYTHING and is_held_out_of_everything(session, [contact_id]):
-        return plan.first
     counts = plan.is_same_as(plan_of(begun))
     values = {
         "experiment": plan.name,

@@ -4,6 +4,7 @@ A sentence never says more than its interval does. Where that holds nothing and 
 that it is not yet known.
 """
 
+import math
 from collections.abc import Iterator
 
 from sekvens.experiments import intervals
@@ -29,6 +30,13 @@ def verdict_in_words(look: Look | None) -> str:
     if look.verdict == Verdict.NO_WINNER:
         return "all looks are over, and none is shown to be better"
     return "the variants are not drawn as often as planned: nothing here is to be believed"
+
+
+def next_look_in_words(plan: Plan, look: Look | None, contacts: int) -> str:
+    """Say when it may be decided next, of an experiment that is not."""
+    number = 1 if look is None else look.number + 1
+    due = math.ceil(number * (plan.contacts or 0) / plan.looks)
+    return f"The next look is due when {due:,} contacts count; {contacts:,} do."
 
 
 def plan_in_words(plan: Plan) -> str:

@@ -52,6 +52,8 @@ def test_nobody_is_told_more_than_the_planned_looks_have_shown(laboratory: Labor
     after = run("show", NAME).output
 
     assert "0 of 4 looks: not yet known" in before
+    assert "The next look is due when 100 contacts count; 150 do." in before
+    assert "The next look is due when 200 contacts count; 150 do." in after
     assert f"plain: {len(groups['plain'])} of {len(groups['plain'])} drawn" in before
     assert "points" not in before
     assert "1 of 4 looks: not yet known" in after
