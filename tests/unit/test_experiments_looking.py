@@ -39,6 +39,11 @@ def laboratory(sqlite_database: Database, clock: FrozenClock) -> Laboratory:
     return Laboratory(sqlite_database, clock)
 
 
+@pytest.fixture
+def on_both(database: Database, clock: FrozenClock) -> Laboratory:
+    return Laboratory(database, clock)
+
+
 def measured(laboratory: Laboratory, name: str = NAME) -> Measured:
     begun, now = laboratory.begun(name), laboratory.clock.now()
     with laboratory.database.read() as session:
@@ -165,19 +170,19 @@ def test_a_look_that_another_has_taken_meanwhile_is_not_taken_again(laboratory: 
     assert written == [True, False]
 
 
-def test_a_clear_winner_is_found_and_with_auto_it_is_adopted_at_once(laboratory: Laboratory):
+def test_a_clear_winner_is_found_and_with_auto_it_is_adopted_at_once(on_both: Laboratory):
     auto = plan(adopt=AUTO)
-    groups = laboratory.many(220, by=auto)
-    laboratory.order(*halves(groups, plain=0.1, loud=0.5), after=HOUR)
-    laboratory.clock.move(WITHIN)
-    taken = laboratory.looker().look().verdicts
-    laboratory.contacts("c-new")
+    groups = on_both.many(220, by=auto)
+    on_both.order(*halves(groups, plain=0.1, loud=0.5), after=HOUR)
+    on_both.clock.move(WITHIN)
+    taken = on_both.looker().look().verdicts
+    on_both.contacts("c-new")
 
     assert taken == {NAME: "won"}
-    begun = laboratory.begun()
+    begun = on_both.begun()
     assert (begun.state, begun.adopted, begun.decided_by) == ("adopted", "loud", None)
-    assert laboratory.draw("c-new", by=auto) == ["loud"]
-    assert laboratory.looker().look().verdicts == {}
+    assert on_both.draw("c-new", by=auto) == ["loud"]
+    assert on_both.looker().look().verdicts == {}
 
 
 def test_by_hand_a_winner_waits_for_a_person_and_no_further_look_is_taken(laboratory: Laboratory):
