@@ -14,6 +14,7 @@ from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
+from sekvens.commands.experiments import experiments
 from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
 from sekvens.commands.offers import offers
@@ -60,7 +61,7 @@ for command in (
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
     *(audiences, segments, contacts, staff),
-    metrics,
+    *(metrics, experiments),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

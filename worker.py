@@ -26,6 +26,7 @@ from temporalio.worker import Worker
 from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
+from activities.experiments import ExperimentActivities
 from activities.messages import MessageActivities
 from activities.metrics import MetricActivities
 from activities.outages import Outages
@@ -41,6 +42,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.experiments.looking import Looker
 from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
@@ -133,27 +135,12 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(
-        database=database,
-        shop=settings.shop,
-        api=settings.api,
-        tracking=settings.tracking,
-        keeps_copies=settings.privacy.copies_days > 0,
-    )
-    sender = Sender(
-        database=database,
-        ses=ses,
-        clock=clock,
-        envelope=envelope,
-        sending=settings.sending,
-        evidence=build_evidence(settings, database, ses),
-        consent=settings.consent,
-    )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
     enrollments = EnrollmentActivities(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
+    messages = MessageActivities(build_sender(settings, database, ses), Bugs(database, clock))
     audiences = build_audiences(settings, database)
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
@@ -167,6 +154,7 @@ def build_workers(
                 audiences.expire_batch,
                 audiences.watch_segments_batch,
                 build_metrics(settings, database).refresh_metrics_batch,
+                build_experiments(settings, database).look_at_experiments,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -184,7 +172,7 @@ def build_workers(
         Worker(
             client,
             task_queue=names.SES_QUEUE,
-            activities=[MessageActivities(sender, Bugs(database, clock)).send_message],
+            activities=[messages.send_message],
             activity_executor=sends,
             max_concurrent_activities=settings.ses.concurrency,
             max_task_queue_activities_per_second=queue_rate,
@@ -193,6 +181,27 @@ def build_workers(
             deployment_config=deployment,
         ),
     ]
+
+
+def build_sender(settings: Settings, database: Database, ses: SesClient) -> Sender:
+    """Build what sends messages."""
+    envelope = Envelope(
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        tracking=settings.tracking,
+        keeps_copies=settings.privacy.copies_days > 0,
+    )
+    return Sender(
+        database=database,
+        ses=ses,
+        clock=SystemClock(),
+        envelope=envelope,
+        sending=settings.sending,
+        evidence=build_evidence(settings, database, ses),
+        consent=settings.consent,
+        experiments=settings.experiments,
+    )
 
 
 def build_desk(settings: Settings, database: Database, ses: SesClient) -> QuotaDesk:
@@ -261,6 +270,14 @@ def build_metrics(settings: Settings, database: Database) -> MetricActivities:
     """Build what the scheduled counting calls."""
     rules = Rules.of(settings)
     return MetricActivities(Refresher(database=database, clock=SystemClock(), rules=rules))
+
+
+def build_experiments(settings: Settings, database: Database) -> ExperimentActivities:
+    """Build what looks at experiments."""
+    clock, shop_time, currency = SystemClock(), settings.shop_time(), settings.shop.currency
+    return ExperimentActivities(
+        Looker(database=database, clock=clock, shop_time=shop_time, currency=currency)
+    )
 
 
 def live_audiences(database: Database) -> list[str]:

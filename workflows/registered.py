@@ -2,6 +2,7 @@
 
 from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
+from workflows.experiments import LooksWorkflow
 from workflows.metrics import MetricsRefreshWorkflow
 from workflows.segments import SegmentsWorkflow
 
@@ -12,4 +13,5 @@ WORKFLOWS = [
     ExpiryWorkflow,
     SegmentsWorkflow,
     MetricsRefreshWorkflow,
+    LooksWorkflow,
 ]

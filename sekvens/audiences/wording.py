@@ -8,6 +8,7 @@ _WHY_NOT = {
     "under_way": "under way in it",
     "reentry": "not taken again yet",
     "conditions": "not in the audience, or the entry conditions do not hold",
+    "holdout": "held out by lot, for comparison",
 }
 _STOPPED = {
     "off": "it is off in the settings",

@@ -38,6 +38,8 @@ _WHY_NOT = {
     "under_way": "they are in it now",
     "reentry": "they have been in it, and it does not take them again yet",
     "conditions": "its entry conditions do not hold for them",
+    "gone": "they have been erased",
+    "holdout": "the lot keeps them out of it, for comparison; see `starter.py experiments show`",
 }
 
 

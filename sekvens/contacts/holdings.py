@@ -35,6 +35,7 @@ from sekvens.events.tables import (
     RejectedEvent,
     Visit,
 )
+from sekvens.experiments.tables import Draw
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
 from sekvens.metrics.tables import CartResult, ContactResult, MessageEffect, OrderResult
@@ -258,6 +259,11 @@ HOLDINGS: Final = (
             empties={"note": None},
         ),
     ),
+    Holding(
+        Draw,
+        own(Draw.contact_id),
+        Stays(keeps="experiment contact_id variant round drawn_at"),
+    ),
     Holding(Overlap, of_message(Overlap.message_id), Stays(keeps="message_id at")),
     Holding(MessageLinks, of_message(MessageLinks.message_id), Deleted()),
     Holding(MessageCopy, of_message(MessageCopy.message_id), Deleted()),
@@ -324,6 +330,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "consent_hooks": "systems of the shop that are told of consent",
     "drops": "what goes on sale at an instant",
     "expiries": "how far each rule of expiry has come",
+    "experiments": "what is compared with what, by which plan",
     "feedback_probes": "our own messages to SES's mailbox simulator",
     "feedback_queues": "how far a queue has been read",
     "imported_files": "how far a file has been taken over, by its digest",
@@ -331,6 +338,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "metric_counts": "numbers added up over many",
     "metric_days": "which days have been counted",
     "metric_marks": "how far the facts have been counted",
+    "looks": "what experiments came to, in sums over many contacts",
     "pairings": "what goes with what",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",

@@ -7,6 +7,7 @@ from sekvens.db.base import Base
 from sekvens.engagement import tables as engagement
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
+from sekvens.experiments import tables as experiments
 from sekvens.feedback import tables as feedback
 from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
@@ -26,6 +27,7 @@ __all__ = [
     "engagement",
     "enrollments",
     "events",
+    "experiments",
     "feedback",
     "imports",
     "messages",

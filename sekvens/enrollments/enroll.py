@@ -22,6 +22,8 @@ from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.events.tables import ContactEvent
+from sekvens.experiments.drawing import is_held_out
+from sekvens.experiments.plan import of_flow
 from sekvens.flows.conditions import AllOf, Condition
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.keys import key_of
@@ -37,6 +39,7 @@ class EntryRefusal(StrEnum):
     REENTRY = "reentry"  #: the contact has been here, and the flow does not take them again yet
     CONDITIONS = "conditions"  #: the entry conditions do not hold
     GONE = "gone"  #: the contact has been erased
+    HOLDOUT = "holdout"  #: the lot keeps the contact out of this flow, for comparison
 
 
 class Earlier(NamedTuple):
@@ -102,12 +105,13 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     contact_ids: Sequence[str] = (),
     by_scan: bool = False,
 ) -> Enrollment | NotEnrolled:
-    """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once.
+    """Decide as `enroll` does, and enroll nobody: for a caller that writes many rows at once.
 
     A trigger's age is what it was at `learned_at` (shop time), when the event became this
     contact's: old news enrolls nobody, and an outage of ours makes no news old. `by_scan`: a scan
     found the contact, so the conditions of the flow's audience must hold, too; whom a person or
-    another flow enrolls need not be in it.
+    another flow enrolls need not be in it. Of a flow with a holdout, the lot decides at last, and
+    what it said is written down at once.
     """
     flow = published.flow
     if flow.entry_key is not None and not entry_key:
@@ -125,6 +129,8 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     )
     if refusal is not None:
         return NotEnrolled(reason=refusal)
+    if flow.holdout and is_held_out(session, of_flow(flow), contact_id=contact_id, now=now_shop):
+        return NotEnrolled(reason=EntryRefusal.HOLDOUT)
     return Enrollment(
         id=new_id("e"),
         flow=flow.name,

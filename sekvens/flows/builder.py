@@ -59,12 +59,14 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
     goal: Goal | None = None,
     trigger_age_max: timedelta = TRIGGER_AGE_MAX,
     successors: Mapping[str, str | None] | None = None,
+    holdout: float = 0.0,
 ) -> Flow:
     """Build one version of a flow.
 
     `successors` names, for each step that an earlier version had, the step at which whoever stands
-    there goes on when they are moved to this version; None: they are through. Faults are found by
-    `sekvens.flows.validate`, all at once, not here.
+    there goes on when they are moved to this version; None: they are through. `holdout` is the
+    share of those who may enter and are kept out by lot, to learn what the flow is worth. Faults
+    are found by `sekvens.flows.validate`, all at once, not here.
     """
     return Flow(
         name=name,
@@ -81,6 +83,7 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
         trigger_when=tuple(trigger_when),
         stay_while=tuple(stay_while),
         successors=tuple((successors or {}).items()),
+        holdout=holdout,
     )
 
 

@@ -14,6 +14,7 @@ from sekvens.flows.mermaid import as_mermaid
 from sekvens.flows.steps import (
     ExitFlow,
     ExitReason,
+    Experiment,
     Listen,
     Purpose,
     Send,
@@ -28,6 +29,9 @@ from sekvens.flows.wording import (
     deed_in_words,
     in_force,
     named,
+    plan_in_words,
+    share_in_words,
+    shares_of,
     somebody_does,
     they_do,
     until_in_words,
@@ -86,6 +90,9 @@ def step_in_words(step: Step, flow: Flow) -> str:
         case Split():
             asked = ", ".join(f"if {in_force(case.condition)}" for case in step.cases)
             return f"decides: {asked}, otherwise"
+        case Experiment():
+            drawn = ", ".join(f"{share} {variant.name}" for variant, share in shares_of(step))
+            return f"draws a variant by lot: {drawn}; {plan_in_words(step)}"
         case Listen():
             heard = " or ".join(they_do(case.pattern) for case in step.cases)
             return f"listens for {in_words(step.lasts)} for them to {heard}"
@@ -107,6 +114,8 @@ def _leaves(steps: tuple[Step, ...]) -> bool:
             return _leaves(step.then) and _leaves(step.otherwise)
         case Split() as step:
             return all(_leaves(case.steps) for case in step.cases) and _leaves(step.otherwise)
+        case Experiment() as step:
+            return all(_leaves(variant.steps) for variant in step.variants)
         case _:
             return False
 
@@ -133,10 +142,9 @@ def _lines(
             case WaitFor():
                 yield from _wait_for(step, flow, moments, depth)
             case Split():
-                for case in step.cases:
-                    words = f"if {in_force(case.condition)}"
-                    yield from _branch(words, case.steps, flow, moments, depth)
-                yield from _branch("otherwise", step.otherwise, flow, moments, depth)
+                yield from _split(step, flow, moments, depth)
+            case Experiment():
+                yield from _experiment(step, flow, moments, depth)
             case Listen():
                 yield _Line(f"listens for {in_words(step.lasts)}, and each time once:", depth)
                 for on in step.cases:
@@ -164,6 +172,8 @@ def _send(step: Send, flow: Flow) -> str:
         text += f" ({step.purpose}{f': {step.because}' if step.because else ''})"
     if step.retells:
         text += f", which tells {step.retells} again under its second subject, if that was sent"
+    if step.rewords:
+        text += f", which is {step.rewords} under its second subject"
     if step.past_cap:
         text += ", whatever else they have had today"
     if step.lateness_max is not None:
@@ -190,6 +200,22 @@ def _wait_for(step: WaitFor, flow: Flow, moments: dict[str, str], depth: int) ->
     yield _Line(f"waits up to {timeout} for them to {awaited}", depth)
     yield from _branch("if they do", step.then, flow, moments, depth + 1)
     yield from _branch("if they do not", step.otherwise, flow, moments, depth + 1)
+
+
+def _split(step: Split, flow: Flow, moments: dict[str, str], depth: int) -> Iterator[_Line]:
+    for case in step.cases:
+        words = f"if {in_force(case.condition)}"
+        yield from _branch(words, case.steps, flow, moments, depth)
+    yield from _branch("otherwise", step.otherwise, flow, moments, depth)
+
+
+def _experiment(
+    step: Experiment, flow: Flow, moments: dict[str, str], depth: int
+) -> Iterator[_Line]:
+    yield _Line(f"draws a variant by lot ({plan_in_words(step)})", depth)
+    for variant, share in shares_of(step):
+        words = f"for {share}, {variant.name}"
+        yield from _branch(words, variant.steps, flow, moments, depth + 1)
 
 
 def _who_enters(flow: Flow) -> Iterator[str]:
@@ -224,6 +250,9 @@ def _who_leaves(flow: Flow) -> Iterator[str]:
 
 
 def _remarks(flow: Flow) -> Iterator[str]:
+    if flow.holdout:
+        share = share_in_words(flow.holdout)
+        yield f"The lot keeps {share} out, and they stay out: for comparison."
     if flow.goal is not None:
         within = in_words(flow.goal.within)
         yield f"It hopes that they {they_do(flow.goal.pattern)} within {within} of the start."

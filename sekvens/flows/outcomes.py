@@ -26,6 +26,7 @@ class SkipReason(StrEnum):
     REJECTED = "rejected"  #: SES refused this message for good
     OUTCOME_UNKNOWN = "outcome_unknown"  #: SES may have it; marketing is at most once
     OPERATOR = "operator"  #: a person skipped it
+    HOLDOUT = "holdout"  #: the lot keeps all marketing from the contact, for comparison
 
 
 @dataclass(frozen=True, kw_only=True)

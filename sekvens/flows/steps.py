@@ -88,7 +88,13 @@ class Send:
     lateness_max: timedelta | None = None  #: later than this it is skipped as stale
     past_cap: bool = False  #: it leaves however many the contact has had today
     retells: str | None = None  #: the send whose e-mail it tells again, under its second subject
+    rewords: str | None = None  #: the send whose e-mail it is to others, under its second subject
     kind: Literal["send"] = "send"
+
+    @property
+    def has_second_subject(self) -> bool:
+        """Tell whether it goes under the second subject of its e-mail."""
+        return self.retells is not None or self.rewords is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +137,47 @@ class Split:
     cases: tuple[Case, ...]
     otherwise: tuple["Step", ...]
     kind: Literal["split"] = "split"
+
+
+class Measure(StrEnum):
+    """What an experiment compares its variants by. Persisted: members are never renamed."""
+
+    CLICKS = "clicks"  #: the share of contacts who click an e-mail of the flow
+    ORDERS = "orders"  #: the share of contacts who order
+    REVENUE = "revenue"  #: what a contact's orders come to, of whoever orders nothing, nothing
+
+
+class Adoption(StrEnum):
+    """Who lets a winner become the way for everybody. Persisted: members are never renamed."""
+
+    BY_HAND = "by_hand"  #: a person does
+    AUTO = "auto"  #: the look at which it wins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way through an experiment, for `weight` parts of those who come to it."""
+
+    name: str
+    steps: tuple["Step", ...] = ()
+    weight: float = 1.0
+    kind: Literal["variant"] = "variant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Let the lot choose a variant for each contact, once; the others are compared with the first.
+
+    Its plan is a part of it: how many contacts are drawn until the last of how many looks.
+    """
+
+    id: str
+    variants: tuple[Variant, ...]
+    contacts: int
+    measure: Measure = Measure.ORDERS
+    looks: int = 10
+    adopt: Adoption = Adoption.BY_HAND
+    kind: Literal["experiment"] = "experiment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,4 +269,4 @@ class Enroll:
 #: What is carried out in the world and needs no waiting for an answer of the contact.
 Deed: TypeAlias = SetTrait | SetConsent | Suppress | Rest | Webhook | Enroll
 
-Step: TypeAlias = Send | Wait | WaitFor | Listen | Split | Deed | ExitFlow
+Step: TypeAlias = Send | Wait | WaitFor | Listen | Split | Experiment | Deed | ExitFlow

@@ -17,6 +17,7 @@ from sekvens.enrollments.exits import exit_of
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
+from sekvens.experiments.drawing import is_held_out_of_everything
 from sekvens.flows.conditions import AllOf, Condition
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.addresses import usable
@@ -34,10 +35,15 @@ class Gate:
     """Decides on one message at a time. Stateless: the same facts, the same verdict."""
 
     def __init__(
-        self, sending: SendingSettings, shop: Shop, consent: ConsentSettings | None = None
+        self,
+        sending: SendingSettings,
+        shop: Shop,
+        consent: ConsentSettings | None = None,
+        *,
+        has_holdout: bool = False,
     ) -> None:
         self._sending = sending
-        self._settings = _Settings(sending, shop, consent or ConsentSettings())
+        self._settings = _Settings(sending, shop, consent or ConsentSettings(), has_holdout)
         self._rules = rules_of(sending)
 
     def decide(
@@ -64,6 +70,7 @@ class _Settings(NamedTuple):
     sending: SendingSettings
     shop: Shop
     consent: ConsentSettings
+    has_holdout: bool  #: whether there are contacts who get no marketing at all
 
 
 class _Committed:
@@ -104,6 +111,10 @@ class _Committed:
         """Outside production only addresses on the allow-list are mailed."""
         sending = self._settings.sending
         return sending.production or is_allowed(self.recipient or "", sending)
+
+    def is_held_out(self) -> bool:
+        asked = self._settings.has_holdout
+        return asked and is_held_out_of_everything(self._session, self._contact_ids)
 
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         return sql.holds(

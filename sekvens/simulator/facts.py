@@ -50,7 +50,9 @@ class GrowingFacts:
         traits: Mapping[str, Any],
         reorder_gap: timedelta = REORDER_GAP_DEFAULT,
         soft_opt_in: bool = False,
+        held_out: bool = False,
     ) -> None:
+        self.held_out = held_out  #: the lot keeps all marketing from them
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap

@@ -45,6 +45,7 @@ class Stage:
     outages: tuple[Outage, ...] = ()
     stock: tuple[StockChange, ...] = ()
     consent: ConsentSettings = field(default_factory=ConsentSettings)
+    holdout: float = 0.0  #: the share of contacts who get no marketing at all
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     speed: float = 1.0  #: of the shop time of real services that a story is held to
     _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
@@ -149,6 +150,7 @@ def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
         outages=story.outages,
         stock=story.stock,
         consent=settings.consent,
+        holdout=settings.experiments.holdout,
     )
 
 

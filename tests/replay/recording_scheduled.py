@@ -18,6 +18,8 @@ from sekvens.audiences.wire import (
     RetentionInput,
     SegmentsInput,
 )
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
 from sekvens.plugin import sekvens_plugin
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
@@ -31,6 +33,7 @@ RUNS = {
     "expiry": (names.EXPIRY_WORKFLOW, ExpiryInput(), 0),
     "segments": (names.SEGMENTS_WORKFLOW, SegmentsInput(), 0),
     "metrics-refresh": (names.REFRESH_WORKFLOW, RefreshInput(), 0),
+    "experiment-looks": (LOOKS_WORKFLOW, LooksInput(), 0),
 }
 
 

@@ -30,6 +30,8 @@ from sekvens.audiences.wire import (
     SegmentsResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.experiments.names import LOOKS_ACTIVITY, LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput, LooksResult
 from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
@@ -56,12 +58,14 @@ REFRESHES: dict[str | None, RefreshBatchResult] = {
     None: RefreshBatchResult(cursor="days/", days=40),
     "days/": RefreshBatchResult(cursor=None, days=2),
 }
+LOOKS = LooksResult(verdicts={"welcome/subject": "open", "cart-abandonment/code": "no_winner"})
 RESULTS = {
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
     names.SEGMENTS_WORKFLOW: SegmentsResult,
     names.REFRESH_WORKFLOW: RefreshResult,
+    LOOKS_WORKFLOW: LooksResult,
 }
 
 
@@ -98,6 +102,10 @@ class ScriptedActivities:
     async def refresh(self, order: RefreshBatchInput) -> RefreshBatchResult:
         return REFRESHES[order.cursor]
 
+    @activity.defn(name=LOOKS_ACTIVITY)
+    async def look(self, _order: LooksInput) -> LooksResult:
+        return LOOKS
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -111,7 +119,7 @@ async def scripted_worker(
         workflows=WORKFLOWS,
         activities=[
             *(scripted.scan, scripted.erase, scripted.expire),
-            *(scripted.watch, scripted.refresh),
+            *(scripted.watch, scripted.refresh, scripted.look),
         ],
     ):
         yield scripted

@@ -18,7 +18,9 @@ from sekvens.audiences.wire import (
     SegmentsInput,
     SegmentsResult,
 )
-from tests.scenarios.scheduled import scripted_worker, start
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
+from tests.scenarios.scheduled import LOOKS, scripted_worker, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -106,3 +108,12 @@ async def test_a_refresh_of_metrics_goes_on_until_every_day_is_counted(
         result = await handle.result()
 
     assert result == RefreshResult(days=42)
+
+
+async def test_a_round_of_looks_tells_what_they_came_to(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, LOOKS_WORKFLOW, LooksInput())
+        result = await handle.result()
+
+    assert result == LOOKS
+    assert result.sentence == "cart-abandonment/code: no winner, welcome/subject: open"
