@@ -26,6 +26,7 @@ from sekvens.sections import SendingSettings
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
+from sekvens.simulator.naming import check_names
 from sekvens.simulator.story import Outage, StockChange, Story
 
 
@@ -130,7 +131,12 @@ def _takes_longer(condition: Condition) -> bool:
 
 
 def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
-    """Set the stage of a story, by the shop's settings and what the story sets over them."""
+    """Set the stage of a story, by the shop's settings and what the story sets over them.
+
+    Raises:
+        SettingsError: the story names something that the shop or its flows do not have.
+    """
+    check_names(story, settings, flows)
     off = {*settings.flows.off, *story.off}
     audiences, sending = settings.audiences, _sending(story, settings)
     return Stage(
@@ -159,4 +165,8 @@ def _sending(story: Story, settings: Settings) -> SendingSettings:
     try:
         return msgspec.convert(given, SendingSettings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{story.name}: [sending] of the story is wrong: {error}") from error
+        raise SettingsError(
+            f"{story.name}: [sending] of the story is wrong: {error}. It sets what the settings "
+            "set there: quiet_from, quiet_until, marketing_per_day, marketing_per_week, priority, "
+            "blackout_dates"
+        ) from error
