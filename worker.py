@@ -159,10 +159,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                audiences.scan_audience_batch,
-                audiences.erase_inactive_batch,
-                audiences.expire_batch,
-                audiences.watch_segments_batch,
+                *audiences.all_of_them(),
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
