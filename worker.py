@@ -149,10 +149,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                audiences.scan_audience_batch,
-                audiences.erase_inactive_batch,
-                audiences.expire_batch,
-                audiences.watch_segments_batch,
+                *audiences.all_of_them(),
                 build_metrics(settings, database).refresh_metrics_batch,
                 build_experiments(settings, database).look_at_experiments,
                 enrollments.answer_question,
