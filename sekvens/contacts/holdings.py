@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from sekvens.approvals.tables import Approval
 from sekvens.contacts.person import Person
 from sekvens.contacts.requests import PrivacyRequest
 from sekvens.contacts.reviewers import forget_reviews
@@ -239,8 +240,8 @@ HOLDINGS: Final = (
         Delivery,
         of_enrollment(Delivery.enrollment_id),
         Stays(
-            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to created_at "
-            "delivered_at",
+            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to looks begins "
+            "created_at delivered_at",
             hashes=("message_id",),
         ),
     ),
@@ -253,6 +254,11 @@ HOLDINGS: Final = (
             "claimed_at dispatched_at accepted_at sent_on",
             empties={"note": None},
         ),
+    ),
+    Holding(
+        Approval,
+        of_message(Approval.message_id),
+        Stays(keeps="message_id template_digest is_approved by at", empties={"note": None}),
     ),
     Holding(Overlap, of_message(Overlap.message_id), Stays(keeps="message_id at")),
     Holding(MessageLinks, of_message(MessageLinks.message_id), Deleted()),
@@ -319,6 +325,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "feedback_queues": "how far a queue has been read",
     "imported_files": "how far a file has been taken over, by its digest",
     "flow_versions": "flows as they were published",
+    "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",

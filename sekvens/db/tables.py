@@ -1,5 +1,6 @@
 """Every table, in one import, for migrations and for creating a schema."""
 
+from sekvens.approvals import tables as approvals
 from sekvens.audiences import tables as audiences
 from sekvens.contacts import requests
 from sekvens.contacts import tables as contacts
@@ -10,6 +11,7 @@ from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
 from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
+from sekvens.modes import tables as modes
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
@@ -20,6 +22,7 @@ from sekvens.staff import tables as staff
 from sekvens.switches import tables as switches
 
 __all__ = [
+    "approvals",
     "audiences",
     "contacts",
     "engagement",
@@ -29,6 +32,7 @@ __all__ = [
     "imports",
     "messages",
     "metadata",
+    "modes",
     "notices",
     "offers",
     "products",

@@ -15,6 +15,7 @@ from sekvens.flows.conditions import (
 )
 from sekvens.flows.steps import (
     ExitReason,
+    Mode,
     Purpose,
     Send,
     Step,
@@ -89,6 +90,7 @@ class Flow:
     stay_while: tuple[Condition, ...] = ()  #: one that fails before an e-mail ends the enrollment
     #: for each step that an earlier version had, where whoever stands there goes on; None: the end
     successors: tuple[tuple[str, str | None], ...] = ()
+    mode: Mode = Mode.LIVE  #: what holds for all of its steps; of the two the stricter counts
     kind: Literal["flow"] = "flow"
 
     def is_triggered_by(self, name: str, properties: Mapping[str, object]) -> bool:

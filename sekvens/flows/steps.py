@@ -21,6 +21,17 @@ class Purpose(StrEnum):
     )
 
 
+class Mode(StrEnum):
+    """How far a flow, or a step of it, reaches into the world. Persisted: never renamed.
+
+    What reaches the least comes first.
+    """
+
+    DRAFT = "draft"  #: nobody enters the flow; the step is passed over, and simulated all the same
+    MANUAL = "manual"  #: each message waits until a person approves it
+    LIVE = "live"
+
+
 class ExitReason(StrEnum):
     """Why an enrollment ended. Persisted, shown in the Temporal UI: members are never renamed."""
 
@@ -88,6 +99,7 @@ class Send:
     lateness_max: timedelta | None = None  #: later than this it is skipped as stale
     past_cap: bool = False  #: it leaves however many the contact has had today
     retells: str | None = None  #: the send whose e-mail it tells again, under its second subject
+    mode: Mode = Mode.LIVE
     kind: Literal["send"] = "send"
 
 
@@ -171,6 +183,7 @@ class SetTrait:
     id: str
     trait: str
     value: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_trait"] = "set_trait"
 
 
@@ -180,6 +193,7 @@ class SetConsent:
 
     id: str
     status: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_consent"] = "set_consent"
 
 
@@ -189,6 +203,7 @@ class Suppress:
 
     id: str
     reason: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["suppress"] = "suppress"
 
 
@@ -198,6 +213,7 @@ class Rest:
 
     id: str
     duration: timedelta
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["rest"] = "rest"
 
 
@@ -207,6 +223,7 @@ class Webhook:
 
     id: str
     name: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["webhook"] = "webhook"
 
 
@@ -216,6 +233,7 @@ class Enroll:
 
     id: str
     flow: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["enroll"] = "enroll"
 
 

@@ -21,7 +21,7 @@ from sekvens.flows.graph import compile_flow
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import Date, ExitReason, Purpose, Step
+from sekvens.flows.steps import Date, ExitReason, Mode, Purpose, Step
 from sekvens.messages.tables import MessageState
 from tests.replay.recording import history_of, recorded
 
@@ -47,6 +47,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
     }
     assert names.EXIT_BY_RELAY_PATCH == "exit-by-relay"
     assert names.move_patch(7) == "move-7"
+    assert names.look_patch(7) == "look-7"
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
 
 
@@ -81,6 +82,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SkipReason] == [
         "no_consent", "suppressed", "no_address", "not_allowed", "exited", "filter",
         "frequency_cap", "quiet_hours_expired", "stale", "rejected", "outcome_unknown", "operator",
+        "draft", "not_approved",
     ]  # fmt: skip
     assert [*Purpose] == ["marketing", "transactional"]
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
@@ -97,6 +99,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
     assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
     assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
+    assert [*Mode] == ["draft", "manual", "live"]
     assert FORMAT == 1
 
 
