@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.backfill import backfill
 from sekvens.commands.changing import POLICIES, history, moves, show_differences, undo
 from sekvens.commands.modes import in_words, mode, modes_by_hand
 from sekvens.commands.new_flow import new
@@ -24,7 +25,7 @@ def flows() -> None:
     """
 
 
-for command in (new, history, moves, undo, mode):
+for command in (new, history, moves, undo, mode, backfill):
     flows.add_command(command)
 
 

@@ -81,17 +81,14 @@ def modes_by_hand() -> "dict[str, dict[str, Mode]]":
     """Tell what people have set, by flow and step; nothing when the database is not there yet."""
     from sqlalchemy import inspect
 
-    from sekvens.flows.steps import Mode
-    from sekvens.modes.setting import set_modes
+    from sekvens.modes.setting import all_by_hand
     from sekvens.modes.tables import SetMode
 
-    found: dict[str, dict[str, Mode]] = {}
     with open_database() as database:
-        if inspect(database.engine).has_table(SetMode.__tablename__):
-            with database.read() as session:
-                for each in set_modes(session):
-                    found.setdefault(each.flow, {})[each.step] = Mode(each.mode)
-    return found
+        if not inspect(database.engine).has_table(SetMode.__tablename__):
+            return {}
+        with database.read() as session:
+            return all_by_hand(session)
 
 
 def _set(

@@ -15,6 +15,8 @@ from sekvens.flows.survey import every_step, sends
 #: Stands for the flow itself among the ids of its steps.
 WHOLE_FLOW = ""
 
+_REACH = {mode: reach for reach, mode in enumerate(Mode)}
+
 
 def mode_of(flow: Flow, step: Step | None, by_hand: Mapping[str, Mode]) -> Mode:
     """Tell the mode that counts for a step, or for a flow (None): of the two the stricter.
@@ -25,7 +27,7 @@ def mode_of(flow: Flow, step: Step | None, by_hand: Mapping[str, Mode]) -> Mode:
     if step is None:
         return of_flow
     own = by_hand.get(step.id, step.mode if has_mode(step) else Mode.LIVE)
-    return min(of_flow, own, key=list(Mode).index)
+    return min(of_flow, own, key=_REACH.__getitem__)
 
 
 def has_mode(step: Step) -> TypeGuard[Send | Deed]:

@@ -61,6 +61,14 @@ def by_hand(session: Session, flow: str) -> dict[str, Mode]:
     return {each.step: Mode(each.mode) for each in set_modes(session, flow)}
 
 
+def all_by_hand(session: Session) -> dict[str, dict[str, Mode]]:
+    """Tell what people have set, by flow and step id."""
+    found: dict[str, dict[str, Mode]] = {}
+    for each in set_modes(session):
+        found.setdefault(each.flow, {})[each.step] = Mode(each.mode)
+    return found
+
+
 def mode_now(session: Session, flow: Flow, step: Step | None = None) -> Mode:
     """Tell the mode that counts for a step now, or for a flow (None)."""
     return mode_of(flow, step, by_hand(session, flow.name))

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from sekvens.flows.steps import ExitReason
+from sekvens.flows.steps import ExitReason, Mode
 from sekvens.segments.memory import PastEvent
 from sekvens.simulator.story import Act, Person
 
@@ -36,6 +36,7 @@ class Moment(NamedTuple):
     zone: str = ""  #: of a sent e-mail: where the contact lived
     marketing: bool = False
     past_cap: bool = False
+    mode: Mode = Mode.LIVE  #: of a sent e-mail: a draft would not have been, a manual one approved
 
 
 @dataclass(kw_only=True)

@@ -1,5 +1,6 @@
 """Draft, manual, live: what is passed over, what waits for a person, and what goes before both."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,10 @@ from sekvens.enrollments.standing import look_again
 from sekvens.enrollments.tables import Delivery
 from sekvens.flows import interpreter
 from sekvens.flows.builder import DRAFT, LIVE, MANUAL, send, set_trait, wait
+from sekvens.flows.changes import changes
 from sekvens.flows.codec import from_json, to_json
 from sekvens.flows.definition import Flow
+from sekvens.flows.explain import as_text
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.modes import WHOLE_FLOW, cautions, may_have, mode_of
 from sekvens.flows.outcomes import Deferred, Done, Outcome, Sent, Skipped, SkipReason
@@ -25,6 +28,11 @@ from sekvens.flows.steps import ExitReason, Mode
 from sekvens.flows.validate import validate
 from sekvens.messages.tables import MessageState
 from sekvens.modes.setting import leave_as_written, mode_now, set_mode, set_modes
+from sekvens.settings import load_settings
+from sekvens.simulator.stage import set_stage
+from sekvens.simulator.story import Act, Person, Story
+from sekvens.simulator.telling import tell
+from sekvens.simulator.timeline import count_lines, lines_of
 from tests.unit.ingesting import NOON
 from tests.unit.relaying import World, cart_flow
 from tests.unit.sending import PostOffice, letters, mixed
@@ -292,3 +300,38 @@ def test_a_manual_deed_is_a_fault_and_manual_order_mail_a_caution():
     [said] = cautions(mixed(), {WHOLE_FLOW: MANUAL})
     assert said.startswith("letters/receipt is transactional and manual")
     assert cautions(mixed(), {}) == []
+
+
+def test_a_story_shows_what_is_no_draft_and_marks_what_is():
+    flow = letters(steps=[send("hello", mode=DRAFT), send("your-cart", past_cap=True)])
+    story = Story(
+        name="a",
+        about="",
+        starts=NOON,
+        days=1,
+        sending={"quiet_from": "00:00", "quiet_until": "00:00"},
+    )
+    stage = replace(
+        set_stage(story, load_settings({}), [flow]), by_hand={"letters": {"your-cart": MANUAL}}
+    )
+    act = Act(verb="subscribe", text="subscribes")
+    outcome = tell(stage, [Person(name="maja", zone="UTC", acts=(act,))], timelines=1)
+
+    said = [line.text for line in lines_of(outcome.told[0])]
+    assert "letters/hello (draft)" in said
+    assert "letters/your-cart (manual)" in said
+    assert {(line.step, line.sent, line.mode) for line in count_lines(outcome) if line.step} == {
+        ("hello", 1, DRAFT), ("your-cart", 1, MANUAL),
+    }  # fmt: skip
+
+
+def test_a_mode_is_told_where_a_flow_is_explained_and_compared():
+    before = letters(steps=[send("hello"), set_trait("vip", "level", "gold")])
+    steps = [send("hello", mode=MANUAL), set_trait("vip", "level", "gold", mode=DRAFT)]
+    after = letters(steps=steps, mode=DRAFT)
+    said = [each.text for each in changes(compile_flow(before), compile_flow(after), (), {})]
+
+    assert "letters, version 1 (marketing, draft)" in as_text(after)
+    assert "it is draft, and was live" in said
+    assert "hello sends hello (manual); it sends hello before" in said
+    assert any(text.startswith("vip") and "(draft)" in text for text in said)
