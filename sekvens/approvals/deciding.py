@@ -66,35 +66,38 @@ class Decider:
             with self._database.write() as session:
                 now = self._clock.now()
                 found = messages(session, which, now=now, limit=batch)
-                self._write(session, found, word, now)
                 first = max(now, begins + interval * done)
                 whose = [each.enrollment_id for each in found]
+                # First, for it locks the enrollments in the order in which everybody does.
                 owe_looks(session, whose, now=first, interval=interval)
-            done += len(found)
+                done += self._write(session, found, word, now)
             if progress is not None:
                 progress(done)
             if len(found) < batch:
                 break
         return done
 
-    def _write(self, session: Session, found: Sequence[Message], word: Word, now: datetime) -> None:
-        _forget(session, [each.id for each in found])
-        for message in found:
-            session.add(
-                Approval(
-                    message_id=message.id,
-                    template_digest=message.template_digest,
-                    is_approved=word.is_approved,
-                    by=word.by,
-                    note=word.note,
-                    at=now,
-                )
+    def _write(self, session: Session, found: Sequence[Message], word: Word, now: datetime) -> int:
+        """Write the word down; tell of how many. What is on its way meanwhile is not rejected."""
+        decided = found
+        if not word.is_approved:
+            shop_now = self._shop_time.at(now)
+            decided = [each for each in found if _reject(session, each, shop_now)]
+        _forget(session, [each.id for each in decided])
+        session.add_all(
+            Approval(
+                message_id=message.id,
+                template_digest=message.template_digest,
+                is_approved=word.is_approved,
+                by=word.by,
+                note=word.note,
+                at=now,
             )
-            if not word.is_approved:
-                order = order_of(session, message, now=self._shop_time.at(now))
-                ledger.skipped(session, message, order, _reason(message))
+            for message in decided
+        )
         session.flush()
-        _log(found, word)
+        _log(decided, word)
+        return len(decided)
 
 
 def _forget(session: Session, message_ids: Collection[str]) -> None:
@@ -102,10 +105,11 @@ def _forget(session: Session, message_ids: Collection[str]) -> None:
     session.execute(delete(Approval).where(Approval.message_id.in_(message_ids)))
 
 
-def _reason(message: Message) -> SkipReason:
-    """Tell what a rejected message is skipped as: one in doubt may have arrived."""
+def _reject(session: Session, message: Message, now: datetime) -> bool:
+    """Skip a message for good, unless it is on its way; one in doubt may have arrived."""
     in_doubt = message.state == MessageState.DISPATCHING
-    return SkipReason.OUTCOME_UNKNOWN if in_doubt else SkipReason.NOT_APPROVED
+    reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else SkipReason.NOT_APPROVED
+    return ledger.skipped(session, message, order_of(session, message, now=now), reason)
 
 
 def _log(found: Sequence[Message], word: Word) -> None:

@@ -27,7 +27,7 @@ class Outcome:
     """What a story came to."""
 
     contacts: int = 0
-    #: flow, step (empty: the flow's own), what, the reason (of a sent e-mail: its mode) -> how often
+    #: flow, step (empty: the flow's own), what, the reason (of what is sent, the mode) -> how often
     counts: Counter[tuple[str, str, What, str]] = field(default_factory=Counter)
     per_hour: Counter[datetime] = field(default_factory=Counter)  #: e-mails sent, by shop hour
     told: list[Lived] = field(default_factory=list)  #: those whose timelines are wanted
