@@ -14,6 +14,7 @@ from sekvens.enrollments.enroll import EntryRefusal, NotEnrolled, enroll
 from sekvens.enrollments.publish import live_flow
 from sekvens.enrollments.standing import look_again
 from sekvens.enrollments.tables import Delivery
+from sekvens.errors import OutcomeUnknown
 from sekvens.flows import interpreter
 from sekvens.flows.builder import DRAFT, LIVE, MANUAL, send, set_trait, wait
 from sekvens.flows.changes import changes
@@ -28,6 +29,7 @@ from sekvens.flows.steps import ExitReason, Mode
 from sekvens.flows.validate import validate
 from sekvens.messages.tables import MessageState
 from sekvens.modes.setting import leave_as_written, mode_now, set_mode, set_modes
+from sekvens.ses.testing import TakenThen
 from sekvens.settings import load_settings
 from sekvens.simulator.stage import set_stage
 from sekvens.simulator.story import Act, Person, Story
@@ -207,6 +209,18 @@ def test_an_approval_is_of_one_text(office: PostOffice) -> None:
     assert office.message().template_digest == other
     assert says(office) == 1
     assert waiting(office) == []
+
+
+def test_of_what_is_in_doubt_is_kept_which_text_it_was(office: PostOffice) -> None:
+    office.ses.faults.append(TakenThen(OutcomeUnknown()))
+    office.send("receipt")
+    sets(office, MANUAL)
+    office.later(3 * HOUR)
+    digest = office.published.templates["letters/receipt"]
+    outcome = office.send("receipt", template_digest=f"{digest}-edited", now=NOON + 3 * HOUR)
+
+    assert (held(outcome), waiting(office)) == ("manual", ["receipt"])
+    assert office.message("receipt").template_digest == digest
 
 
 def test_a_mode_set_between_the_two_looks_is_seen_by_the_second(
