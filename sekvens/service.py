@@ -23,6 +23,7 @@ logger = logging.getLogger("sekvens.service")
 
 T = TypeVar("T")
 
+RETRY_SECONDS_MIN = 0.5
 RETRY_SECONDS_MAX = 15.0
 WATCH_SECONDS = 5.0
 #: Temporal's SDK logs every retry of every call, dozens a second in an outage: we say it in one
@@ -66,7 +67,7 @@ def run_service(name: str, serve: Callable[[Service], Awaitable[None]]) -> int:
 
 async def until_ready(what: str, attempt: Callable[[], Awaitable[T]]) -> T:
     """Try until it works, saying once in a while what cannot be reached and why."""
-    delay = 0.5
+    delay = RETRY_SECONDS_MIN
     while True:
         try:
             return await attempt()

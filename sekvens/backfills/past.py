@@ -78,7 +78,7 @@ class _Past(Life):
 
     def begins_with(self) -> Iterator[Passage]:
         # What holds a contact's mail today held none of it then; the gate asks when it is real.
-        self.facts.consent, self.facts.suppressed = self._today.consent, self._today.suppressed
+        self._today.tell_who(self.facts)
         for event in sorted(self._today.events, key=lambda event: event.occurred_at):
             if event.occurred_at < self.stage.starts:
                 self.facts.happen(event)

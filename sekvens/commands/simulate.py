@@ -43,26 +43,42 @@ _SHIPPED = Path(__file__).parents[1] / "simulator" / "stories"
     help="Take today's contacts from the database, and tell what they would get.",
 )
 @click.option(
+    "--real",
+    is_flag=True,
+    help="Live it on the real services of this machine, for a few contacts, and compare.",
+)
+@click.option(
+    "--day",
+    "day_seconds",
+    type=click.FloatRange(1, 3600),
+    default=12.0,
+    show_default=True,
+    help="How many seconds a day lasts with --real.",
+)
+@click.option(
     "--days",
     type=click.IntRange(1, 366),
     default=30,
     show_default=True,
     help="How far --from-db looks ahead.",
 )
-def simulate(
+def simulate(  # noqa: PLR0913  each option is an argument
     story: str | None,
     timelines: int,
     contacts: int | None,
     seed: int | None,
     html_file: Path | None,
     days: int,
+    day_seconds: float,
     *,
     from_db: bool,
+    real: bool,
 ) -> None:
     """Live a story through, over all flows at once. STORY is a file, or a shipped story's name.
 
     It needs no service and changes nothing. It ends with 1 if something happened that never must,
-    and then writes the smallest story in which it does.
+    and then writes the smallest story in which it does. With --real it starts every service on
+    this machine, lives the story there with short days, and ends with 1 if that differs.
 
     Example: starter.py simulate a-busy-week --html var/story.html
     """
@@ -70,13 +86,16 @@ def simulate(
 
     settings = load_settings()
     if from_db:
-        if story or html_file:
+        if story or html_file or real:
             raise click.UsageError("--from-db needs no STORY, and shows nobody: it counts")
         _look_ahead(settings, days)
         return
     if not story:
         raise click.UsageError(f"name a story: a file, or {' or '.join(_shipped())}")
     told, stage = _set(story, settings, contacts=contacts, seed=seed)
+    if real:
+        _live_there(told, stage, timelines, html_file, settings, day_seconds=day_seconds)
+        return
     outcome = _tell(told, stage, timelines)
     for lived in outcome.told:
         _show(lived)
@@ -118,7 +137,7 @@ def _set(
 def _tell(story: "Story", stage: "Stage", timelines: int) -> "Outcome":
     from sekvens.simulator.telling import tell
 
-    count = len(story.people) + (story.population.contacts if story.population else 0)
+    count = story.contacts
     shown = sys.stderr.isatty() and count > timelines
 
     def progress(done: int) -> None:
@@ -128,6 +147,30 @@ def _tell(story: "Story", stage: "Stage", timelines: int) -> "Outcome":
     if shown:
         click.echo("", err=True)
     return outcome
+
+
+def _live_there(
+    story: "Story",
+    stage: "Stage",
+    timelines: int,
+    html_file: Path | None,
+    settings: "Settings",
+    *,
+    day_seconds: float,
+) -> None:
+    from sekvens.commands.simulate_real import any_difference, live_it, show_differences
+    from sekvens.simulator.telling import outcome_of
+
+    both = live_it(story, _people(story), day_seconds=day_seconds)
+    outcome = outcome_of(both.on_services, stage, timelines=timelines)
+    for lived in outcome.told:
+        _show(lived)
+    _show_counts(outcome)
+    if html_file:
+        _write(html_file, story, outcome, settings)
+    show_differences(both)
+    if any_difference(both):
+        sys.exit(FAILED)
 
 
 def _people(story: "Story") -> "Iterator[Person]":

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from sekvens.errors import SekvensError
 
@@ -37,20 +39,52 @@ class Service:
     stops_on: signal.Signals = signal.SIGTERM  #: how it is told to stop in good order
 
 
+class Running(Protocol):
+    """A process that was started; `subprocess.Popen` is one."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+
+
+class Launch(Protocol):
+    """A way to start a command: the leader of a session, its output in a file."""
+
+    def __call__(
+        self, command: Sequence[str], *, output: BinaryIO, environ: Mapping[str, str]
+    ) -> Running: ...
+
+
+def launch(command: Sequence[str], *, output: BinaryIO, environ: Mapping[str, str]) -> Running:
+    """Start a command as anybody would."""
+    return subprocess.Popen(  # noqa: S603  our own commands
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=environ,
+        # A session of its own: Ctrl-C in the terminal reaches the supervisor alone.
+        start_new_session=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Child:
     service: Service
-    process: subprocess.Popen[bytes]
+    process: Running
     log: Path
 
 
 class Processes:
     """The services that run, in the order they were started."""
 
-    def __init__(self, *, environ: Mapping[str, str], logs: Path) -> None:
+    def __init__(self, *, environ: Mapping[str, str], logs: Path, launch: Launch = launch) -> None:
         paths = [str(ROOT), environ.get("PYTHONPATH", "")]
         self._environ = {**environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         self._logs = logs
+        self._launch = launch
         self._children: list[_Child] = []
         logs.mkdir(parents=True, exist_ok=True)
         self._guard = subprocess.Popen(
@@ -64,15 +98,8 @@ class Processes:
         """Start a service; its output goes to a log file of its name."""
         log = self._logs / f"{service.name}.log"
         with log.open("ab") as output:
-            # A session of its own: Ctrl-C in the terminal reaches the supervisor alone.
-            process = subprocess.Popen(  # noqa: S603  our own commands
-                list(service.command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**self._environ, **service.environ},
-                start_new_session=True,
-            )
+            environ = {**self._environ, **service.environ}
+            process = self._launch(service.command, output=output, environ=environ)
         self._children.append(_Child(service=service, process=process, log=log))
         self._tell_guard("+", process.pid)
 
@@ -141,7 +168,8 @@ class Processes:
 def _signal(child: _Child, number: signal.Signals) -> None:
     # Its whole group, for a service may have children; it leads the group, so the ids are one.
     if child.process.poll() is None:
-        os.killpg(child.process.pid, number)
+        with suppress(ProcessLookupError):  # it has ended in this moment
+            os.killpg(child.process.pid, number)
 
 
 def _ended(code: int) -> str:

@@ -121,7 +121,7 @@ def temporal(site: Site) -> Service:
         TemporalMissing: its binary is not in the virtual environment.
     """
     command = [
-        str(_temporal_binary()),
+        str(temporal_binary()),
         *("server", "start-dev", "--ip", HOST, "--ui-ip", HOST),
         *("--port", str(site.ports.temporal), "--ui-port", str(site.ports.temporal_ui)),
         *("--db-filename", str(site.data / "temporal.db"), "--log-level", "warn"),
@@ -184,7 +184,12 @@ def _opening(site: Site) -> Path:
     return site.data / "shop-opened-at"
 
 
-def _temporal_binary() -> Path:
+def temporal_binary() -> Path:
+    """Find Temporal's dev server.
+
+    Raises:
+        TemporalMissing: its binary is not in the virtual environment.
+    """
     beside = Path(sys.executable).parent / "temporal"
     if beside.exists() and os.access(beside, os.X_OK):
         return beside

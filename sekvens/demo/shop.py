@@ -95,13 +95,13 @@ def post_all(
             return number
         past = shop_time.at(starts) + timedelta(days=call.day) if call.day < 0 else None
         if call.type != "click":
-            post(call, client, at=_as_told(past, shop_time) if past else None)
+            post(call, client, at=as_told(past, shop_time) if past else None)
         elif clicker is not None:
             clicker.click(call)
     return len(story)
 
 
-def _as_told(past: datetime, shop_time: ShopTime) -> datetime:
+def as_told(past: datetime, shop_time: ShopTime) -> datetime:
     """Tell the timestamp of something past: before the demo began, both clocks were one."""
     if shop_time.origin is None or past < shop_time.origin:
         return past

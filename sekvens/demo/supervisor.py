@@ -5,15 +5,11 @@ Whatever ends it (Ctrl-C, SIGTERM, its own time, a service that broke), no proce
 
 import contextlib
 import json
-import os
-import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -21,21 +17,16 @@ from sekvens.clock import Clock, SystemClock
 from sekvens.db.session import Database
 from sekvens.demo import services
 from sekvens.demo.feed import import_sample, import_sample_reviews
-from sekvens.demo.folder import own_folder, write_environ
 from sekvens.demo.misfortunes import tell_misfortunes
 from sekvens.demo.narration import Narrator
-from sekvens.demo.ports import ChosenPorts, Ports, reserve_ports
-from sekvens.demo.processes import Processes
+from sekvens.demo.place import READY_SECONDS, Place, on_signals, place
+from sekvens.demo.ports import Ports
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
-from sekvens.demo.settings import write_settings
 from sekvens.demo.standing import Standing, read_standing
 from sekvens.errors import SekvensError
-from sekvens.settings import Settings, load_settings
 
-READY_SECONDS = 60.0
 POLL_SECONDS = 0.25
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,87 +70,54 @@ class _Supervisor:
         self._clock = clock
 
     def run(self) -> int:
-        with (
-            _stopped_by_signals(),
-            own_folder(self._options.data, fresh=self._options.fresh) as data,
-            reserve_ports(self._options.ports) as chosen,
-        ):
-            site = self._site(data, chosen)
-            environ = site.environ(os.environ) | write_settings(site, os.environ)
-            environ["TEMPORAL_CONFIG_FILE"] = str(data / "temporal.toml")
-            (data / "temporal.toml").touch()  # empty: somebody's own profile must not be used
-            settings = load_settings(environ)
-            settings.shop_time()  # refuses quick days when SES is not local
-            write_environ(data / "env", environ)
-            database = Database(settings.database.url)
-            processes = Processes(environ=environ, logs=data / "logs")
+        options = self._options
+        with place(
+            self._console,
+            self._clock,
+            day_seconds=options.day_seconds,
+            data=options.data,
+            fresh=options.fresh,
+            ports=options.ports,
+        ) as here:
             try:
-                self._start(site, settings, database, processes)
-                return self._watch(site, settings, database, processes)
+                self._start(here)
+                return self._watch(here)
             except KeyboardInterrupt:
                 self._console.print("\nStopping …")
-                self._addresses(site)
+                self._addresses(here.site)
                 return 0
-            finally:
-                # Whoever is impatient presses Ctrl-C twice; stopping must still come to its end.
-                _on_signals(signal.SIG_IGN)
-                # Those that use Temporal and SES first, so that they end in good order.
-                processes.stop("shop", "relay", "worker", "api")
-                processes.close()
-                database.close()
 
-    def _site(self, data: Path, chosen: ChosenPorts) -> Site:
-        for note in chosen.notes:
-            self._console.print(f"[yellow]{note}[/]")
-        return Site(
-            ports=chosen.ports,
-            data=data,
-            day_seconds=self._options.day_seconds,
-            origin=self._clock.now(),
-            write_key=_kept(data / "write-key"),
-            link_secret=_kept(data / "link-secret"),
-        )
-
-    def _start(
-        self, site: Site, settings: Settings, database: Database, processes: Processes
-    ) -> None:
+    def _start(self, here: Place) -> None:
         self._console.print(
-            f"Starting the services; their logs are in {_short(site.data / 'logs')} …"
+            f"Starting the services; their logs are in {_short(here.site.data / 'logs')} …"
         )
-        processes.start(services.temporal(site))
-        processes.start(services.local_ses(site))
-        _prepare_database(database, self._clock)
+        here.start(self._clock, prepare=self._import_sample if self._options.with_shop else None)
         if self._options.with_shop:
-            import_sample(
-                database,
-                api_url=site.api_url,
-                shop_time=settings.shop_time(),
-                clock=self._clock,
-            )
-            import_sample_reviews(database, clock=self._clock)
-        # The others would only wait for these two.
-        processes.wait_until_ready(timeout_seconds=READY_SECONDS)
-        if self._options.with_shop:
-            tell_misfortunes(site)
-        for service in (services.worker(site), services.api(site), services.relay(site)):
-            processes.start(service)
-        if self._options.with_shop:
-            processes.start(services.shop(site))
-        processes.wait_until_ready(timeout_seconds=READY_SECONDS)
-        took = (self._clock.now() - site.origin).total_seconds()
+            tell_misfortunes(here.site)
+            here.processes.start(services.shop(here.site))
+            here.processes.wait_until_ready(timeout_seconds=READY_SECONDS)
+        took = (self._clock.now() - here.site.origin).total_seconds()
         self._console.print(f"All are up, after {took:.1f} s.", highlight=False)
-        self._addresses(site)
+        self._addresses(here.site)
 
-    def _watch(
-        self, site: Site, settings: Settings, database: Database, processes: Processes
-    ) -> int:
+    def _import_sample(self, here: Place) -> None:
+        import_sample(
+            here.database,
+            api_url=here.site.api_url,
+            shop_time=here.settings.shop_time(),
+            clock=self._clock,
+        )
+        import_sample_reviews(here.database, clock=self._clock)
+
+    def _watch(self, here: Place) -> int:
+        site, database, processes = here.site, here.database, here.processes
         ready_at = self._clock.now()
         if self._options.with_shop:
             services.open_shop(site, at=ready_at)
             self._console.print(
                 f"A day passes in {site.day_seconds:g} s. The shop opens.\n", highlight=False
             )
-        shop_time = settings.shop_time()
+        shop_time = here.settings.shop_time()
         narrator = Narrator(database, shop_time=shop_time, now=self._clock.now)
         report = Report(
             self._console,
@@ -169,7 +127,7 @@ class _Supervisor:
         )
         ends_at = time.monotonic() + (self._options.for_seconds or float("inf"))
         told_to_stop = threading.Event()
-        _on_signals(lambda *_: told_to_stop.set())  # no line is torn from here on
+        on_signals(lambda *_: told_to_stop.set())  # no line is torn from here on
         while time.monotonic() < ends_at:
             processes.check()
             report.tell(narrator.news())
@@ -203,14 +161,6 @@ class _Supervisor:
         self._console.print()
 
 
-def _prepare_database(database: Database, clock: Clock) -> None:
-    from sekvens.commands.resources import publish_flows
-    from sekvens.db.migrate import upgrade
-
-    upgrade(database)
-    publish_flows(database, clock)
-
-
 def _standing(database: Database) -> Standing:
     from sekvens.flows.catalogue import CATALOGUE
 
@@ -228,32 +178,7 @@ def _arrived(site: Site) -> int:
     return len(listed["messages"] if isinstance(listed, dict) else listed)
 
 
-def _kept(path: Path) -> str:
-    """Read a secret, or make it at the first start, so that links outlive a restart."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(services.new_link_secret(), encoding="ascii")
-    return path.read_text(encoding="ascii")
-
-
 def _short(path: Path) -> Path:
     with contextlib.suppress(ValueError):
         return path.relative_to(Path.cwd())
     return path
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end it the way Ctrl-C does."""
-    before = [signal.getsignal(number) for number in _SIGNALS]
-    _on_signals(signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in zip(_SIGNALS, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _on_signals(handler: Any) -> None:
-    for number in _SIGNALS:
-        signal.signal(number, handler)

@@ -46,12 +46,12 @@ def wait_for_senders(
     contact_ids: Collection[str],
     *,
     clock: Clock,
-    timeout: timedelta = TIMEOUT,
+    timeout: timedelta | None = None,
 ) -> bool:
     """Wait until no e-mail to these contacts is on its way. Call it after the commit.
 
     Returns:
-        False if a lock could not be had within `timeout`: an overlap, which is recorded.
+        False if a lock could not be had within `timeout` (else `TIMEOUT`): an overlap, recorded.
     """
     with database.read() as session:
         sending = in_dispatch(session, contact_ids)
@@ -74,14 +74,15 @@ def pass_through(
     contact_ids: Collection[str],
     *,
     clock: Clock,
-    timeout: timedelta = TIMEOUT,
+    timeout: timedelta | None = None,
 ) -> bool:
     """Take and leave each lock in turn, sorted, so that whoever held it has finished.
 
     Returns:
-        False if one could not be had within `timeout`. Whatever is still leaving then is recorded
-        as an overlap before anybody is told that the facts are known.
+        False if one could not be had within `timeout` (else `TIMEOUT`). Whatever is still leaving
+        then is recorded as an overlap before anybody is told that the facts are known.
     """
+    timeout = TIMEOUT if timeout is None else timeout
     deadline = time.monotonic() + timeout.total_seconds()
     held: list[str] = []
     for contact_id in sorted(contact_ids):

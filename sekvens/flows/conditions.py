@@ -57,7 +57,10 @@ class EventPattern:
         """Tell whether an event of this name with these properties fits an entry of this key."""
         return (
             name == self.name
-            and all(str(properties.get(wanted)) == value for wanted, value in self.where)
+            and (
+                not self.where
+                or all(str(properties.get(wanted)) == value for wanted, value in self.where)
+            )
             and (self.same is None or is_key(entry_key, properties.get(self.same)))
             and (self.other is None or not is_key(entry_key, properties.get(self.other)))
         )

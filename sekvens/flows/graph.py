@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from sekvens.flows.conditions import EventPattern
+from sekvens.flows.conditions import Condition, EventPattern, Subscribed
 from sekvens.flows.definition import ExitRule, Flow
 from sekvens.flows.steps import (
     ExitFlow,
@@ -49,9 +49,7 @@ class Graph:
 
         One that sends nothing is what it says of itself.
         """
-        sends = [step for step in self.steps.values() if isinstance(step, Send)]
-        purposes = {self.flow.purpose_of(step) for step in sends} or {self.flow.purpose}
-        return purposes == {Purpose.MARKETING}
+        return self._is_marketing_only
 
     def exit_rules(self) -> tuple[ExitRule, ...]:
         """List the flow's exit rules, those that the law adds included; the first match wins."""
@@ -65,7 +63,64 @@ class Graph:
         """List those that an event of this name may fit."""
         return self._by_name.get(name, ())
 
-    # Worked out once for a graph: the relay asks for each event of each contact.
+    def exit_reason_by(self, matched: tuple[str, ...]) -> ExitReason | None:
+        """Tell why an event ends an enrollment, by the keys of the patterns that it fits."""
+        reasons = (reason for key, reason in self._exit_reasons if key in matched)
+        return next(reasons, None)
+
+    def heard_of(self, *, bound: bool) -> frozenset[str]:
+        """List the keys of what it listens to; only of what is bound to more than a name, if so."""
+        return self._keys_bound if bound else self._keys
+
+    def answerable(self) -> tuple[EventPattern, ...]:
+        """List the events that a listen of the flow answers."""
+        return self._answerable
+
+    def retold(self) -> frozenset[str]:
+        """Name the sends whose e-mail another one tells again."""
+        return self._retold
+
+    def asked_before_a_send(self) -> tuple[Condition, ...]:
+        """List the conditions for entering that are asked again before each e-mail.
+
+        All but the wish for marketing: what needs it has been asked for it already, and order and
+        shipping mail goes on without it.
+        """
+        return self._asked_before_a_send
+
+    # Worked out once for a graph: they are asked for each event of each contact.
+
+    @cached_property
+    def _is_marketing_only(self) -> bool:
+        sends = [step for step in self.steps.values() if isinstance(step, Send)]
+        purposes = {self.flow.purpose_of(step) for step in sends} or {self.flow.purpose}
+        return purposes == {Purpose.MARKETING}
+
+    @cached_property
+    def _exit_reasons(self) -> tuple[tuple[str, ExitReason], ...]:
+        return tuple((rule.pattern.key, rule.reason) for rule in self._exit_rules)
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        return frozenset(pattern.key for pattern in self._listens)
+
+    @cached_property
+    def _keys_bound(self) -> frozenset[str]:
+        return frozenset(pattern.key for pattern in self._listens if pattern.is_bound)
+
+    @cached_property
+    def _answerable(self) -> tuple[EventPattern, ...]:
+        listens = [step for step in self.steps.values() if isinstance(step, Listen)]
+        return tuple(case.pattern for step in listens for case in step.cases)
+
+    @cached_property
+    def _retold(self) -> frozenset[str]:
+        sends = (step for step in self.steps.values() if isinstance(step, Send))
+        return frozenset(step.retells for step in sends if step.retells is not None)
+
+    @cached_property
+    def _asked_before_a_send(self) -> tuple[Condition, ...]:
+        return tuple(each for each in self.flow.entry if not isinstance(each, Subscribed))
 
     @cached_property
     def _exit_rules(self) -> tuple[ExitRule, ...]:
@@ -87,16 +142,6 @@ class Graph:
                 patterns.append(step.pattern)
         patterns.extend(self.answerable())
         return tuple({pattern.key: pattern for pattern in patterns}.values())
-
-    def answerable(self) -> tuple[EventPattern, ...]:
-        """List the events that a listen of the flow answers."""
-        listens = [step for step in self.steps.values() if isinstance(step, Listen)]
-        return tuple(case.pattern for step in listens for case in step.cases)
-
-    def retold(self) -> frozenset[str]:
-        """Name the sends whose e-mail another one tells again."""
-        sends = (step for step in self.steps.values() if isinstance(step, Send))
-        return frozenset(step.retells for step in sends if step.retells is not None)
 
     def duration_max(self) -> timedelta:
         """Tell the longest time the flow's waits can add up to, restarts and local times aside."""

@@ -3,12 +3,11 @@
 What a listen will answer is kept from wherever the enrollment stands, and answered once.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from sekvens.flows.commands import Command, SleepUntil
 from sekvens.flows.graph import Graph
-from sekvens.flows.state import State, clock_text
+from sekvens.flows.state import State, changed, clock_text
 from sekvens.flows.steps import Listen
 
 
@@ -20,18 +19,20 @@ def unseen(
     A direct signal tells the event's name alone. What depends on more comes by the relay, which
     brings the same event, and does not do once more what the name alone has done.
     """
-    wanted = graph.listens()
-    if event_id in state.recorded:
-        wanted = tuple(pattern for pattern in wanted if pattern.is_bound and seq is not None)
-    keys = {pattern.key for pattern in wanted}
-    return tuple(key for key in matched if key in keys)
+    if event_id not in state.recorded:
+        wanted = graph.heard_of(bound=False)
+    elif seq is not None:
+        wanted = graph.heard_of(bound=True)
+    else:
+        return ()
+    return tuple(key for key in matched if key in wanted)
 
 
 def hear(graph: Graph, state: State, matched: tuple[str, ...], now: datetime) -> State:
     """Keep what a listen will answer, wherever the enrollment stands now."""
     for pattern in graph.answerable():
         if pattern.key in matched and pattern.key not in state.heard + state.answered:
-            state = replace(state, heard=(*state.heard, pattern.key))
+            state = changed(state, heard=(*state.heard, pattern.key))
             state = state.note(now, f"heard {pattern.name}")
     return state
 
@@ -41,11 +42,11 @@ def listen(graph: Graph, state: State, step: Listen, now: datetime) -> tuple[Sta
     ends = state.listens_until or state.entered_at + step.lasts
     if state.listens_until is None:
         text = f"{step.id}: until {clock_text(ends)}"
-        state = replace(state, listens_until=ends).note(now, text)
+        state = changed(state, listens_until=ends).note(now, text)
     cases = {case.pattern.key: case for case in step.cases}
     key = next((heard for heard in state.heard if heard in cases), None)
     if key is not None:
-        state = replace(
+        state = changed(
             state,
             heard=tuple(heard for heard in state.heard if heard != key),
             answered=(*state.answered, key),
@@ -53,6 +54,6 @@ def listen(graph: Graph, state: State, step: Listen, now: datetime) -> tuple[Sta
         steps = cases[key].steps
         return state.move(steps[0].id if steps else step.id, now), None
     if now < ends and not cases.keys() <= set(state.answered):
-        return replace(state, due_at=ends), SleepUntil(step_id=step.id, until=ends)
-    state = replace(state, listens_until=None).note(now, f"{step.id}: over")
+        return changed(state, due_at=ends), SleepUntil(step_id=step.id, until=ends)
+    state = changed(state, listens_until=None).note(now, f"{step.id}: over")
     return state.move(graph.following[step.id], now, owed_since=min(ends, now)), None

@@ -5,7 +5,6 @@ database or a clock. Its two drivers, the Temporal workflow and the simulator, d
 says and report back by `see`, `answer`, `settle` and `operate`; then they ask `decide` again.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -23,7 +22,7 @@ from sekvens.flows.commands import (
 from sekvens.flows.graph import Graph
 from sekvens.flows.hearing import hear, listen, unseen
 from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
-from sekvens.flows.state import State, clock_text
+from sekvens.flows.state import State, changed, clock_text
 from sekvens.flows.steps import (
     Date,
     Deed,
@@ -92,15 +91,15 @@ def see(
     if seq is not None:
         if seq <= state.seq:
             return state
-        state = replace(state, seq=seq)
+        state = changed(state, seq=seq)
     matched = unseen(graph, state, event_id, matched, seq)
     if not matched:
         return state
     if seq is None:
         state = state.remember(event_id)
-    for rule in graph.exit_rules():
-        if rule.pattern.key in matched:
-            return state.leave(rule.reason, now)
+    reason = graph.exit_reason_by(matched)
+    if reason is not None:
+        return state.leave(reason, now)
     state = hear(graph, state, matched, now)
     step = graph.steps.get(state.step or "")
     if isinstance(step, Wait) and any(pattern.key in matched for pattern in step.restart_on):
@@ -143,13 +142,13 @@ def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State
             return _go_on(graph, state, outcome.resume_at, now)
         case Deferred():
             text = f"{step_id}: deferred until {clock_text(outcome.until)}, {outcome.reason}"
-            return replace(state, due_at=outcome.until).note(now, text)
+            return changed(state, due_at=outcome.until).note(now, text)
         case InDoubt():
             text = f"{step_id}: in doubt until {clock_text(outcome.until)}"
-            return replace(state, due_at=outcome.until).note(now, text)
+            return changed(state, due_at=outcome.until).note(now, text)
         case Parked():
             text = f"{step_id}: parked, {outcome.reason}"
-            state = replace(state, parked=outcome.reason, parked_code=outcome.code, due_at=None)
+            state = changed(state, parked=outcome.reason, parked_code=outcome.code, due_at=None)
             return state.note(now, text)
         case _:
             assert_never(outcome)
@@ -161,7 +160,7 @@ def operate(state: State, action: str, now: datetime) -> State:
         return state.leave(ExitReason.CANCELLED, now)
     if state.parked is None:
         return state
-    state = replace(state, parked=None, parked_code=None, skip=action == "skip", due_at=None)
+    state = changed(state, parked=None, parked_code=None, skip=action == "skip", due_at=None)
     return state.note(now, f"{state.step}: {action} asked for")
 
 
@@ -185,7 +184,7 @@ def _send(graph: Graph, state: State, step: Send, now: datetime) -> Command:
 def _remember_told(graph: Graph, state: State, step_id: str) -> State:
     if step_id in state.told or step_id not in graph.retold():
         return state
-    return replace(state, told=(*state.told, step_id))
+    return changed(state, told=(*state.told, step_id))
 
 
 def _carry_out(graph: Graph, state: State, step: Deed, now: datetime) -> Command:
@@ -243,7 +242,7 @@ def _go_on(graph: Graph, state: State, resume_at: datetime | None, now: datetime
 
 
 def _wait_until(state: State, step_id: str, instant: datetime, now: datetime) -> State:
-    return replace(state, due_at=instant).note(now, f"{step_id}: until {clock_text(instant)}")
+    return changed(state, due_at=instant).note(now, f"{step_id}: until {clock_text(instant)}")
 
 
 def _when(not_before: datetime, until: LocalTime | Date) -> NextLocalTime | NextDate:

@@ -5,13 +5,13 @@ step of the new one or at its end. Nothing that has been heard, answered or told
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph, branches
-from sekvens.flows.state import State, Stood, clock_text
+from sekvens.flows.state import State, Stood, changed, clock_text
 from sekvens.flows.steps import Listen, Step, Wait, WaitFor
 from sekvens.flows.survey import every_step
 
@@ -48,7 +48,7 @@ def move(old: Graph, new: Graph, state: State, terms: Terms, now: datetime) -> S
         state = _stand_again(new, state, state.stood, now)
     else:
         state = _walk_over(old, new, state, terms, now)
-    state = replace(state, parked=None, parked_code=None, stood=stood)
+    state = changed(state, parked=None, parked_code=None, stood=stood)
     where = "behind the last step" if state.step is None else f"at {state.step}"
     return state.note(now, f"moved to {new.flow.name} v{new.flow.version}, {where}")
 
@@ -142,11 +142,11 @@ def _walk_over(old: Graph, new: Graph, state: State, terms: Terms, now: datetime
     ends = None if is_over else _end_of_wait(before, state)
     state = _keep_listening(old, new, state, target, terms, now)
     if is_same(old, new, at) or _is_renamed(before, after):
-        return _recount(before, after, replace(state, step=target), terms, now)
+        return _recount(before, after, changed(state, step=target), terms, now)
     if ends is None or ends <= now:
         return state.move(target, now)
     # The wait that runs has no step any more: it ends all the same, and then comes the successor.
-    held = replace(state.move(target, now, owed_since=ends), held_until=ends)
+    held = changed(state.move(target, now, owed_since=ends), held_until=ends)
     return held.note(now, f"{at}: until {clock_text(ends)}, then {target}")
 
 
@@ -173,10 +173,10 @@ def _count(
 ) -> State:
     if isinstance(step, Wait) and step.until is not None:
         # It is asked again, and no moment that has passed is an answer.
-        return replace(state, entered_at=max(began, now - length), due_at=None)
+        return changed(state, entered_at=max(began, now - length), due_at=None)
     # Who should have gone on long ago goes on now, and is not late: nobody had said so then.
     ends = max(began + length, now)
-    return replace(state, due_at=ends).note(now, f"{state.step}: until {clock_text(ends)}")
+    return changed(state, due_at=ends).note(now, f"{state.step}: until {clock_text(ends)}")
 
 
 def _timing(step: Step | None) -> tuple[object, ...]:
@@ -203,7 +203,7 @@ def _keep_listening(
     if ends and before and after and terms.policy is Policy.RECOMPUTE_WAITS:
         longer = after.lasts - before.lasts
         ends = max(ends + longer, now) if longer else ends
-    return replace(state, listens_until=ends)
+    return changed(state, listens_until=ends)
 
 
 def _stood(state: State) -> Stood:
@@ -224,7 +224,7 @@ def _returns(old: Graph, new: Graph, step_id: str) -> bool:
 
 def _stand_again(new: Graph, state: State, stood: Stood, now: datetime) -> State:
     """Stand as before the last move; what would have been over by now is over now."""
-    state = replace(
+    state = changed(
         state,
         step=stood.step,
         entered_at=stood.entered_at,

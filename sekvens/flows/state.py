@@ -4,11 +4,13 @@ A step id is the position. State survives a continue-as-new and a deploy, so its
 ever added, with defaults, and `format` says which shape it has.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sekvens.flows.steps import ExitReason
+
+__all__ = ["JournalEntry", "State", "Stood", "changed", "clock_text", "span_text"]
 
 FORMAT = 1
 
@@ -40,6 +42,22 @@ class Stood:
     kind: Literal["stood"] = "stood"
 
 
+if TYPE_CHECKING:  # so that names and types of what changes are checked as they are of `replace`
+    from dataclasses import replace as changed
+else:
+
+    def changed(state: "State", /, **fields: Any) -> "State":
+        """Copy a state with some fields changed: `dataclasses.replace`, six times as quick.
+
+        That ends in the generated `__init__`, which sets every field anew; a state is copied
+        several times for each thing that happens to an enrollment.
+        """
+        copy = object.__new__(type(state))
+        copy.__dict__.update(state.__dict__)
+        copy.__dict__.update(fields)
+        return copy
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """An enrollment's position and memory."""
@@ -68,13 +86,13 @@ class State:
     def note(self, now: datetime, text: str) -> "State":
         """Add a line to the journal; the oldest goes when it is full."""
         entry = JournalEntry(at=now, text=text)
-        return replace(self, journal=(*self.journal, entry)[-JOURNAL_MAX:])
+        return changed(self, journal=(*self.journal, entry)[-JOURNAL_MAX:])
 
     def move(
         self, step: str | None, now: datetime, *, owed_since: datetime | None = None
     ) -> "State":
         """Stand at another step, from now; it may have been due before."""
-        return replace(
+        return changed(
             self,
             step=step,
             entered_at=now,
@@ -89,16 +107,16 @@ class State:
         """End, with the first reason that was given."""
         if self.exit is not None:
             return self
-        return replace(self, exit=reason, parked=None).note(now, f"left: {reason}")
+        return changed(self, exit=reason, parked=None).note(now, f"left: {reason}")
 
     def remember(self, event_id: str) -> "State":
         """Remember a direct signal by its event's id."""
-        return replace(self, recorded=(*self.recorded, event_id)[-RECORDED_MAX:])
+        return changed(self, recorded=(*self.recorded, event_id)[-RECORDED_MAX:])
 
 
 def clock_text(instant: datetime) -> str:
     """Write an instant the one way that views and traces do: to the minute, in UTC."""
-    return f"{instant:%Y-%m-%d %H:%M}"
+    return instant.isoformat(" ", "minutes")[:16]
 
 
 def span_text(span: timedelta) -> str:

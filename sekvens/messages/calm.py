@@ -123,7 +123,7 @@ def _next_push(
 ) -> tuple[datetime, HoldReason] | None:
     place = ZoneInfo(situation.zone)
     today = at.astimezone(place).date()
-    if {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
+    if rules.blackout_dates and {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
         return next_day(at, situation.zone), HoldReason.BLACKOUT
     left = _left(rules, situation, today)
     if left is not None and left <= 0 and not situation.past_cap:
@@ -134,14 +134,21 @@ def _next_push(
 
 def _left(rules: Rules, situation: Situation, day: date) -> int | None:
     """Count how many more e-mails the contact may get on a date; None: no cap."""
-    place = ZoneInfo(situation.zone)
-    ages = [(day - sent.astimezone(place).date()).days for sent in situation.sent]
+    ages = _ages(situation, day)
     left = []
     if rules.per_day:
-        left.append(rules.per_day - sum(age == 0 for age in ages))
+        left.append(rules.per_day - ages.count(0))
     if rules.per_week:
         left.append(rules.per_week - sum(0 <= age < 7 for age in ages))
     return min(left, default=None)
+
+
+def _ages(situation: Situation, day: date) -> list[int]:
+    """Tell how many dates before a day each e-mail left that the contact has had."""
+    if not situation.sent:
+        return []
+    place, number = ZoneInfo(situation.zone), day.toordinal()
+    return [number - sent.astimezone(place).toordinal() for sent in situation.sent]
 
 
 def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
@@ -149,6 +156,8 @@ def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
 
     Nobody starves: not behind an e-mail that is a day late, and not past its own lateness limit.
     """
+    if not situation.ahead:
+        return None
     place = ZoneInfo(situation.zone)
     today = now.astimezone(place).date()
     left = _left(rules, situation, today)

@@ -7,12 +7,13 @@ its own; both are told the same by the same.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.enrollments.wire import SendInput
-from sekvens.flows.conditions import Condition, Subscribed
+from sekvens.flows.conditions import Condition
 from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
@@ -140,8 +141,12 @@ def latest_of(order: SendInput) -> datetime | None:
     """
     if order.lateness_seconds_max is None:
         return None
-    allowed = timedelta(seconds=order.lateness_seconds_max) + NEVER_LATE * order.shop_speed
-    return order.due_at + allowed
+    return order.due_at + _allowed(order.lateness_seconds_max, order.shop_speed)
+
+
+@cache
+def _allowed(seconds: float, shop_speed: float) -> timedelta:
+    return timedelta(seconds=seconds) + NEVER_LATE * shop_speed
 
 
 def _exited(known: Known) -> Refused | None:
@@ -176,12 +181,8 @@ def _unreachable(known: Known, order: SendInput, graph: Graph) -> Refused | None
 
 
 def _filtered(known: Known, graph: Graph) -> Refused | None:
-    """Refuse when the conditions for entering no longer hold: they are asked every time.
-
-    All but the wish for marketing: what needs it has been asked for it already, and order and
-    shipping mail goes on without it.
-    """
-    asked = tuple(each for each in graph.flow.entry if not isinstance(each, Subscribed))
+    """Refuse when the conditions for entering no longer hold: they are asked every time."""
+    asked = graph.asked_before_a_send()
     return None if known.holds(asked) else Refused(reason=SkipReason.FILTER)
 
 

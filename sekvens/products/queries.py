@@ -80,6 +80,13 @@ def in_stock(session: Session, product_ids: Collection[str]) -> dict[str, bool]:
     return {asked: own[asked] not in gone for asked in product_ids}
 
 
+def sold_out(session: Session) -> frozenset[str]:
+    """Tell every id that leads to a product which cannot be ordered."""
+    gone = set(session.scalars(select(Product.id).where(Product.in_stock.is_(False))))
+    variants = select(ProductVariant.id).join(Product, ProductVariant.product_id == Product.id)
+    return frozenset(gone.union(session.scalars(variants.where(Product.in_stock.is_(False)))))
+
+
 def bestsellers(
     session: Session,
     *,

@@ -1,12 +1,13 @@
-"""How long an answer in memory lasts: until when a condition cannot change if nothing happens.
+"""How long an answer in memory lasts: until when, and unless what changes.
 
-So a scan in a story need not ask every contact every day. It may say too early, never too late: a
-property test holds it to `sekvens.segments.memory`.
+So a scan in a story need not ask every contact every day. It may say too early, and too much that
+may change it, never too late or too little: a property test holds it to `sekvens.segments.memory`.
+Facts hold nothing that is yet to come.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sekvens.flows.conditions import (
@@ -21,71 +22,46 @@ from sekvens.flows.conditions import (
     Owns,
     Received,
 )
-from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts
+from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts, holds
 from sekvens.send_time.dates import next_return
 
+#: What may change beside events, which go by their names: consent, traits, zone, what is in stock …
+TOLD: Final = "(told)"
+#: … what the contact has got …
+RECEIVED: Final = "(received)"
+
+
+def being_in(flow: str) -> str:
+    """… and whether the contact is in a flow."""
+    return f"(in {flow})"
+
+
 _DAY = timedelta(days=1)
+_NOTHING: Final[frozenset[str]] = frozenset()
+_ONLY_TOLD: Final = frozenset({TOLD})
+_ORDERS: Final = frozenset({ORDER, *UNDOING})
 
 
-class Asked(NamedTuple):
-    """What the answers of some conditions can change with, besides time, consent and traits."""
+class Lasting(NamedTuple):
+    """An answer, and how long it stands."""
 
-    names: tuple[str, ...]  #: of events
-    received: bool  #: what the contact has got
-    flows: bool  #: which flows the contact is in
-
-
-def asked_by(conditions: Iterable[Condition]) -> Asked:
-    """Tell what conditions ask about."""
-    leaves = [leaf for each in conditions for leaf in _leaves(each)]
-    names: set[str] = set()
-    for leaf in leaves:
-        match leaf:
-            case Happened():
-                names.add(leaf.pattern.name)
-            case Received():
-                names.add(EMAIL_DELIVERED)
-            case Lapsed() | Owns():
-                names |= {ORDER, *UNDOING}
-    received = any(isinstance(leaf, Received) for leaf in leaves)
-    flows = any(isinstance(leaf, InFlow) for leaf in leaves)
-    return Asked(tuple(sorted(names)), received, flows)
+    answer: bool
+    until: datetime | None  #: this instant included; None: for ever
+    unless: frozenset[str]  #: names of events, and the words above: one of these changes
 
 
-def _leaves(condition: Condition) -> Iterator[Condition]:
+def lasting(condition: Condition, facts: Facts, *, now: datetime) -> Lasting:
+    """Answer a condition at `now` (shop time), for no entry, and tell how long that stands."""
     match condition:
         case Not():
-            yield from _leaves(condition.condition)
-        case AllOf() | AnyOf():
-            for each in condition.conditions:
-                yield from _leaves(each)
+            inner = lasting(condition.condition, facts, now=now)
+            return inner._replace(answer=not inner.answer)
+        case AllOf():
+            return _of_several(_each(condition.conditions, facts, now), decisive=False)
+        case AnyOf():
+            return _of_several(_each(condition.conditions, facts, now), decisive=True)
         case _:
-            yield condition
-
-
-def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetime | None:
-    """Tell until when, this instant included, the answer of `now` stands; None: for ever."""
-    match condition:
-        case Not():
-            return lasts_until(condition.condition, facts, now=now)
-        case AllOf() | AnyOf():
-            return soonest(lasts_until(each, facts, now=now) for each in condition.conditions)
-        case Happened(within=timedelta() as within):
-            named = facts.named(condition.pattern.name)
-            if not named:
-                return None
-            return _first_to_age((event.occurred_at for event in named), within, now)
-        case Received(within=timedelta() as within):
-            reported = (event.occurred_at for event in facts.named(EMAIL_DELIVERED))
-            return _first_to_age((*facts.received, *reported), within, now)
-        case Lapsed():
-            last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
-            ends = None if last is None else last + facts.reorder_gap
-            return ends if ends is not None and ends >= now else None
-        case DateWithin():
-            return _until_a_date(condition, facts, now)
-        case _:
-            return None
+            return _of_one(condition, facts, now)
 
 
 def soonest(times: Iterable[datetime | None]) -> datetime | None:
@@ -93,8 +69,80 @@ def soonest(times: Iterable[datetime | None]) -> datetime | None:
     return min((at for at in times if at is not None), default=None)
 
 
-def _first_to_age(times: Iterable[datetime], within: timedelta, now: datetime) -> datetime | None:
-    return min((at + within for at in times if at + within >= now), default=None)
+def _each(conditions: Iterable[Condition], facts: Facts, now: datetime) -> Iterator[Lasting]:
+    return (lasting(each, facts, now=now) for each in conditions)
+
+
+def _of_several(answers: Iterator[Lasting], *, decisive: bool) -> Lasting:
+    """Put answers together, of which a single `decisive` one decides: then the longest counts."""
+    found: list[Lasting] = []
+    deciding: Lasting | None = None
+    for each in answers:
+        if each.answer is not decisive:
+            found.append(each)
+        elif deciding is None or _is_longer(each, deciding):
+            deciding = each
+    if deciding is not None:
+        return deciding
+    unless = _NOTHING.union(*(each.unless for each in found))
+    return Lasting(not decisive, soonest(each.until for each in found), unless)
+
+
+def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
+    answer = holds(condition, facts, now=now)
+    match condition:
+        case Happened():
+            unless = _NOTHING if answer else frozenset({condition.pattern.name})
+            return Lasting(
+                answer, _too_few_after(condition, facts, now) if answer else None, unless
+            )
+        case Received():
+            unless = _NOTHING if answer else frozenset({RECEIVED, EMAIL_DELIVERED})
+            return Lasting(answer, _got_too_few_after(condition, facts) if answer else None, unless)
+        case Lapsed():
+            last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
+            if answer or last is None:
+                return Lasting(answer, None, _ORDERS)
+            return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
+        case DateWithin():
+            return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)
+        case Owns():
+            return Lasting(answer, None, _ORDERS)
+        case InFlow():
+            return Lasting(answer, None, frozenset({being_in(condition.flow)}))
+        case _:
+            return Lasting(answer, None, _ONLY_TOLD)
+
+
+def _is_longer(one: Lasting, other: Lasting) -> bool:
+    if one.until is None or other.until is None:
+        return other.until is not None
+    return one.until > other.until
+
+
+def _too_few_after(condition: Happened, facts: Facts, now: datetime) -> datetime | None:
+    """Tell until when enough of what happened counts, if no more of it does."""
+    if condition.within is None:
+        return None
+    pattern, since = condition.pattern, now - condition.within
+    fitting = sorted(
+        event.occurred_at
+        for event in facts.named(pattern.name)
+        if event.occurred_at >= since and pattern.matches(event.name, event.properties)
+    )
+    # Where values are counted, two events may count for one: one event less may be too few.
+    wanted = condition.times if condition.each is None else len(fitting)
+    return _aged(fitting, wanted, condition.within)
+
+
+def _got_too_few_after(condition: Received, facts: Facts) -> datetime | None:
+    reported = (event.occurred_at for event in facts.named(EMAIL_DELIVERED))
+    return _aged(sorted((*facts.received, *reported)), condition.times, condition.within)
+
+
+def _aged(times: Sequence[datetime], wanted: int, within: timedelta | None) -> datetime | None:
+    """Tell until when so many of these instants, the oldest first, lie within a time."""
+    return None if within is None or wanted <= 0 else times[-wanted] + within
 
 
 def _until_a_date(condition: DateWithin, facts: Facts, now: datetime) -> datetime | None:

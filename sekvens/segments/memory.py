@@ -5,10 +5,10 @@ together. An event counts when it occurred at `now` or before; `within` includes
 an event exactly so long ago still counts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -63,6 +63,10 @@ class ContactFacts:
         """List the events of a name."""
         return [event for event in self.events if event.name == name]
 
+    def in_cart(self, _entry_key: str | None) -> Collection[str]:
+        """List the products in the cart of the entry."""
+        return self.cart
+
 
 class Facts(Protocol):
     """What a condition may ask: `ContactFacts`, or facts that grow."""
@@ -76,8 +80,6 @@ class Facts(Protocol):
     @property
     def sold_out(self) -> frozenset[str]: ...
     @property
-    def cart(self) -> tuple[str, ...]: ...
-    @property
     def flows(self) -> frozenset[str]: ...
     @property
     def reorder_gap(self) -> timedelta: ...
@@ -88,24 +90,16 @@ class Facts(Protocol):
         """List the events of a name."""
         ...
 
+    def in_cart(self, entry_key: str | None) -> Collection[str]:
+        """List the products in the cart of an entry."""
+        ...
+
 
 def holds(
     condition: Condition, facts: Facts, *, now: datetime, entry_key: str | None = None
 ) -> bool:
     """Tell whether a condition holds at `now` (shop time), for an entry of this key."""
-    match condition:
-        case Not():
-            return not holds(condition.condition, facts, now=now, entry_key=entry_key)
-        case AllOf():
-            return all(
-                holds(inner, facts, now=now, entry_key=entry_key) for inner in condition.conditions
-            )
-        case AnyOf():
-            return any(
-                holds(inner, facts, now=now, entry_key=entry_key) for inner in condition.conditions
-            )
-        case _:
-            return _holds(condition, facts, now, entry_key)
+    return _ANSWERS[type(condition)](condition, facts, now, entry_key)
 
 
 def counts(condition: Happened, found: Iterable[Mapping[str, Any]], entry_key: str | None) -> bool:
@@ -136,46 +130,97 @@ def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bo
     return last_order is not None and now - last_order > gap
 
 
-def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    match condition:
-        case Subscribed():
-            return facts.consent is ConsentStatus.SUBSCRIBED
-        case Happened():
-            since = now - condition.within if condition.within is not None else None
-            had = _past(facts, condition.pattern.name, now, since)
-            return counts(condition, (event.properties for event in had), entry_key)
-        case TraitIs():
-            return has_trait(facts.traits, condition)
-        case HasTrait():
-            return facts.traits.get(condition.trait) is not None
-        case DateWithin():
-            told = facts.traits.get(condition.trait)
-            return comes_within(told, condition.within, now=now, zone=facts.zone)
-        case Lapsed():
-            orders = [event.occurred_at for event in _past(facts, ORDER, now)]
-            return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
-        case Received():
-            since = now - condition.within if condition.within is not None else None
-            reported = [event.occurred_at for event in _past(facts, EMAIL_DELIVERED, now, since)]
-            ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
-            return len(ours) + len(reported) >= condition.times
-        case Owns() | InFlow() | InStock():
-            return _has(condition, facts, now, entry_key)
-        case _:
-            raise AssertionError(condition)
+# One answer for each kind of condition; a table, because stories ask some hundred for each contact.
 
 
-def _has(
-    condition: Owns | InFlow | InStock, facts: Facts, now: datetime, entry_key: str | None
-) -> bool:
-    match condition:
-        case Owns():
-            kept = _kept(facts, now)
-            return any(entry_key in product_ids(order.get("products")) for order in kept)
-        case InFlow():
-            return condition.flow in facts.flows
-        case InStock():
-            return not facts.cart or not set(facts.cart) <= facts.sold_out
+def _not(condition: Not, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    return not holds(condition.condition, facts, now=now, entry_key=entry_key)
+
+
+def _all_of(condition: AllOf, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    return all(holds(each, facts, now=now, entry_key=entry_key) for each in condition.conditions)
+
+
+def _any_of(condition: AnyOf, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    return any(holds(each, facts, now=now, entry_key=entry_key) for each in condition.conditions)
+
+
+def _happened(condition: Happened, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    pattern, since = condition.pattern, _since(condition.within, now)
+    if condition.times != 1:
+        had = _past(facts, pattern.name, now, since)
+        return counts(condition, (event.properties for event in had), entry_key)
+    # The newest fits most often, and whatever is counted, one is enough.
+    return any(
+        at <= now
+        and (since is None or at >= since)
+        and pattern.matches(name, properties, entry_key=entry_key)
+        for name, properties, at in reversed(facts.named(pattern.name))
+    )
+
+
+def _trait_is(condition: TraitIs, facts: Facts, _now: datetime, _key: str | None) -> bool:
+    return has_trait(facts.traits, condition)
+
+
+def _has_trait(condition: HasTrait, facts: Facts, _now: datetime, _key: str | None) -> bool:
+    return facts.traits.get(condition.trait) is not None
+
+
+def _date_within(condition: DateWithin, facts: Facts, now: datetime, _key: str | None) -> bool:
+    told = facts.traits.get(condition.trait)
+    return comes_within(told, condition.within, now=now, zone=facts.zone)
+
+
+def _lapsed(_condition: Lapsed, facts: Facts, now: datetime, _key: str | None) -> bool:
+    orders = [event.occurred_at for event in _past(facts, ORDER, now)]
+    return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
+
+
+def _received(condition: Received, facts: Facts, now: datetime, _key: str | None) -> bool:
+    since = _since(condition.within, now)
+    reported = _past(facts, EMAIL_DELIVERED, now, since)
+    ours = [at for at in facts.received if at <= now and (since is None or at >= since)]
+    return len(ours) + len(reported) >= condition.times
+
+
+def _subscribed(_condition: Subscribed, facts: Facts, _now: datetime, _key: str | None) -> bool:
+    return facts.consent is ConsentStatus.SUBSCRIBED
+
+
+def _owns(_condition: Owns, facts: Facts, now: datetime, entry_key: str | None) -> bool:
+    kept = kept_orders(facts, now)
+    return any(entry_key in product_ids(order.properties.get("products")) for order in kept)
+
+
+def _in_flow(condition: InFlow, facts: Facts, _now: datetime, _key: str | None) -> bool:
+    return condition.flow in facts.flows
+
+
+def _in_stock(_condition: InStock, facts: Facts, _now: datetime, entry_key: str | None) -> bool:
+    wanted = facts.in_cart(entry_key) if facts.sold_out else ()
+    return not wanted or not facts.sold_out.issuperset(wanted)
+
+
+_ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], bool]]] = {
+    Not: _not,
+    AllOf: _all_of,
+    AnyOf: _any_of,
+    Happened: _happened,
+    TraitIs: _trait_is,
+    HasTrait: _has_trait,
+    DateWithin: _date_within,
+    Lapsed: _lapsed,
+    Received: _received,
+    Subscribed: _subscribed,
+    Owns: _owns,
+    InFlow: _in_flow,
+    InStock: _in_stock,
+}
+
+
+def _since(within: timedelta | None, now: datetime) -> datetime | None:
+    return None if within is None else now - within
 
 
 def product_ids(products: object) -> set[str]:
@@ -188,12 +233,12 @@ def product_ids(products: object) -> set[str]:
     }
 
 
-def _kept(facts: Facts, now: datetime) -> list[Mapping[str, Any]]:
-    """List the orders that have neither gone back nor been cancelled."""
+def kept_orders(facts: Facts, now: datetime, since: datetime | None = None) -> list[PastEvent]:
+    """List the orders, of all or since an instant, that neither went back nor were cancelled."""
     undone = [event for name in UNDOING for event in _past(facts, name, now)]
     gone = {key_of(event.properties.get("order_id")) for event in undone}
-    had = [event.properties for event in _past(facts, ORDER, now)]
-    return [order for order in had if key_of(order.get("order_id")) not in gone]
+    had = _past(facts, ORDER, now, since)
+    return [each for each in had if key_of(each.properties.get("order_id")) not in gone]
 
 
 def _past(

@@ -12,6 +12,7 @@ from sekvens.flows.steps import LocalTime
 
 #: A week of weekdays, a day that a zone left out (Apia, 30 December 2011), and one to spare.
 DAYS_MAX = 15
+_DAY_SECONDS = 86_400
 
 
 def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
@@ -35,11 +36,20 @@ def next_local_time(not_before: datetime, local_time: LocalTime, zone: str) -> d
     """
     if not_before.tzinfo is None:
         raise ValueError("next_local_time needs an aware instant")
+    # Many ask on the same day: two answers from its start on are nearly always enough.
+    for at in _of_a_day(int(not_before.timestamp()) // _DAY_SECONDS, local_time, zone):
+        if at >= not_before:
+            return at
     return _next(not_before.astimezone(UTC), local_time, zone)
 
 
-# Many are due at the same moment, nine in the morning. In UTC an instant has one spelling.
 @lru_cache(maxsize=4096)
+def _of_a_day(day: int, local_time: LocalTime, zone: str) -> tuple[datetime, datetime]:
+    """Tell the first two instants from the start of a day on: days of UTC, since 1970."""
+    first = _next(datetime.fromtimestamp(day * _DAY_SECONDS, UTC), local_time, zone)
+    return first, _next(first + datetime.resolution, local_time, zone)
+
+
 def _next(not_before: datetime, local_time: LocalTime, zone: str) -> datetime:
     place = ZoneInfo(zone)
     today = not_before.astimezone(place).date()

@@ -7,6 +7,7 @@ in between. So no change of daylight saving begins a night twice or leaves one w
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sekvens.flows.steps import LocalTime
@@ -24,6 +25,11 @@ class QuietHours:
     begins: time
     ends: time
 
+    @cached_property
+    def edges(self) -> tuple[LocalTime, LocalTime]:
+        """Tell both times as times to ask for."""
+        return LocalTime(at=self.begins), LocalTime(at=self.ends)
+
 
 def when_quiet_ends(now: datetime, quiet: QuietHours, zone: str) -> datetime | None:
     """Tell when the quiet hours that `now` lies in are over; None when it lies in none.
@@ -38,8 +44,9 @@ def when_quiet_ends(now: datetime, quiet: QuietHours, zone: str) -> datetime | N
     """
     if quiet.begins == quiet.ends:
         return None
-    ends = next_local_time(now + MOMENT, LocalTime(at=quiet.ends), zone)
-    begins = next_local_time(now + MOMENT, LocalTime(at=quiet.begins), zone)
+    from_begins, from_ends = quiet.edges
+    ends = next_local_time(now + MOMENT, from_ends, zone)
+    begins = next_local_time(now + MOMENT, from_begins, zone)
     # Where the clock jumps over both, they come in the order in which it would have shown them.
     ends_first = ends < begins or (ends == begins and quiet.ends < quiet.begins)
     return ends if ends_first else None

@@ -50,6 +50,8 @@ VERBS: Final = {
     "born": "tells the birthday {}",
     "fewer": "asks for fewer e-mails",
     "pause": "pauses for {} days",
+    "leave out": "wants nothing about {}",
+    "want": "wants to hear about {} again",
     "bounce": "bounces",
 }
 #: Which events of the newest order an act is; each carries its `order_id`.
@@ -149,7 +151,7 @@ def _when(found: re.Match[str]) -> When:
         days = timedelta(days=int(given["day"]))
         if not days and given["at"] is None:
             return When()
-        return When(after=days, at=_clock(given["at"]) if given["at"] else MIDDAY)
+        return When(after=days, at=clock_of(given["at"]) if given["at"] else MIDDAY)
     if given.get("span"):
         return When(after=span(given["span"]))
     if given.get("ago"):
@@ -159,7 +161,12 @@ def _when(found: re.Match[str]) -> When:
     return When(after=-away if given["side"] == "before" else away, email=_email(given["email"]))
 
 
-def _clock(text: str) -> time:
+def clock_of(text: str) -> time:
+    """Read a time of day.
+
+    Raises:
+        NotUnderstood: it is none.
+    """
     try:
         return time.fromisoformat(text)
     except ValueError:
@@ -260,5 +267,8 @@ class Belongings:
                 yield "Question Answered", {"question": question, "answer": answer}
             case "need help":
                 yield "page", {"category": "support", "product_id": act.about}
+            case "leave out" | "want":
+                topics = {act.about: act.verb == "want"}
+                yield "Email Preferences Changed", {"topics": topics}
             case "pause":
                 yield "Email Preferences Changed", {"pause_days": int(act.about)}

@@ -1,6 +1,6 @@
 """Who enters which flow: the way in, for one contact of a story."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sekvens.enrollments.enroll import (
@@ -15,9 +15,8 @@ from sekvens.flows import interpreter
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
-from sekvens.segments.lasting import lasts_until, soonest
+from sekvens.segments.lasting import Lasting, being_in, lasting
 from sekvens.segments.memory import PastEvent, holds
-from sekvens.simulator.facts import Stamp
 from sekvens.simulator.moments import Stay, What
 from sekvens.simulator.passage import Passage
 
@@ -32,10 +31,6 @@ class Entries:
         self._life = life
         self.stays: list[Stay] = []
         self._earlier: dict[str, list[Stay]] = {}
-        #: flow -> at which state of the facts a scan was refused, and until when that stands
-        self._answered: dict[str, tuple[Stamp, datetime | None]] = {}
-        #: at which state of the facts nobody was found at all, and until when that stands
-        self._quiet: tuple[int, datetime | None] = (-1, None)
 
     def admit(self, graph: Graph, event: PastEvent) -> Passage | None:
         """Let an event enroll the contact, if the flow takes them."""
@@ -52,6 +47,23 @@ class Entries:
             self._life.note(What.REFUSED, graph.flow.name, text=refused)
             return None
         return self.enter(graph, key, event)
+
+    def found(self, graph: Graph) -> Passage | Lasting:
+        """Let a scan enroll the contact; else tell for how long it need not look again."""
+        flow = graph.flow
+        refused = self._refusal_by_earlier(flow, None)
+        if refused is EntryRefusal.UNDER_WAY:
+            return Lasting(answer=False, until=None, unless=frozenset({being_in(flow.name)}))
+        if refused is EntryRefusal.REENTRY:
+            again = None
+            if flow.reentry.rule == "after":
+                last_start = max(stay.started_at for stay in self._earlier[flow.name])
+                again = last_start + flow.reentry.gap - timedelta.resolution
+            return Lasting(answer=False, until=again, unless=frozenset())
+        failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
+        if failing is not None:
+            return lasting(failing, self._life.facts, now=self._life.now)
+        return self.enter(graph, None, None)
 
     def refusal(self, graph: Graph, key: str | None) -> EntryRefusal | None:
         """Tell why a flow does not take the contact now; None: it does."""
@@ -104,40 +116,3 @@ class Entries:
         """Remember an enrollment, by which the flow may not take the contact again."""
         self.stays.append(stay)
         self._earlier.setdefault(stay.flow, []).append(stay)
-
-    def scan(self) -> None:
-        """Look for the audiences that the contact is in, where that may have changed."""
-        life = self._life
-        changes, until = self._quiet
-        if changes == life.facts.changes and (until is None or life.now <= until):
-            return
-        for graph in life.stage.audiences:
-            name = graph.flow.name
-            stamp = life.facts.stamp(life.stage.asked_about[name])
-            known, until = self._answered.get(name, (None, None))
-            if known != stamp or (until is not None and life.now > until):
-                self._look(graph, stamp, is_asked_again=known == stamp)
-        ends = (until for _, until in self._answered.values())
-        self._quiet = (life.facts.changes, soonest(ends))
-
-    def _look(self, graph: Graph, stamp: Stamp, *, is_asked_again: bool) -> None:
-        """Enroll the contact if the audience of a flow takes them in; else note how long not."""
-        flow = graph.flow
-        until: datetime | None = None
-        refused = self._refusal_by_earlier(flow, None)
-        if refused is None:
-            failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
-            if failing is None:
-                self._answered[flow.name] = (stamp, self._life.now)
-                self._life.walk(self.enter(graph, None, None))
-                return
-            # Worth knowing only of who is left alone from one scan to the next.
-            until = self._life.now
-            if is_asked_again:
-                until = lasts_until(failing, self._life.facts, now=self._life.now)
-        elif refused is EntryRefusal.REENTRY and flow.reentry.rule == "after":
-            last_start = max(stay.started_at for stay in self._earlier[flow.name])
-            until = last_start + flow.reentry.gap - timedelta.resolution
-        elif refused is EntryRefusal.UNDER_WAY:
-            until = self._life.now  # until they leave, whenever that is
-        self._answered[flow.name] = (stamp, until)

@@ -4,6 +4,7 @@ Until an act is done, it changes nothing. So the story is lived without the acts
 be placed, the one that belongs first is placed, and so on until none is left.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from sekvens.simulator.story import Act, Person, When
 def live(stage: Stage, person: Person) -> Lived:
     """Live a contact's story; an act before an e-mail that never comes is never done."""
     open_acts = [act for act in person.acts if act.when.is_foreseen]
+    if not open_acts:
+        return Life(stage, person).live()
     placed = [act for act in person.acts if not act.when.is_foreseen]
     while True:
         lived = Life(stage, replace(person, acts=tuple(placed))).live()
@@ -34,7 +37,7 @@ def _when(act: Act, lived: Lived) -> datetime | None:
     return None if email is None else email.at + act.when.after
 
 
-def _email(when: When, sent: list[Moment]) -> Moment | None:
+def _email(when: When, sent: Sequence[Moment]) -> Moment | None:
     if isinstance(when.email, int):
         return sent[when.email - 1] if 0 < when.email <= len(sent) else None
     return next((each for each in sent if when.email == f"{each.flow}/{each.step}"), None)

@@ -88,16 +88,17 @@ def _ended_by(stay: Stay, lived: Lived, stage: Stage) -> datetime | None:
 
 def _over_the_cap(lived: Lived, stage: Stage) -> Iterator[Moment]:
     rules = stage.rules
-    marketing = _marketing(lived)
+    marketing = lived.marketing()
     for number, email in enumerate(marketing):
         if email.past_cap:
             continue
         own = rules.halved() if _wants_fewer(lived, email.at) else rules
         today = _date(email, email.zone)
-        had = [
-            (today - _date(each, email.zone)).days
-            for each in marketing[max(0, number - 60) : number]
-        ]
+        had = []
+        for each in reversed(marketing[:number]):
+            if email.at - each.at >= _COUNTED_FOR:
+                break
+            had.append((today - _date(each, email.zone)).days)
         too_many_today = own.per_day and sum(age == 0 for age in had) >= own.per_day
         too_many = own.per_week and sum(0 <= age < 7 for age in had) >= own.per_week
         if too_many_today or too_many:
@@ -117,7 +118,7 @@ def _wants_fewer(lived: Lived, at: datetime) -> bool:
 
 def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
     begins, ends = stage.rules.quiet.begins, stage.rules.quiet.ends
-    for email in _marketing(lived):
+    for email in lived.marketing():
         clock = email.at.astimezone(ZoneInfo(email.zone)).time()
         is_night = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
         if is_night and begins != ends:
@@ -125,20 +126,42 @@ def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
 
 
 def _on_a_blackout_date(lived: Lived, stage: Stage) -> Iterator[Moment]:
-    for email in _marketing(lived) if stage.rules.blackout_dates else ():
+    for email in lived.marketing() if stage.rules.blackout_dates else ():
         day = _date(email, email.zone)
         if {day.isoformat(), f"{day:%m-%d}"} & stage.rules.blackout_dates:
             yield email
 
 
-def _without_consent(lived: Lived, _stage: Stage) -> Iterator[Moment]:
-    """Look for marketing whose contact's last word was not yes."""
+def _without_consent(lived: Lived, stage: Stage) -> Iterator[Moment]:
+    """Look for marketing whose contact's last word was not yes, or who said none and bought none.
+
+    A purchase counts for whoever has said nothing, where the shop goes by earlier sales.
+    """
     said = [event for event in lived.events if event.name in ("Email Subscribed", "Unsubscribed")]
     times = [event.occurred_at for event in said]
-    for email in _marketing(lived):
+    for email in lived.marketing():
         last = bisect_left(times, email.at + timedelta.resolution) - 1
-        if last < 0 or said[last].name != "Email Subscribed":
+        if last < 0:
+            is_agreed = stage.consent.soft_opt_in and _has_bought(lived, email.at, stage)
+        else:
+            is_agreed = said[last].name == "Email Subscribed"
+        if not is_agreed:
             yield email
+
+
+def _has_bought(lived: Lived, at: datetime, stage: Stage) -> bool:
+    since = at - timedelta(days=stage.consent.soft_opt_in_days)
+    undone = {
+        event.properties.get("order_id")
+        for event in lived.events
+        if event.name in ("Order Refunded", "Order Cancelled") and event.occurred_at <= at
+    }
+    return any(
+        event.name == "Order Completed"
+        and since < event.occurred_at <= at
+        and event.properties.get("order_id") not in undone
+        for event in lived.events
+    )
 
 
 def _suppressed(lived: Lived, _stage: Stage) -> Iterator[Moment]:
@@ -153,7 +176,7 @@ def _suppressed(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 def _with_an_open_complaint(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     names = ("Complaint Opened", "Complaint Resolved")
     said = [event for event in lived.events if event.name in names]
-    for email in _marketing(lived) if said else ():
+    for email in lived.marketing() if said else ():
         last = [event for event in said if event.occurred_at <= email.at][-1:]
         if last and last[0].name == names[0] and last[0].occurred_at > email.at - COUNTS_FOR:
             yield email
@@ -186,10 +209,6 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
                 yield waiting
         elif moment.what is What.LEFT and moment.text == "completed" and moment.enrollment in held:
             yield held.pop(moment.enrollment)
-
-
-def _marketing(lived: Lived) -> list[Moment]:
-    return [email for email in lived.moments if email.what is What.SENT and email.marketing]
 
 
 def _date(email: Moment, zone: str) -> date:

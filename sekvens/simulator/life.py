@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
-from typing import Any, Final, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 from sekvens.flows import interpreter
@@ -18,28 +18,29 @@ from sekvens.flows.commands import (
     Ask,
     CarryOut,
     Finish,
-    NextDate,
     NextLocalTime,
     SendMessage,
     SleepUntil,
-    WhichBranch,
 )
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
-from sekvens.segments.memory import PastEvent, holds
+from sekvens.segments.memory import PastEvent
 from sekvens.send_time.dates import at_local_time
 from sekvens.send_time.local_time import next_local_time
 from sekvens.simulator.acts import Belongings
-from sekvens.simulator.dates import next_date
 from sekvens.simulator.deeds import carry_out
 from sekvens.simulator.entries import Entries
 from sekvens.simulator.facts import GrowingFacts
-from sekvens.simulator.moments import Lived, Moment, What
+from sekvens.simulator.moments import Did, Lived, Moment, What
 from sekvens.simulator.passage import Passage
+from sekvens.simulator.questions import ask
+from sekvens.simulator.scanning import Scans
 from sekvens.simulator.sending import send
 from sekvens.simulator.stage import Stage
-from sekvens.simulator.story import Act, Person, When
+from sekvens.simulator.story import Act, Person, StockChange, When
 
+#: What may be due.
+Thing: TypeAlias = Act | PastEvent | Passage | StockChange
 #: Of what is due at one instant, facts come first, then scans, then e-mails.
 _FACT, _SCAN, _WAKE = range(3)
 
@@ -52,50 +53,63 @@ class Life:
         self.person = person
         self.now = stage.starts
         self.facts = GrowingFacts(
-            zone=person.zone, traits=person.traits, reorder_gap=stage.reorder_gap
+            zone=person.zone,
+            traits=person.traits,
+            reorder_gap=stage.reorder_gap,
+            soft_opt_in=stage.consent.soft_opt_in,
         )
         self.moments: list[Moment] = []
         self.under_way: list[Passage] = []
         self._events: list[PastEvent] = []
+        self._did: list[Did] = []
         self._belongings = Belongings()
         self.entries = Entries(self)
-        self._queue: list[tuple[datetime, int, int, Act | PastEvent | Passage | None]] = []
+        self._queue: list[tuple[datetime, int, int, Thing | None]] = []
         self._pushed = count()
-        self._scans = iter(stage.scans)
+        self._scans = Scans(self)
         self._reactions: dict[int | str, list[Act]] = {}
         self._emails: list[Moment] = []
 
     def live(self) -> Lived:
         """Live it through to the stage's end."""
+        for change in self.stage.stock:
+            self.push(change.at, change)
         for act in self.person.acts:
             self._await(act)
-        self._next_scan()
         for passage in list(self.begins_with()):
             self.under_way.append(passage)
             self.entries.remember(passage.stay)
         self.name_flows()
         for passage in list(self.under_way):
             self.walk(passage)
+        self._expect_a_scan()
         while self._queue and self._queue[0][0] <= self.stage.ends:
-            self.now, rank, _, thing = heapq.heappop(self._queue)
-            if isinstance(thing, Passage):
-                if not thing.is_over and thing.wakes_at == self.now:
-                    self.walk(thing)
-            elif isinstance(thing, Act):
-                self._do(thing)
-            elif isinstance(thing, PastEvent):
-                self.happen(thing)
-            elif rank == _SCAN:
-                self.entries.scan()
-                self._next_scan()
+            self.now, _, _, thing = heapq.heappop(self._queue)
+            self._take(thing)
+            self._expect_a_scan()
         return Lived(
             person=self.person,
             starts=self.stage.starts,
             moments=self.moments,
             events=self._events,
+            did=self._did,
             stays=self.entries.stays,
             never=[act for acts in self._reactions.values() for act in acts],
         )
+
+    def _take(self, thing: Thing | None) -> None:
+        if isinstance(thing, Passage):
+            self._scans.pass_by(self.now)
+            if not thing.is_over and thing.wakes_at == self.now:
+                self.walk(thing)
+        elif isinstance(thing, Act):
+            self._do(thing)
+        elif isinstance(thing, PastEvent):
+            self.happen(thing)
+        elif isinstance(thing, StockChange):
+            self.facts.stock(thing.product, is_sold_out=thing.is_sold_out)
+        else:
+            self._scans.scan()
 
     def begins_with(self) -> Iterator[Passage]:
         """Go through enrollments that are under way at the start: in a written story, none."""
@@ -114,14 +128,14 @@ class Life:
             at = at_local_time(day, when.at, self.facts.zone)
         self.push(at, act)
 
-    def push(self, at: datetime, thing: Act | PastEvent | Passage) -> None:
+    def push(self, at: datetime, thing: Thing) -> None:
         """Let something happen at an instant."""
         rank = _WAKE if isinstance(thing, Passage) else _FACT
         heapq.heappush(self._queue, (at, rank, next(self._pushed), thing))
 
-    def _next_scan(self) -> None:
-        at = next(self._scans, None)
-        if at is not None and self.stage.audiences:
+    def _expect_a_scan(self) -> None:
+        at = self._scans.notice()
+        if at is not None:
             heapq.heappush(self._queue, (at, _SCAN, next(self._pushed), None))
 
     def _do(self, act: Act) -> None:
@@ -129,22 +143,27 @@ class Life:
             self.note(What.DOES, text=act.text or act.verb)
         if act.verb == "move":
             self.facts.move(act.about)
+            self._did.append(Did(self.now, "", {"timezone": act.about}))
         elif act.verb == "born":
             self.facts.tell_trait("birthday", act.about)
+            self._did.append(Did(self.now, "", {"birthday": act.about}))
         elif act.verb == "click":
             self._click(act)
         else:
             whose = self.person.name
             for name, properties in self._belongings.events_of(act, whose=whose):
-                self.happen(PastEvent(name, properties, self.now))
+                self._do_it(name, properties)
+
+    def _do_it(self, name: str, properties: dict[str, Any]) -> None:
+        self._did.append(Did(self.now, name, properties))
+        self.happen(PastEvent(name, properties, self.now))
 
     def _click(self, act: Act) -> None:
         email = next((each for each in self._emails if _is_called(each, act.about)), None)
         if act.about.isdigit() and 0 < int(act.about) <= len(self._emails):
             email = self._emails[int(act.about) - 1]
         if email is not None:
-            told = {"flow": email.flow, "step": email.step}
-            self.happen(PastEvent("Email Link Clicked", told, self.now))
+            self._do_it("Email Link Clicked", {"flow": email.flow, "step": email.step})
 
     def happen(self, event: PastEvent) -> None:
         """Let an event become a fact: it is told to who is under way, then it enrolls.
@@ -205,7 +224,7 @@ class Life:
                 case CarryOut():
                     self._settle(passage, carry_out(self, passage, command))
                 case Ask():
-                    self._ask(passage, command)
+                    ask(self, passage, command)
                 case _:
                     assert_never(command)
 
@@ -229,34 +248,6 @@ class Life:
 
     def _settle(self, passage: Passage, outcome: Outcome) -> None:
         passage.state = interpreter.settle(passage.graph, passage.state, outcome, self.now)
-
-    def _ask(self, passage: Passage, command: Ask) -> None:
-        branch, instant, question = None, None, command.question
-        match question:
-            case NextLocalTime():
-                instant = self.local_time(question)
-            case NextDate():
-                instant = self._date(passage, question)
-            case WhichBranch():
-                key = passage.stay.entry_key
-                holding = (
-                    index
-                    for index, condition in enumerate(question.conditions)
-                    if holds(condition, self.facts, now=self.now, entry_key=key)
-                )
-                branch = next(holding, None)
-                self.stand_at(passage, question.next_steps[-1 if branch is None else branch])
-        passage.state = interpreter.answer(
-            passage.graph, passage.state, branch, instant, now=self.now
-        )
-
-    def _date(self, passage: Passage, question: NextDate) -> datetime | None:
-        def ends(offer: str) -> datetime | None:
-            made, lasts = passage.offered.get(offer), self.stage.offers.get(offer)
-            return None if made is None or lasts is None else made + lasts
-
-        key = passage.stay.entry_key
-        return next_date(question, self.facts, entry_key=key, offer_ends=ends)
 
     def local_time(self, question: NextLocalTime) -> datetime:
         """Tell when the contact's clock next shows a time."""

@@ -23,6 +23,7 @@ from sekvens.flows.graph import Graph
 from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Send
 from sekvens.modes.setting import all_by_hand
+from sekvens.products.queries import sold_out
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.segments.figures import reorder_gap
 from sekvens.settings import Settings
@@ -65,6 +66,7 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
         )
         quota = session.get(SesQuota, THE_ACCOUNT)
         graphs: dict[tuple[str, int], Graph] = {}
+        gone = sold_out(session)
         found: dict[str, Today] = {}  # one at a time: whoever is lived next
 
         def people() -> Iterator[Person]:
@@ -73,7 +75,7 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
                 yield today.person
 
         def how(stage: Stage, person: Person) -> Lived:
-            return _Continued(stage, found.pop(person.name), session, graphs).live()
+            return _Continued(stage, found.pop(person.name), session, graphs, gone).live()
 
         outcome = tell(stage, people(), timelines=0, how=how, is_looked_over=False)
     by_day = Counter[object]()
@@ -96,8 +98,10 @@ class _Continued(Life):
         today: Today,
         session: Session,
         graphs: dict[tuple[str, int], Graph],
+        sold_out: frozenset[str],
     ) -> None:
         super().__init__(stage, today.person)
+        self._sold_out = sold_out
         self._today = today
         self._session = session
         self._graphs = graphs
@@ -106,7 +110,14 @@ class _Continued(Life):
         today, facts = self._today, self.facts
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
-        today.tell(facts)
+        today.tell_who(facts)
+        facts.sold_out, facts.rests_until = self._sold_out, today.rests_until
+        if today.preferences is not None:
+            facts.paused_until, facts.fewer = (
+                today.preferences.paused_until,
+                today.preferences.fewer,
+            )
+        facts.received = sorted(today.received)
         rows = sorted(today.enrollments, key=lambda row: row.started_at)
         for number, row in enumerate(sorted(rows, key=_is_over, reverse=True)):
             reason = row.exit_reason or row.exit_owed

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from sekvens.flows.steps import ExitReason, Mode
 from sekvens.segments.memory import PastEvent
@@ -39,6 +40,14 @@ class Moment(NamedTuple):
     mode: Mode = Mode.LIVE  #: of a sent e-mail: a draft would not have been, a manual one approved
 
 
+class Did(NamedTuple):
+    """What a contact did, as the shop's backend tells it: an event, or without a name traits."""
+
+    at: datetime  #: shop time
+    event: str
+    given: dict[str, Any]  #: properties, or traits
+
+
 @dataclass(kw_only=True)
 class Stay:
     """One enrollment, from its beginning to its end."""
@@ -60,8 +69,23 @@ class Lived:
     moments: Sequence[Moment]
     events: Sequence[PastEvent]  #: all that the contact did, before the start as well
     stays: Sequence[Stay]
+    did: Sequence[Did] = ()  #: by the contact alone, before the start as well
     never: Sequence[Act] = ()  #: acts that wait for an e-mail that did not come
 
-    def sent(self) -> list[Moment]:
+    def sent(self) -> Sequence[Moment]:
         """List the e-mails that were sent."""
-        return [moment for moment in self.moments if moment.what is What.SENT]
+        return self._sent
+
+    def marketing(self) -> Sequence[Moment]:
+        """List those of them that were marketing."""
+        return self._marketing
+
+    # Worked out once: whoever looks a story over asks for them again and again.
+
+    @cached_property
+    def _sent(self) -> tuple[Moment, ...]:
+        return tuple(moment for moment in self.moments if moment.what is What.SENT)
+
+    @cached_property
+    def _marketing(self) -> tuple[Moment, ...]:
+        return tuple(email for email in self._sent if email.marketing)

@@ -21,7 +21,7 @@ from sekvens.shop import Shop
 from sekvens.simulator.moments import Lived, Moment, What
 from sekvens.simulator.story import Person, Story
 from sekvens.simulator.telling import Outcome
-from sekvens.simulator.timeline import Line, count_lines, lines_of
+from sekvens.simulator.timeline import Line, count_lines, lines_of, reasons
 
 _PAGE = Path(__file__).with_name("page.html")
 
@@ -51,6 +51,7 @@ def page(story: Story, outcome: Outcome, shop: Shop, *, public_url: str) -> str:
         outcome=outcome,
         people=people,
         counts=count_lines(outcome),
+        reasons=reasons,
         mails=as_script({key: without_pictures(html) for key, html in mails.items()}),
         pictures=as_script(pictures),
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sekvens.contacts.tables import ConsentStatus, SuppressionReason
+from sekvens.consent_section import ConsentSettings
+from sekvens.contacts.tables import SuppressionReason
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.schema import EMAIL_DELIVERED
 from sekvens.flows.commands import SendMessage
@@ -13,10 +14,10 @@ from sekvens.flows.conditions import Condition
 from sekvens.flows.graph import Graph
 from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Purpose
-from sekvens.messages.basis import Objection
+from sekvens.messages.basis import Objection, objection_to
 from sekvens.messages.calm import YIELD_MAX, Situation
 from sekvens.messages.situation import COUNTED_FOR
-from sekvens.segments.memory import holds
+from sekvens.segments.memory import holds, kept_orders
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Stay
 
@@ -51,9 +52,12 @@ class Passage:
 
     def matched(self, name: str, properties: dict[str, object]) -> tuple[str, ...]:
         """Tell which of its patterns an event fits, by their keys."""
+        patterns = self.graph.listens_to(name)
+        if not patterns:
+            return ()
         return tuple(
             pattern.key
-            for pattern in self.graph.listens_to(name)
+            for pattern in patterns
             if pattern.matches(name, properties, entry_key=self.stay.entry_key)
         )
 
@@ -87,26 +91,42 @@ class InMemory:
     """What a story's facts say to the gate: `sekvens.messages.verdicts.Known`."""
 
     def __init__(
-        self, facts: GrowingFacts, passage: Passage, order: SendInput, others: Sequence[Passage]
+        self,
+        facts: GrowingFacts,
+        passage: Passage,
+        order: SendInput,
+        others: Sequence[Passage],
+        consent: ConsentSettings,
     ) -> None:
         self._facts = facts
         self._passage = passage
         self._order = order
         self._others = others
+        self._consent = consent
 
     def exit_reason(self) -> ExitReason | None:
         """Tell why the enrollment is over: an event ends it in the moment in which it happens."""
         return self._passage.stay.exit
 
     def objection(self) -> Objection | None:
-        """Tell what forbids marketing: in a story consent is all that it rests on."""
-        if self._facts.consent is ConsentStatus.SUBSCRIBED:
-            return None
-        return Objection(is_about_all=self._facts.consent is ConsentStatus.UNSUBSCRIBED)
+        """Tell what forbids marketing; None: it rests on something."""
+        facts = self._facts
+        return objection_to(
+            self._order,
+            status=facts.consent,
+            is_by_sale=not facts.has_said,
+            has_sold=self._has_sold,
+            is_left_out=facts.left_out.__contains__,
+            consent=self._consent,
+        )
+
+    def _has_sold(self) -> bool:
+        since = self._order.now - timedelta(days=self._consent.soft_opt_in_days)
+        return bool(kept_orders(self._facts, self._order.now, since + timedelta.resolution))
 
     def is_reachable(self) -> bool:
-        """Tell whether there is an address: everybody in a story has one."""
-        return True
+        """Tell whether there is an address: everybody in a written story has one."""
+        return self._facts.is_reachable
 
     def suppression(self) -> SuppressionReason | None:
         """Tell why the address must not be mailed."""
@@ -119,7 +139,9 @@ class InMemory:
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         """Tell whether all of these conditions hold now."""
         key, now = self._passage.stay.entry_key, self._order.now
-        return all(holds(each, self._facts, now=now, entry_key=key) for each in conditions)
+        return not conditions or all(
+            holds(each, self._facts, now=now, entry_key=key) for each in conditions
+        )
 
     def situation(self, latest: datetime | None) -> Situation:
         """Tell the situation that the calm goes by."""

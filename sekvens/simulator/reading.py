@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 
 from sekvens.errors import SekvensError
 from sekvens.send_time.dates import at_local_time
-from sekvens.simulator.acts import VERBS, read_act, zone_called
+from sekvens.simulator.acts import VERBS, clock_of, read_act, zone_called
 from sekvens.simulator.scenario import span
-from sekvens.simulator.story import Act, Outage, Person, Population, Story
+from sekvens.simulator.story import Act, Outage, Person, Population, StockChange, Story
 
 T = TypeVar("T")
 
@@ -21,10 +21,11 @@ CONTACTS_MAX: Final = 1_000_000
 STARTS: Final = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 _STORY: Final = {
-    "about", "starts", "days", "contacts", "ses", "population", "sending", "off", "zone",
+    "about", "starts", "days", "contacts", "ses", "population", "sending", "off", "zone", "stock",
 }  # fmt: skip
 _PERSON: Final = {"zone", "locale", "traits", "does"}
 _POPULATION: Final = {"contacts", "seed", "a_month", "clicks", "zones"}
+_STOCK: Final = re.compile(r"(.+) is (sold out|back) on day (\d+)(?: at (\d\d:\d\d))?")
 _DOWN: Final = re.compile(r"down on day (\d+)(?: from (\d\d:\d\d))?(?: for ([\ddhm. ]+))?")
 
 
@@ -76,6 +77,7 @@ class _Reader:
             days=days,
             people=tuple(self._person(name, given) for name, given in people.items()),
             outages=tuple(self._outage(said, starts) for said in self._typed("ses", list, [])),
+            stock=tuple(self._stock(said, starts) for said in self._typed("stock", list, [])),
             population=None if population is None else self._population(population),
             sending=self._typed("sending", dict, {}),
             off=tuple(self._typed("off", list, [])),
@@ -113,11 +115,25 @@ class _Reader:
                 "08:00 for 6h”",
                 at=str(said),
             )
-        day = (starts + timedelta(days=int(found[1]))).date()
-        clock = datetime.strptime(found[2] or "00:00", "%H:%M").time()  # noqa: DTZ007  a clock's
-        begins = at_local_time(day, clock, self._zone)
+        begins = self._instant(starts, int(found[1]), found[2] or "00:00", at=str(said))
         lasts = self._told(lambda: span(found[3]), at=str(said)) if found[3] else timedelta(days=1)
         return Outage(begins=begins, ends=begins + lasts)
+
+    def _stock(self, said: Any, starts: datetime) -> StockChange:
+        found = _STOCK.fullmatch(str(said))
+        if found is None:
+            raise self._error(
+                f"“{said}” says nothing of what is in stock: write “a-hat is sold out on day 3”, "
+                "or “a-hat is back on day 9 at 08:00”",
+                at=str(said),
+            )
+        at = self._instant(starts, int(found[3]), found[4] or "00:00", at=str(said))
+        return StockChange(at=at, product=found[1], is_sold_out=found[2] == "sold out")
+
+    def _instant(self, starts: datetime, days: int, clock: str, *, at: str) -> datetime:
+        """Tell when the shop's clock shows a time on a day of the story."""
+        shown = self._told(lambda: clock_of(clock), at=at)
+        return at_local_time((starts + timedelta(days=days)).date(), shown, self._zone)
 
     def _population(self, given: Any) -> Population:
         if not isinstance(given, dict):

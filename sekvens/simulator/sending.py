@@ -23,7 +23,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     resume_at = life.local_time(command.resume) if command.resume is not None else None
     if command.skip:
         return _skip(life, passage, order, Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at))
-    known = InMemory(life.facts, passage, order, life.under_way)
+    known = InMemory(life.facts, passage, order, life.under_way, life.stage.consent)
     verdict = refusal(known, order, passage.graph) or disturbance(known, order, life.stage.rules)
     if isinstance(verdict, Refused):
         skipped = Skipped(reason=verdict.reason, exit=verdict.exit, resume_at=resume_at)

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import msgspec
 
+from sekvens.consent_section import ConsentSettings
 from sekvens.enrollments.enroll import asked_at_entry
 from sekvens.enrollments.position import next_send_at
 from sekvens.errors import NotSent, SettingsError
@@ -24,10 +25,9 @@ from sekvens.messages.patience import retry_after
 from sekvens.messages.situation import rules_of
 from sekvens.sections import SendingSettings
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
-from sekvens.segments.lasting import Asked, asked_by
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
-from sekvens.simulator.story import Outage, Story
+from sekvens.simulator.story import Outage, StockChange, Story
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class Stage:
     scan_interval: timedelta
     offers: Mapping[str, timedelta]  #: how long each holds
     outages: tuple[Outage, ...] = ()
+    stock: tuple[StockChange, ...] = ()
+    consent: ConsentSettings = field(default_factory=ConsentSettings)
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
     #: modes that people have set, by flow and step
     by_hand: Mapping[str, Mapping[str, Mode]] = field(default_factory=dict)
@@ -84,11 +86,6 @@ class Stage:
             )
             for each in self.audiences
         }
-
-    @cached_property
-    def asked_about(self) -> Mapping[str, Asked]:
-        """Tell what a scan's answers for each flow can change with."""
-        return {flow: asked_by(asked) for flow, asked in self.asked_by_scan.items()}
 
     def mode_of(self, flow: Flow, step: Step) -> Mode:
         """Tell the mode of a step: all are lived as if they were live, and marked."""
@@ -157,6 +154,8 @@ def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
         scan_interval=timedelta(hours=audiences.every_hours),
         offers={name: timedelta(days=offer.days) for name, offer in settings.shop.offers.items()},
         outages=story.outages,
+        stock=story.stock,
+        consent=settings.consent,
     )
 
 

@@ -53,6 +53,15 @@ class Outage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StockChange:
+    """A product that the shop has no more of, or has again."""
+
+    at: datetime
+    product: str
+    is_sold_out: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Population:
     """Contacts who are drawn by chance: how many, and how often they do what in 30 days."""
 
@@ -73,9 +82,15 @@ class Story:
     days: int
     people: tuple[Person, ...] = ()
     outages: tuple[Outage, ...] = ()
+    stock: tuple[StockChange, ...] = ()
     population: Population | None = None
     sending: Mapping[str, object] = field(default_factory=dict)  #: over the settings' `[sending]`
     off: tuple[str, ...] = ()  #: flows that nobody enters, beside those of the settings
+
+    @property
+    def contacts(self) -> int:
+        """Count who is in it, the drawn ones included."""
+        return len(self.people) + (self.population.contacts if self.population else 0)
 
     @property
     def ends(self) -> datetime:

@@ -50,15 +50,29 @@ def tell(
     is_looked_over: bool = True,
 ) -> Outcome:
     """Live the story of everybody; keep the timelines of the first so many."""
+    lived = (how(stage, person) for person in people)
+    return outcome_of(
+        lived, stage, timelines=timelines, progress=progress, is_looked_over=is_looked_over
+    )
+
+
+def outcome_of(
+    everybody: Iterable[Lived],
+    stage: Stage,
+    *,
+    timelines: int,
+    progress: Callable[[int], None] | None = None,
+    is_looked_over: bool = True,
+) -> Outcome:
+    """Tell what a story came to that everybody has lived."""
     outcome = Outcome()
-    for person in people:
-        lived = how(stage, person)
+    for lived in everybody:
         outcome.contacts += 1
         _count(lived, outcome)
         for breach in breaches(lived, stage) if is_looked_over else ():
             outcome.breaches[breach.invariant] += 1
             if len(outcome.broken) < BROKEN_MAX:
-                outcome.broken.append((person, breach))
+                outcome.broken.append((lived.person, breach))
         if len(outcome.told) < timelines:
             outcome.told.append(lived)
         if progress is not None and outcome.contacts % PROGRESS_EVERY == 0:

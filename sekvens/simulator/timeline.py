@@ -89,9 +89,10 @@ def reasons(counted: dict[str, int]) -> str:
 def trace(lived: Lived) -> list[str]:
     """Write what both ways to live a story must agree on, without the hours.
 
-    What was sent, what was skipped and why, and how each enrollment ended, each flow by itself.
+    Who entered, what was sent, what was skipped and why, and how each enrollment ended, each flow
+    by itself.
     """
-    kept = (What.SENT, What.SKIPPED, What.LEFT)
+    kept = (What.ENTERS, What.SENT, What.SKIPPED, What.LEFT)
     told = [moment for moment in lived.moments if moment.what in kept]
     return sorted_by_flow(
         [

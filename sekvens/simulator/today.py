@@ -8,12 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
-from sekvens.contacts.consent import MARKETING
+from sekvens.contacts.consent import MARKETING, topic_of_purpose
 from sekvens.contacts.suppression import key_of_address
 from sekvens.contacts.tables import (
     Consent,
     ConsentStatus,
     Contact,
+    LegalBasis,
     Preferences,
     Suppression,
     SuppressionReason,
@@ -21,6 +22,7 @@ from sekvens.contacts.tables import (
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.steps import Purpose
+from sekvens.messages.addresses import usable
 from sekvens.messages.tables import Message, MessageState
 from sekvens.segments.memory import PastEvent
 from sekvens.send_time.local_time import zone_or
@@ -34,7 +36,10 @@ class Today:
     """What the database holds of one contact."""
 
     person: Person
+    is_reachable: bool = True
     consent: ConsentStatus = ConsentStatus.NEVER_SUBSCRIBED
+    is_by_sale: bool = False  #: an earlier sale is what it rests on
+    left_out: set[str] = field(default_factory=set)  #: topics
     suppressed: SuppressionReason | None = None
     preferences: Preferences | None = None
     rests_until: datetime | None = None
@@ -43,14 +48,11 @@ class Today:
     enrollments: list[Enrollment] = field(default_factory=list)
     sent: dict[str, list[Message]] = field(default_factory=dict)  #: by enrollment
 
-    def tell(self, facts: GrowingFacts) -> None:
-        """Let facts know what stands of the contact beside events."""
+    def tell_who(self, facts: GrowingFacts) -> None:
+        """Let facts know what marketing to the contact rests on, and whether mail reaches them."""
         facts.consent, facts.suppressed = self.consent, self.suppressed
-        facts.rests_until = self.rests_until
-        if self.preferences is not None:
-            facts.paused_until = self.preferences.paused_until
-            facts.fewer = self.preferences.fewer
-        facts.received = sorted(self.received)
+        facts.has_said, facts.left_out = not self.is_by_sale, self.left_out
+        facts.is_reachable = self.is_reachable
 
 
 def read_today(
@@ -65,6 +67,7 @@ def read_today(
                 traits=contact.traits,
             ),
             rests_until=contact.rests_until,
+            is_reachable=bool(contact.email and usable(contact.email)),
         )
         for contact in contacts
     }
@@ -78,9 +81,8 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], until
         name: whose for whose, names in known_as(session, list(found)).items() for name in names
     }
     whose = list(owner)
-    given = Consent.contact_id.in_(list(found)), Consent.purpose == MARKETING
-    for consent in session.scalars(select(Consent).where(*given)):
-        found[consent.contact_id].consent = ConsentStatus(consent.status)
+    for consent in session.scalars(select(Consent).where(Consent.contact_id.in_(list(found)))):
+        _read_consent(found[consent.contact_id], consent)
     for row in session.scalars(select(Suppression).where(Suppression.address_hash.in_(list(keys)))):
         found[keys[row.address_hash]].suppressed = SuppressionReason(row.reason)
     for wish in session.scalars(select(Preferences).where(Preferences.contact_id.in_(list(found)))):
@@ -102,3 +104,12 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], until
         today.sent.setdefault(message.enrollment_id, []).append(message)
         if message.purpose == Purpose.MARKETING and message.sent_on is not None:
             today.received.append(message.sent_on)
+
+
+def _read_consent(today: Today, consent: Consent) -> None:
+    topic = topic_of_purpose(consent.purpose)
+    if consent.purpose == MARKETING:
+        today.consent = ConsentStatus(consent.status)
+        today.is_by_sale = consent.basis == LegalBasis.EARLIER_SALE
+    elif topic is not None and consent.status == ConsentStatus.UNSUBSCRIBED:
+        today.left_out.add(topic)

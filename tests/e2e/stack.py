@@ -48,6 +48,7 @@ from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
 from tests.e2e.postgresql import USER, url_of
+from tests.e2e.warm import launch_warm
 from tests.ports import free_ports
 
 T = TypeVar("T")
@@ -194,10 +195,8 @@ class Stack:
 
     def is_running(self, service: str) -> bool:
         """Tell whether a service is there still; what a fault point has killed is not."""
-        process_id = self.processes.process_ids().get(service)
-        if process_id is None:
-            return False
-        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+        children = [each for each in self.processes._children if each.service.name == service]
+        return any(child.process.poll() is None for child in children)
 
     def wait_for_its_end(self, service: str) -> None:
         """Wait until a service has died of a fault point; it may be started again."""
@@ -284,7 +283,7 @@ def running_stack(
     environ.update({f"SEKVENS_{name}": value for name, value in (settings or {}).items()})
     (folder / "temporal.toml").touch()
     database = Database(load_settings(environ).database.url)
-    processes = Processes(environ=environ, logs=folder / "logs")
+    processes = Processes(environ=environ, logs=folder / "logs", launch=launch_warm)
     stack = Stack(
         site=site,
         environ=environ,

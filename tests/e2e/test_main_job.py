@@ -347,7 +347,7 @@ def test_one_id_leads_through_the_logs_from_the_post_to_the_e_mail_and_its_repor
     eventually(lambda: lines_with(stack, "worker", *reported), "SES's report is in the log")
     [stored] = lines_with(stack, "api", event_id)
     [started] = lines_with(stack, "relay", event_id)
-    [sent] = lines_with(stack, "worker", event_id)
+    [sent] = eventually(lambda: lines_with(stack, "worker", event_id), "it is logged as accepted")
 
     assert "action=events_stored" in stored
     assert "accepted=2" in stored

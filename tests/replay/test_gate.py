@@ -20,8 +20,8 @@ SAMPLE = ("welcome-all-the-way.v3", "cart-emptied.v1", "scheduled/retention")
 
 IGNORES_EXITS = Change(
     file="sekvens/flows/interpreter.py",
-    old="            return state.leave(rule.reason, now)\n    state = hear(",
-    new="            break\n    state = hear(",
+    old="        return state.leave(reason, now)\n    state = hear(",
+    new="        pass\n    state = hear(",
 )
 DIES = Change(
     file="sekvens/flows/interpreter.py",

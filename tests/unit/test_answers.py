@@ -1,8 +1,5 @@
 """The answer links: looking changes nothing, pressing records the answer once."""
 
-import threading
-import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +14,7 @@ from sekvens.messages.tables import MessageState
 from tests.unit.ingesting import NOON, Shop, alias, identify
 from tests.unit.serving import served, settings
 from tests.unit.test_barrier import dispatch
+from tests.unit.waiting import a_message_leaving
 
 
 @pytest.fixture
@@ -193,23 +191,12 @@ async def test_the_thanks_wait_for_a_message_on_its_way(sqlite_database: Databas
     shop = Shop(sqlite_database)
     shop.post(identify())
     dispatch(shop, shop.contact_id())
-    taken, sent = threading.Event(), []
-
-    def send() -> None:
-        with shop.database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=5)):
-            taken.set()
-            time.sleep(0.4)
-            sent.append(True)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    taken.wait(5)
     async with served(sqlite_database, FrozenClock(NOON)) as client:
-        await client.post(link(shop))
-        sent_before_the_thanks = bool(sent)
-    sender.join()
+        with a_message_leaving(shop.database, shop.contact_id()) as left:
+            await client.post(link(shop))
+            left_before_the_thanks = bool(left)
 
-    assert sent_before_the_thanks
+    assert left_before_the_thanks
 
 
 def test_every_question_and_answer_is_written_in_both_languages() -> None:

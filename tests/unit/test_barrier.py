@@ -21,6 +21,7 @@ from sekvens.messages import ledger
 from sekvens.messages.tables import Message, MessageState, Overlap
 from starter import main
 from tests.unit.ingesting import NOON, Shop, alias, identify
+from tests.unit.waiting import PATIENCE, a_message_leaving
 
 CLOCK = FrozenClock(NOON)
 
@@ -63,21 +64,6 @@ def dispatch(shop: Shop, contact_id: str, state: str = MessageState.DISPATCHING)
         )
 
 
-def held_for(shop: Shop, contact_id: str, seconds: float) -> threading.Thread:
-    """Hold a contact's lock in another thread, as a sender does."""
-    taken = threading.Event()
-
-    def hold() -> None:
-        with shop.database.locks.hold(contact_id, timeout=timedelta(seconds=5)):
-            taken.set()
-            time.sleep(seconds)
-
-    sender = threading.Thread(target=hold)
-    sender.start()
-    taken.wait(5)
-    return sender
-
-
 def overlapped(shop: Shop) -> dict[str, datetime]:
     """Tell which messages overlapped with a fact, and when."""
     with shop.database.read() as session:
@@ -86,31 +72,26 @@ def overlapped(shop: Shop) -> dict[str, datetime]:
 
 def test_the_reply_waits_until_the_sender_has_finished(shop: Shop) -> None:
     dispatch(shop, shop.contact_id())
-    sender = held_for(shop, shop.contact_id(), 0.3)
-    started = time.monotonic()
-    passed = wait_for_senders(
-        shop.database, [shop.contact_id()], clock=CLOCK, timeout=timedelta(seconds=10)
-    )
-    waited = time.monotonic() - started
-    sender.join()
+    with a_message_leaving(shop.database, shop.contact_id()) as left:
+        passed = wait_for_senders(shop.database, [shop.contact_id()], clock=CLOCK)
+        left_before_the_reply = bool(left)
 
     assert passed
-    assert waited > 0.2
+    assert left_before_the_reply
 
 
 def test_a_sender_that_takes_too_long_is_an_overlap_and_recorded(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatch(shop, shop.contact_id())
-    sender = held_for(shop, shop.contact_id(), 0.6)
-    with caplog.at_level(logging.WARNING):
+    held = shop.database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=PATIENCE))
+    with held, caplog.at_level(logging.WARNING):
         passed = wait_for_senders(
             shop.database,
             [shop.contact_id()],
             clock=CLOCK,
             timeout=timedelta(milliseconds=100),
         )
-    sender.join()
 
     assert not passed
     assert [getattr(record, "action", "") for record in caplog.records] == ["send_overlapped"]
@@ -134,7 +115,7 @@ def test_whoever_erases_waits_for_an_email_on_its_way(
     if who == "the command":
         erase = partial(CliRunner().invoke, main, ["contacts", "erase", contact_id, "--yes"])
     eraser = threading.Thread(target=erase)
-    with shop.database.locks.hold(contact_id, timeout=timedelta(seconds=5)):
+    with shop.database.locks.hold(contact_id, timeout=timedelta(seconds=PATIENCE)):
         eraser.start()
         while shop.contact() is not None:  # until it is committed
             time.sleep(0.01)
@@ -162,14 +143,10 @@ def test_an_overlap_is_recorded_on_what_is_leaving_and_the_first_one_stands(shop
 @pytest.mark.parametrize("state", [MessageState.PENDING, MessageState.ACCEPTED])
 def test_a_message_that_is_not_on_its_way_is_not_waited_for(shop: Shop, state: str) -> None:
     dispatch(shop, shop.contact_id(), state)
-    sender = held_for(shop, shop.contact_id(), 0.6)
-    started = time.monotonic()
-    passed = wait_for_senders(shop.database, [shop.contact_id()], clock=CLOCK)
-    waited = time.monotonic() - started
-    sender.join()
+    with shop.database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=PATIENCE)):
+        passed = wait_for_senders(shop.database, [shop.contact_id()], clock=CLOCK)
 
     assert passed
-    assert waited < 0.5
 
 
 def test_a_message_of_a_contact_merged_away_is_waited_for_under_both_ids(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from tests.unit.examining import (
     temporal,
 )
 from tests.unit.ingesting import NOON
+from tests.unit.waiting import PATIENCE
 
 OUTSIDE = [check for check in CHECKS if check.area not in {"database", "message"}]
 
@@ -250,16 +251,16 @@ def test_checks_wait_at_the_same_time_and_one_that_hangs_is_not_waited_for() -> 
     together, never = threading.Barrier(2), threading.Event()
 
     def meets(_set_up: Any) -> Any:
-        together.wait(10)
+        together.wait(PATIENCE)
         return ok("met")
 
     def hangs(_set_up: Any) -> Any:
-        never.wait(30)
+        never.wait(PATIENCE)
 
     checks = [
         Check(area="a", name=str(n), look=look) for n, look in enumerate((meets, meets, hangs))
     ]
-    found = [finding for _, finding in examine(set_up(), checks, seconds_max=1)]
+    found = [finding for _, finding in examine(set_up(), checks, seconds_max=3)]
     never.set()
 
     assert [f.level for f in found] == [OK, OK, WARNING]

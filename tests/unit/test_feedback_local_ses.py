@@ -35,6 +35,7 @@ from sekvens.ses.local.store import read_log
 from sekvens.settings import Settings
 from tests.unit.composing import sample_shop
 from tests.unit.sending import API, NO_CALM, PostOffice, mixed
+from tests.unit.waiting import PATIENCE
 
 GRACE_SECONDS, SILENCE_SECONDS, RESEND_SECONDS = 2, 3, 6
 
@@ -85,7 +86,7 @@ class Machine:
             {"Content-Type": "application/json"},
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             return json.load(answer)
 
     def send(self, enrollment_id: str, step_id: str) -> Outcome:

@@ -22,6 +22,7 @@ from sekvens.feedback.testing import event_body
 from sekvens.messages.tables import MessageState
 from tests.unit.hearing import HearingOffice
 from tests.unit.ingesting import NOON
+from tests.unit.waiting import PATIENCE
 
 DEEP = '{"a":' * 50_000 + "1" + "}" * 50_000
 POISON = {
@@ -120,11 +121,11 @@ def test_no_address_name_or_place_is_kept() -> None:
 
 
 def test_a_long_text_is_read_in_no_time_and_cut_in_no_address() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     texts = ["a" * 400_000, "kund@shop.example," * 60, "x " * 298 + "kimkim@kund.example"]
     kept = [read_report(text, now=NOON).raw["text"] for text in texts]
 
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
     assert not [text for text in kept if "@" in text or "kund" in text or "kim" in text]
 
 
@@ -237,7 +238,7 @@ def test_an_outage_of_the_queue_is_told_once_and_when_it_is_over(
 
     monkeypatch.setattr(office.queue, "receive", broken)
     with polling(office.poller):
-        assert done.wait(10)
+        assert done.wait(PATIENCE)
 
     actions = [getattr(each, "action", "") for each in caplog.records]
     assert actions.count("dependency_unreachable") == 1
@@ -278,7 +279,7 @@ def test_no_fault_ends_the_reading(
 
     monkeypatch.setattr(office.queue, "receive", faulty)
     with polling(office.poller):
-        assert done.wait(10)
+        assert done.wait(PATIENCE)
 
     assert "feedback_failed" in [getattr(each, "action", "") for each in caplog.records]
     assert "kim@" not in caplog.text

@@ -21,6 +21,7 @@ from sekvens.messages.tables import Message, MessageState
 from tests.unit.ingesting import NOON, alias, track
 from tests.unit.sending import PostOffice
 from tests.unit.test_send_race import NoLocks
+from tests.unit.waiting import PATIENCE
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: Eight in the morning in Helsinki, where the contact lives, is six in UTC.
@@ -269,7 +270,7 @@ def send_at_once(office: PostOffice) -> list[Outcome]:
     start = threading.Barrier(RIVALS)
 
     def send(number: int) -> Outcome:
-        start.wait(10)
+        start.wait(PATIENCE)
         return senders[number].send(orders[number])
 
     with ThreadPoolExecutor(RIVALS) as threads:
@@ -294,7 +295,7 @@ def test_without_the_lock_several_pass(office: PostOffice) -> None:
 
     def wait_for_company(_: str) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):  # the others were held back
-            company.wait(3)
+            company.wait(10)
 
     office.ses.during = wait_for_company
     send_at_once(office)
@@ -311,7 +312,7 @@ def test_without_a_second_look_under_the_lock_several_pass(
     def look_once(sender: Sender, order: Any, published: Any) -> Any:
         if order.enrollment_id not in first:
             first[order.enrollment_id] = look(sender, order, published)
-            everybody_has_looked.wait(10)
+            everybody_has_looked.wait(PATIENCE)
         return first[order.enrollment_id]
 
     monkeypatch.setattr(Sender, "_look", look_once)

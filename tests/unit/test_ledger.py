@@ -18,6 +18,7 @@ from sekvens.messages.ledger import Claim
 from sekvens.messages.tables import Message, MessageState
 from tests.unit.ingesting import NOON
 from tests.unit.sending import PostOffice
+from tests.unit.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_row_is_opened_once_however_many_open_it_at_once(office: PostOffice) -
     order, start = office.order(), threading.Barrier(8)
 
     def open_row(_: int) -> str:
-        start.wait(10)
+        start.wait(PATIENCE)
         with office.database.write() as session:
             return ledger.open_row(session, order, now=NOON).id
 

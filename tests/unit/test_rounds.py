@@ -9,6 +9,7 @@ import pytest
 
 from sekvens.errors import TemporalUnavailable
 from sekvens.events import rounds
+from tests.unit.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ async def told(caplog: pytest.LogCaptureFixture, results: Iterable[int | Excepti
         return next_of(ends, stop)
 
     with caplog.at_level(logging.WARNING):
-        await asyncio.wait_for(rounds.repeat(work, stop), 10)
+        await asyncio.wait_for(rounds.repeat(work, stop), PATIENCE)
     return [record.getMessage() for record in caplog.records]
 
 

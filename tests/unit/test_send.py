@@ -26,6 +26,7 @@ from sekvens.messages.tables import MessageState
 from sekvens.ses.client import failure_of
 from tests.unit.ingesting import NOON, identify
 from tests.unit.sending import ADDRESS, PostOffice
+from tests.unit.waiting import PATIENCE
 
 GRACE = timedelta(seconds=1800)
 
@@ -108,7 +109,7 @@ def test_the_same_order_from_many_threads_at_once_is_one_call(database: Database
     start = threading.Barrier(10)
 
     def send(_: int) -> object:
-        start.wait(10)
+        start.wait(PATIENCE)
         return office.another_sender().send(order)
 
     order = office.order()
@@ -211,7 +212,7 @@ def test_a_lock_that_cannot_be_had_holds_the_message_back(
 ) -> None:
     # The real time-out is seconds; the way through the code is the same.
     monkeypatch.setattr(sending, "LOCK_TIMEOUT", timedelta(milliseconds=50))
-    with office.database.locks.hold(office.contact_id, timeout=timedelta(seconds=1)):
+    with office.database.locks.hold(office.contact_id, timeout=timedelta(seconds=PATIENCE)):
         outcome = office.send()
 
     assert outcome == Deferred(until=NOON + timedelta(seconds=5), reason="lock_timeout")

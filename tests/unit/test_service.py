@@ -19,6 +19,7 @@ from sekvens.errors import SettingsError
 from sekvens.sections import ApiSettings
 from sekvens.service import until_ready
 from tests.ports import free_port
+from tests.unit.waiting import PATIENCE
 
 PRELUDE = """
 import asyncio, sys, time
@@ -31,6 +32,11 @@ async def never():
 WAITS = """
 async def serve(service):
     await until_ready("SES", never)
+"""
+WAITS_LONG = f"""
+from sekvens import service
+service.RETRY_SECONDS_MIN = 60.0
+{WAITS}
 """
 HANGS = """
 async def serve(service):
@@ -72,7 +78,7 @@ def running(serve: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
 
 def health(port: int) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -132,7 +138,7 @@ def test_a_probe_asks_the_api_where_no_health_port_is_named(
 
 
 def metrics(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as reply:
         assert reply.headers["Content-Type"].startswith("text/plain; version=")
         return reply.read().decode()
 
@@ -159,7 +165,7 @@ def test_the_metrics_of_temporals_sdk_have_a_port_of_their_own() -> None:
     with running(WAITS, SEKVENS_TEMPORAL_METRICS_PORT=str(port)) as process:
         assert process.stderr is not None
         process.stderr.readline()  # it has begun
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as reply:
             assert reply.status == 200
 
 
@@ -171,22 +177,19 @@ def test_a_service_that_is_told_to_stop_finishes_what_is_running() -> None:
         process.stdin.flush()
         health_when_it_is_up(port, 200)
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, out) == (0, "finished what was running\n")
 
 
-@pytest.mark.parametrize("serve", [WAITS, HANGS], ids=["tries again", "hangs in a thread"])
-def test_a_service_that_waits_for_its_world_ends_within_a_second(serve: str) -> None:
+@pytest.mark.parametrize("serve", [WAITS_LONG, HANGS], ids=["tries again", "hangs in a thread"])
+def test_a_service_that_waits_for_its_world_ends_at_once(serve: str) -> None:
     port = free_port()
     with running(serve, SEKVENS_HEALTH_PORT=str(port)) as process:
         health_when_it_is_up(port, 503)
-        told_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=20)
-        took = time.monotonic() - told_at
+        _, log = process.communicate(timeout=PATIENCE / 2)  # what it waits for takes 60 seconds
 
-    assert took < 1
     assert (process.returncode, "Traceback" in log) == (0, False)
 
 
@@ -253,4 +256,4 @@ async def test_a_setting_that_is_wrong_is_not_waited_for() -> None:
         raise SettingsError("no")
 
     with pytest.raises(SettingsError):
-        await asyncio.wait_for(until_ready("it", attempt), 1)
+        await asyncio.wait_for(until_ready("it", attempt), PATIENCE)

@@ -30,6 +30,7 @@ from sekvens.sections import SesSettings
 from sekvens.ses.client import SesClient, failure_of, scrubbed
 from sekvens.ses.local import LocalSes, LocalSesOptions, running_local_ses
 from sekvens.ses.mime import Mail, assemble
+from tests.unit.waiting import PATIENCE
 
 SENDER, RECIPIENT = "maja@hallgrensylle.example", "kund@shop.example"
 RAW = assemble(
@@ -253,7 +254,7 @@ def test_a_request_can_be_held_up_half_written_and_arrives_whole(
 
 
 def test_threads_that_share_the_client_have_their_own_deadlines(client: SesClient) -> None:
-    meeting = threading.Barrier(2, timeout=5)
+    meeting = threading.Barrier(2, timeout=PATIENCE)
 
     def meet(**_: Any) -> None:
         meeting.wait()  # both have set their deadline before either's is looked at

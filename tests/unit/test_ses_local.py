@@ -24,6 +24,7 @@ from sekvens.clock import FrozenClock, SystemClock
 from sekvens.ses.local import LocalSes, LocalSesOptions, running_local_ses
 from sekvens.ses.local.account import SendingLimits
 from sekvens.ses.local.store import FILE_NAME, read_log
+from tests.unit.waiting import PATIENCE
 
 SIMPLE = {
     "Simple": {
@@ -462,7 +463,7 @@ def test_the_command_says_where_it_listens_and_stops_cleanly_even_while_it_hangs
         assert httpx.get(f"{url}/_local/messages").json() == []
         process.send_signal(signal.SIGTERM)
 
-        assert process.communicate(timeout=5) == ("", "")
+        assert process.communicate(timeout=PATIENCE) == ("", "")
     assert process.returncode == 0
 
 
@@ -475,7 +476,7 @@ def test_a_taken_port_gives_one_sentence_and_no_traceback(tmp_path: Path) -> Non
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=PATIENCE,
         )
 
     assert ended.returncode == 2

@@ -21,6 +21,7 @@ from starter import main
 from tests.unit.engaging import PRESS, TAGGED_NEWS, ClickOffice
 from tests.unit.sending import letters
 from tests.unit.test_relay_temporal import start_of
+from tests.unit.waiting import PATIENCE
 
 MOMENT = timedelta(milliseconds=100)
 
@@ -191,7 +192,7 @@ async def test_a_settler_that_is_told_to_stop_does_so_and_leaves_what_is_not_due
     running = asyncio.create_task(office.settler().run(stop))
     await asyncio.sleep(0.1)
     stop.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
 
     assert office.clicks() == []
     with office.database.read() as session:

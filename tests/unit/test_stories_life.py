@@ -1,22 +1,31 @@
 """One contact over all flows at once: what meets, meets as it does in production."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sekvens.consent_section import ConsentSettings, Topic
 from sekvens.flows.asking import active, happened, lapsed
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
 from sekvens.flows.graph import compile_flow
-from sekvens.segments.lasting import lasts_until
+from sekvens.flows.outcomes import SkipReason
+from sekvens.segments.lasting import RECEIVED, Lasting, lasting
 from sekvens.segments.memory import PastEvent, holds
+from sekvens.simulator import entries
 from sekvens.simulator.driver import run_scenario
 from sekvens.simulator.facts import GrowingFacts
+from sekvens.simulator.foresight import live
+from sekvens.simulator.invariants import Invariant, breaches
 from sekvens.simulator.moments import What
 from sekvens.simulator.population import people
 from sekvens.simulator.scenario import PastAct, Scenario
-from sekvens.simulator.story import Outage, Population
+from sekvens.simulator.stage import Stage
+from sekvens.simulator.story import Outage, Population, StockChange
 from sekvens.simulator.telling import tell
 from sekvens.simulator.timeline import trace
 from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, told
@@ -126,6 +135,90 @@ def test_a_population_goes_the_same_way_every_time_and_nothing_happens_that_neve
     assert len({tuple(trace(lived)) for lived in first.told}) > 10
 
 
+def test_scans_that_look_only_where_something_may_have_changed_find_what_daily_ones_find(
+    monkeypatch,
+):
+    stage, drawn = a_stage(90), [*people(Population(contacts=40, seed=3), days=90)]
+    seldom = [live(stage, person).moments for person in drawn]
+
+    def asked_daily(_condition, _facts, *, now):
+        return Lasting(answer=False, until=now, unless=frozenset())
+
+    monkeypatch.setattr(entries, "lasting", asked_daily)
+
+    assert [live(stage, person).moments for person in drawn] == seldom
+    found = {each.flow for lived in seldom for each in lived if each.what is What.ENTERS}
+    assert {"birthday", "winback"} <= found
+
+
+# What marketing rests on, and what is in stock.
+
+
+def going_by(stage: Stage, **consent: Any) -> Stage:
+    return replace(stage, consent=ConsentSettings(**consent))
+
+
+def test_a_purchase_is_a_basis_for_marketing_where_the_shop_goes_by_it_and_for_so_long():
+    bought = ("buys a-hat 20 days ago", "puts a-scarf into the cart")
+    short = going_by(a_stage(30), soft_opt_in=True, soft_opt_in_days=10)
+
+    without = told(*bought, stage=a_stage(30))
+    with_it = told(*bought, stage=going_by(a_stage(30), soft_opt_in=True))
+    too_long_ago = told(*bought, stage=short)
+    refunded = told(
+        "buys a-hat 20 days ago", "the order is refunded 2 days ago", *bought[1:],
+        stage=going_by(a_stage(30), soft_opt_in=True),
+    )  # fmt: skip
+
+    assert not any(email.marketing for email in without.sent())
+    assert any(email.marketing for email in with_it.sent())
+    assert breaches(with_it, going_by(a_stage(30), soft_opt_in=True)) == []
+    assert {each.invariant for each in breaches(with_it, short)} == {Invariant.WITHOUT_CONSENT}
+    for lived in (too_long_ago, refunded):
+        assert not any(email.marketing for email in lived.sent())
+        assert SkipReason.NO_CONSENT in {text for _, text in reasons(lived, What.SKIPPED)}
+
+
+def test_who_has_said_no_gets_no_marketing_for_having_bought():
+    stage = going_by(a_stage(30), soft_opt_in=True)
+
+    lived = told("subscribes 9 days ago", "unsubscribes 8 days ago", "buys a-hat", stage=stage)
+
+    assert not any(email.marketing for email in lived.sent())
+
+
+def test_a_topic_that_is_left_out_is_left_out_and_comes_again_when_it_is_wanted_again():
+    news = {"news": Topic(name={"sv": "Nytt"}, flows=("welcome",))}
+    stage = going_by(a_stage(20), topics=news)
+
+    left = told("subscribes", "wants nothing about news on day 1", stage=stage)
+    both = ("wants nothing about news on day 1", "wants to hear about news again after 25h")
+    back = told("subscribes", *both, stage=stage)
+    never = told("subscribes", stage=stage)
+
+    assert emails(left) == ["welcome/hello"]
+    assert ("welcome", "unsubscribed") in reasons(left, What.LEFT)
+    assert emails(back) == emails(never)
+
+
+@pytest.mark.parametrize(("is_back", "comes"), [(False, 0), (True, 1)])
+def test_a_cart_of_what_is_sold_out_is_not_reminded_of(is_back, comes):
+    gone = StockChange(at=START + timedelta(hours=1), product="a-hat", is_sold_out=True)
+    back = StockChange(at=START + timedelta(hours=2), product="a-hat", is_sold_out=False)
+    stage = replace(a_stage(3), stock=(gone, back) if is_back else (gone,))
+
+    lived = told("subscribes 30 days ago", "puts a-hat into the cart", stage=stage)
+    other = told(
+        "subscribes 30 days ago", "puts a-hat into the cart", "puts a-scarf into the cart",
+        stage=stage,
+    )  # fmt: skip
+
+    assert emails(lived).count("cart-abandonment/your-cart-misses-you") == comes
+    assert emails(other).count("cart-abandonment/your-cart-misses-you") == 1
+    if not is_back:
+        assert ("cart-abandonment", "no_longer_matches") in reasons(lived, What.LEFT)
+
+
 # How long an answer lasts.
 
 NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
@@ -148,27 +241,30 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     condition=conditions,
     past=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 100 * 24)), max_size=5),
     received=st.lists(st.integers(0, 100), max_size=4),
     birthday=st.sampled_from((None, "03-20", "12-31", "02-29")),
+    later=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 100 * 24)), max_size=4),
 )
-def test_an_answer_stands_for_as_long_as_it_is_said_to(
-    condition: Condition, past, received, birthday
+def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_changes(
+    condition: Condition, past, received, birthday, later
 ):
     facts = GrowingFacts(zone=HOME, traits={"birthday": birthday} if birthday else {})
     for name, hours in sorted(past, key=lambda each: -each[1]):
         facts.happen(PastEvent(name, {}, START - timedelta(hours=hours)))
     facts.received = sorted(START - timedelta(days=days) for days in received)
-    now = holds(condition, facts, now=START)
 
-    until = lasts_until(condition, facts, now=START)
+    answer, until, unless = lasting(condition, facts, now=START)
 
+    assert answer is holds(condition, facts, now=START)
+    for name, hours in later:
+        if name not in unless:
+            facts.happen(PastEvent(name, {}, START + timedelta(hours=hours)))
+    if RECEIVED not in unless:
+        facts.receive(START + DAY)
     last = START + 120 * DAY if until is None else until
-    for hour in range(0, 120 * 24, 7):
-        at = START + timedelta(hours=hour)
-        if at <= last:
-            assert holds(condition, facts, now=at) == now
-    assert holds(condition, facts, now=last) == now
+    asked = {START + timedelta(hours=hour) for hour in range(0, 120 * 24, 7)}
+    assert {holds(condition, facts, now=at) for at in {*asked, last} if at <= last} == {answer}

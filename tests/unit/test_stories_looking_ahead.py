@@ -4,18 +4,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from sekvens.clock import FrozenClock
 from sekvens.commands.resources import publish_flows
+from sekvens.contacts.tables import Consent, Contact, LegalBasis
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import OutboxEntry
 from sekvens.messages.tables import Message, MessageState
+from sekvens.products.tables import Product
+from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.settings import load_settings
 from sekvens.simulator.looking_ahead import Ahead, look_ahead
 from sekvens.simulator.moments import What
+from starter import main
 from tests.unit.ingesting import NOON, Shop, identify, track
 
 DAY = timedelta(days=1)
@@ -114,6 +119,88 @@ def test_the_cap_counts_what_has_been_sent_already(shop):
     ahead = look(shop, days=2)
 
     assert min(ahead.outcome.per_hour) > NOON + timedelta(hours=12)
+
+
+def test_topics_sales_stock_and_addresses_count_as_they_do_at_the_gate(shop):
+    for user in ("left-out", "by-sale", "nowhere", "wants-it"):
+        welcomed(shop, subscriber(shop, user), next_send_at=NOON, step_id="who-we-are")
+    wanted = {"topics": {"news": False}}
+    shop.post(track("Email Preferences Changed", "left-out", ago=60, **wanted))
+    with shop.database.write() as session:
+        session.get_one(Contact, shop.contact_id("nowhere")).email = None
+        consent = session.get_one(Consent, (shop.contact_id("by-sale"), "marketing"))
+        consent.basis = LegalBasis.EARLIER_SALE
+
+    ahead = look(shop, days=2)
+
+    assert counted(ahead, What.SENT)["welcome", "who-we-are"] == 1
+    assert skipped(ahead) == {("welcome", "no_consent"): 2, ("welcome", "no_address"): 1}
+
+
+def skipped(ahead: Ahead) -> dict[tuple[str, str], int]:
+    """Count the contacts to whom a first e-mail was not sent, by flow and reason."""
+    found: dict[tuple[str, str], int] = {}
+    for (flow, step, kind, reason), times in ahead.outcome.counts.items():
+        if kind is What.SKIPPED and step == "who-we-are":
+            found[flow, reason] = found.get((flow, reason), 0) + times
+    return found
+
+
+def test_a_cart_of_what_is_sold_out_is_not_reminded_of(shop):
+    for user, product in (("one", "p-gone"), ("other", "p-here")):
+        subscriber(shop, user)
+        shop.post(track("Product Added", user, ago=5, cart_id=f"c-{user}", product_id=product))
+        welcomed(
+            shop,
+            shop.contact_id(user),
+            flow="cart-abandonment",
+            flow_version=2,
+            step_id="your-cart-misses-you",
+            entry_key=f"c-{user}",
+            next_send_at=NOON,
+            workflow_id=f"cart-abandonment/{user}",
+        )
+    with shop.database.write() as session:
+        for product, is_here in (("p-gone", False), ("p-here", True)):
+            session.add(
+                Product(id=product, titles={}, in_stock=is_here, locale="sv", first_seen_on=NOON)
+            )
+
+    ahead = look(shop, days=2)
+
+    assert counted(ahead, What.SENT)["cart-abandonment", "your-cart-misses-you"] == 1
+    left = ahead.outcome.counts
+    assert left["cart-abandonment", "", What.LEFT, "no_longer_matches"] == 1
+
+
+def test_the_command_counts_for_each_hour_beside_what_ses_takes_and_writes_nothing(
+    shop, monkeypatch, tmp_path
+):
+    welcomed(shop, subscriber(shop, "maja"))
+    with shop.database.write() as session:
+        session.add(SesQuota(id=THE_ACCOUNT, asked_at=NOON, send_rate_max=14.0, day_max=50_000.0))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(
+        "SEKVENS_DATABASE__URL", shop.database.engine.url.render_as_string(hide_password=False)
+    )
+    before = contents(shop.database)
+
+    told = CliRunner().invoke(main, ["simulate", "--from-db", "--days", "20"])
+
+    assert told.exit_code == 0, told.output
+    assert "1 contacts, " in told.output
+    assert "of 14 that SES takes" in told.output
+    assert "of 50,000 a day" in told.output
+    assert "maja" not in told.output
+    assert contents(shop.database) == before
+
+
+def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    with database.read() as session:
+        return {
+            table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
 
 
 def test_looking_ahead_writes_nothing(shop):

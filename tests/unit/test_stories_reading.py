@@ -16,7 +16,7 @@ from tests.unit.telling_stories import read
 ABOUT = {
     "look": "a product", "add": "a-hat", "buy": "a-hat", "click": "3",
     "answer": "still-interested with no", "need help": "a-hat", "move": "New York",
-    "born": "03-20", "pause": "14",
+    "born": "03-20", "pause": "14", "leave out": "news", "want": "news",
 }  # fmt: skip
 #: What changes no log: where somebody lives, a trait, and a click, which names an e-mail.
 NO_EVENT = {"move", "born", "click"}
@@ -99,6 +99,9 @@ def test_a_story_is_read(tmp_path):
         ("buys on day 3", "clicks e-mail two-ish", 8, "write its number, or its name"),
         ("buys on day 3", "buys on day 3 at 25:00", 8, "write it like 09:30"),
         ("days = 30", "days = 0", 3, "from 1 to"),
+        ("days = 30", 'stock = ["a-hat is gone"]', 3, "write “a-hat is sold out on day 3”"),
+        ("days = 30", 'stock = ["a-hat is back on day 3 at 27:00"]', 3, "write it like 09:30"),
+        ("from 08:00", "from 28:00", 4, "write it like 09:30"),
         ("days = 30", 'days = "many"', 3, "must be a number"),
         ("days = 30", "dayz = 30", 3, "a story has no “dayz”; it has about"),
         ("Europe/London", "Europe/Lundun", 7, "no time zone is called"),

@@ -11,8 +11,9 @@ import pytest
 
 from sekvens.db.session import Database
 from sekvens.errors import LockTimeout
+from tests.unit.waiting import PATIENCE
 
-LONG, SHORT = timedelta(seconds=10), timedelta(milliseconds=60)
+LONG, SHORT = timedelta(seconds=PATIENCE), timedelta(milliseconds=60)
 BOTH = ("*", "welcome")
 
 
@@ -29,11 +30,11 @@ def in_a_thread(database: Database, *, alone: str | None = None) -> Iterator[Non
             else locks.hold("c-1", timeout=LONG, under=BOTH)
         ):
             taken.set()
-            done.wait(10)
+            done.wait(PATIENCE)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    taken.wait(10)
+    taken.wait(PATIENCE)
     try:
         yield
     finally:
@@ -113,7 +114,7 @@ def test_senders_who_come_and_go_do_not_keep_a_switch_waiting(database: Database
         sender.start()
     time.sleep(0.1)
     try:
-        with database.locks.hold_switch("*", timeout=timedelta(seconds=3)):
+        with database.locks.hold_switch("*", timeout=timedelta(seconds=PATIENCE)):
             waited = False
     except LockTimeout:
         waited = True
@@ -127,7 +128,7 @@ def test_senders_who_come_and_go_do_not_keep_a_switch_waiting(database: Database
 def send_in_a_process(url: str, taken: object, done: object) -> None:
     with Database(url).locks.hold("c-1", timeout=LONG, under=BOTH):
         taken.set()  # type: ignore[attr-defined]
-        done.wait(30)  # type: ignore[attr-defined]
+        done.wait(PATIENCE)  # type: ignore[attr-defined]
 
 
 def test_a_sender_that_is_killed_keeps_no_switch(database: Database) -> None:
@@ -136,7 +137,7 @@ def test_a_sender_that_is_killed_keeps_no_switch(database: Database) -> None:
     url = database.engine.url.render_as_string(hide_password=False)
     process = context.Process(target=send_in_a_process, args=(url, taken, done))
     process.start()
-    assert taken.wait(30)
+    assert taken.wait(PATIENCE)
     during = can_be_alone(database, "welcome")
     process.kill()
     process.join()

@@ -1,7 +1,5 @@
 """The unsubscribe link: looking changes nothing, pressing does, in the contact's language."""
 
-import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -13,6 +11,7 @@ from sekvens.messages.links import unsubscribe_url
 from tests.unit.ingesting import NOON, Shop, identify, track
 from tests.unit.serving import served, settings
 from tests.unit.test_barrier import dispatch
+from tests.unit.waiting import a_message_leaving
 
 
 @pytest.fixture
@@ -149,20 +148,9 @@ async def test_the_answer_waits_for_a_message_on_its_way(sqlite_database: Databa
     shop = Shop(sqlite_database)
     shop.post(identify())
     dispatch(shop, shop.contact_id())
-    taken, sent = threading.Event(), []
-
-    def send() -> None:
-        with shop.database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=5)):
-            taken.set()
-            time.sleep(0.4)
-            sent.append(True)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    taken.wait(5)
     async with served(sqlite_database) as client:
-        await client.post(link(shop))
-        sent_before_the_answer = bool(sent)
-    sender.join()
+        with a_message_leaving(shop.database, shop.contact_id()) as left:
+            await client.post(link(shop))
+            left_before_the_answer = bool(left)
 
-    assert sent_before_the_answer
+    assert left_before_the_answer

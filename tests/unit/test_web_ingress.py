@@ -1,13 +1,9 @@
 """Segment's HTTP API, from the outside."""
 
-import asyncio
 import gzip
 import json
 import logging
-import threading
-import time
 import tracemalloc
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +16,7 @@ from sekvens.web.ingress import BODY_BYTES_MAX
 from tests.unit.ingesting import Shop, identify, track
 from tests.unit.serving import served
 from tests.unit.test_barrier import dispatch
+from tests.unit.waiting import a_message_leaving
 
 ADDRESS = "astrid@example.com"
 BATCH = {"batch": [track("Product Added", ID="1", product_id="p")]}
@@ -211,20 +208,9 @@ async def test_the_reply_to_a_purchase_waits_for_a_message_on_its_way(database: 
     shop = Shop(database)
     shop.post(identify("u"))
     dispatch(shop, shop.contact_id())
-    taken, sent = threading.Event(), []
-
-    def send() -> None:
-        with database.locks.hold(shop.contact_id(), timeout=timedelta(seconds=5)):
-            taken.set()
-            time.sleep(0.4)
-            sent.append(True)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    await asyncio.to_thread(taken.wait, 5)
     async with served(database) as client:
-        await client.post("/v1/track", json={"userId": "u", "event": "Order Completed"})
-        sent_before_the_reply = bool(sent)
-    sender.join()
+        with a_message_leaving(database, shop.contact_id()) as left:
+            await client.post("/v1/track", json={"userId": "u", "event": "Order Completed"})
+            left_before_the_reply = bool(left)
 
-    assert sent_before_the_reply
+    assert left_before_the_reply
