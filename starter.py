@@ -9,6 +9,7 @@ import click
 
 from sekvens import __version__
 from sekvens.commands.answers import answers
+from sekvens.commands.approve import approve
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
@@ -63,7 +64,7 @@ for command in (
     *(audiences, segments, contacts, staff),
     *(metrics, experiments),
     *(enroll, signal, show),
-    *(status, doctor, stop, pause, resume),
+    *(status, doctor, stop, pause, resume, approve),
     *(parked, retry, skip, exit_),
     *(reconcile, make_replay(registered)),
 ):

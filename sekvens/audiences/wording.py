@@ -13,6 +13,7 @@ _WHY_NOT = {
 _STOPPED = {
     "off": "it is off in the settings",
     "not_published": "it is not published, and `starter.py flows list` shows what is",
+    "draft": "it is a draft, and nobody enters",
     "no_audience": "an event starts it, and no scan",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from sekvens.approvals.tables import Approval
 from sekvens.contacts.person import Person
 from sekvens.contacts.requests import PrivacyRequest
 from sekvens.contacts.reviewers import forget_reviews
@@ -244,8 +245,8 @@ HOLDINGS: Final = (
         Delivery,
         of_enrollment(Delivery.enrollment_id),
         Stays(
-            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to created_at "
-            "delivered_at",
+            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to looks begins "
+            "created_at delivered_at",
             hashes=("message_id",),
         ),
     ),
@@ -263,6 +264,11 @@ HOLDINGS: Final = (
         Draw,
         own(Draw.contact_id),
         Stays(keeps="experiment contact_id variant round drawn_at"),
+    ),
+    Holding(
+        Approval,
+        of_message(Approval.message_id),
+        Stays(keeps="message_id template_digest is_approved by at", empties={"note": None}),
     ),
     Holding(Overlap, of_message(Overlap.message_id), Stays(keeps="message_id at")),
     Holding(MessageLinks, of_message(MessageLinks.message_id), Deleted()),
@@ -339,6 +345,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "metric_days": "which days have been counted",
     "metric_marks": "how far the facts have been counted",
     "looks": "what experiments came to, in sums over many contacts",
+    "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",

@@ -1,5 +1,6 @@
 """Every table, in one import, for migrations and for creating a schema."""
 
+from sekvens.approvals import tables as approvals
 from sekvens.audiences import tables as audiences
 from sekvens.contacts import requests
 from sekvens.contacts import tables as contacts
@@ -12,6 +13,7 @@ from sekvens.feedback import tables as feedback
 from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
 from sekvens.metrics import tables as metrics
+from sekvens.modes import tables as modes
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.products import tables as products
@@ -22,6 +24,7 @@ from sekvens.staff import tables as staff
 from sekvens.switches import tables as switches
 
 __all__ = [
+    "approvals",
     "audiences",
     "contacts",
     "engagement",
@@ -33,6 +36,7 @@ __all__ = [
     "messages",
     "metadata",
     "metrics",
+    "modes",
     "notices",
     "offers",
     "products",

@@ -27,6 +27,8 @@ from sekvens.experiments.plan import of_flow
 from sekvens.flows.conditions import AllOf, Condition
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.keys import key_of
+from sekvens.flows.steps import Mode
+from sekvens.modes.setting import mode_now
 from sekvens.segments import sql
 
 
@@ -40,6 +42,7 @@ class EntryRefusal(StrEnum):
     CONDITIONS = "conditions"  #: the entry conditions do not hold
     GONE = "gone"  #: the contact has been erased
     HOLDOUT = "holdout"  #: the lot keeps the contact out of this flow, for comparison
+    DRAFT = "draft"  #: the flow is a draft: nobody enters
 
 
 class Earlier(NamedTuple):
@@ -118,6 +121,8 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
         return NotEnrolled(reason=EntryRefusal.NO_ENTRY_KEY)
     if trigger is not None and learned_at - trigger.occurred_at > flow.trigger_age_max:
         return NotEnrolled(reason=EntryRefusal.TOO_OLD)
+    if mode_now(session, flow) is Mode.DRAFT:
+        return NotEnrolled(reason=EntryRefusal.DRAFT)
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
     ids = tuple(contact_ids) or _known_now(session, contact_id)

@@ -59,6 +59,8 @@ def ahead(graph: Graph, step_id: str | None) -> set[str]:
 def _of_rules(old: Graph, new: Graph) -> Iterator[Change]:
     if old.flow.purpose is not new.flow.purpose:
         yield Change(text=f"it is {new.flow.purpose}, and was {old.flow.purpose}")
+    if old.flow.mode is not new.flow.mode:
+        yield Change(text=f"it is {new.flow.mode}, and was {old.flow.mode}")
     before, after = rules_in_words(old.flow), rules_in_words(new.flow)
     for heading, said in after.items():
         for line in before[heading]:

@@ -15,6 +15,7 @@ from sekvens.flows.conditions import (
 )
 from sekvens.flows.steps import (
     ExitReason,
+    Mode,
     Purpose,
     Send,
     Step,
@@ -91,6 +92,7 @@ class Flow:
     successors: tuple[tuple[str, str | None], ...] = ()
     #: the share of those who may enter and are kept out by lot, for comparison; 0: nobody is
     holdout: float = 0.0
+    mode: Mode = Mode.LIVE  #: what holds for all of its steps; of the two the stricter counts
     kind: Literal["flow"] = "flow"
 
     def is_triggered_by(self, name: str, properties: Mapping[str, object]) -> bool:

@@ -12,10 +12,12 @@ from sekvens.flows.durations import in_words
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.mermaid import as_mermaid
 from sekvens.flows.steps import (
+    Deed,
     ExitFlow,
     ExitReason,
     Experiment,
     Listen,
+    Mode,
     Purpose,
     Send,
     Split,
@@ -56,7 +58,7 @@ def as_text(flow: Flow) -> str:
     """
     opening, steps = _opening(flow)
     sections = [
-        f"{flow.name}, version {flow.version} ({flow.purpose})",
+        f"{flow.name}, version {flow.version} ({', '.join([flow.purpose, *_mode(flow.mode)])})",
         f"{opening}:",
         _aligned([*_lines(steps, flow, moments(flow), 0), *_end(steps)]),
         _section("Who may enter", _who_enters(flow)),
@@ -97,7 +99,7 @@ def step_in_words(step: Step, flow: Flow) -> str:
             heard = " or ".join(they_do(case.pattern) for case in step.cases)
             return f"listens for {in_words(step.lasts)} for them to {heard}"
         case _:
-            return deed_in_words(step)
+            return _deed(step)
 
 
 def _end(steps: tuple[Step, ...]) -> Iterator[_Line]:
@@ -151,7 +153,7 @@ def _lines(
                     words = f"when they {they_do(on.pattern)}"
                     yield from _branch(words, on.steps, flow, moments, depth + 1)
             case _:
-                yield _Line(deed_in_words(step), depth)
+                yield _Line(_deed(step), depth)
 
 
 def _branch(
@@ -178,7 +180,16 @@ def _send(step: Send, flow: Flow) -> str:
         text += ", whatever else they have had today"
     if step.lateness_max is not None:
         text += f", unless it is more than {in_words(step.lateness_max)} late"
-    return text
+    return text + "".join(f" ({mode})" for mode in _mode(step.mode))
+
+
+def _deed(step: Deed) -> str:
+    return deed_in_words(step) + "".join(f" ({mode})" for mode in _mode(step.mode))
+
+
+def _mode(mode: Mode) -> list[str]:
+    """Say what is not live."""
+    return [] if mode is Mode.LIVE else [mode]
 
 
 def _wait(step: Wait) -> str:

@@ -21,6 +21,17 @@ class Purpose(StrEnum):
     )
 
 
+class Mode(StrEnum):
+    """How far a flow, or a step of it, reaches into the world. Persisted: never renamed.
+
+    What reaches the least comes first.
+    """
+
+    DRAFT = "draft"  #: nobody enters the flow; the step is passed over, and simulated all the same
+    MANUAL = "manual"  #: each message waits until a person approves it
+    LIVE = "live"
+
+
 class ExitReason(StrEnum):
     """Why an enrollment ended. Persisted, shown in the Temporal UI: members are never renamed."""
 
@@ -89,6 +100,7 @@ class Send:
     past_cap: bool = False  #: it leaves however many the contact has had today
     retells: str | None = None  #: the send whose e-mail it tells again, under its second subject
     rewords: str | None = None  #: the send whose e-mail it is to others, under its second subject
+    mode: Mode = Mode.LIVE
     kind: Literal["send"] = "send"
 
     @property
@@ -218,6 +230,7 @@ class SetTrait:
     id: str
     trait: str
     value: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_trait"] = "set_trait"
 
 
@@ -227,6 +240,7 @@ class SetConsent:
 
     id: str
     status: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_consent"] = "set_consent"
 
 
@@ -236,6 +250,7 @@ class Suppress:
 
     id: str
     reason: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["suppress"] = "suppress"
 
 
@@ -245,6 +260,7 @@ class Rest:
 
     id: str
     duration: timedelta
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["rest"] = "rest"
 
 
@@ -254,6 +270,7 @@ class Webhook:
 
     id: str
     name: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["webhook"] = "webhook"
 
 
@@ -263,6 +280,7 @@ class Enroll:
 
     id: str
     flow: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["enroll"] = "enroll"
 
 

@@ -9,6 +9,7 @@ from sekvens.flows.conditions import Condition, EventPattern, InStock, Owns
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import branches
 from sekvens.flows.known import Finding, Known
+from sekvens.flows.modes import faults as modes
 from sekvens.flows.steps import (
     Enroll,
     Listen,
@@ -209,4 +210,5 @@ STEP_CHECKS = (
     audience,
     promotion,
     successors,
+    modes,
 )

@@ -24,6 +24,7 @@ from sekvens.messages.addresses import usable
 from sekvens.messages.basis import Objection, objection
 from sekvens.messages.calm import Situation
 from sekvens.messages.holds import Held, held_by_quota, held_by_switch, held_by_warm_up
+from sekvens.messages.modes import by_mode
 from sekvens.messages.situation import rules_of, situation_of
 from sekvens.messages.verdicts import Allowed, Later, Verdict, disturbance, refusal
 from sekvens.sections import SendingSettings
@@ -56,7 +57,8 @@ class Gate:
             return refused
         assert known.recipient is not None  # noqa: S101  or it would be unreachable
         return (
-            _later(order, held_by_switch(session, order, now=now))
+            by_mode(session, order, published.graph)
+            or _later(order, held_by_switch(session, order, now=now))
             or disturbance(known, order, self._rules)
             or _later(order, held_by_warm_up(session, order, self._sending, now=now))
             or _later(order, held_by_quota(session, order, self._sending, now=now))

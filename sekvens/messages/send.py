@@ -53,6 +53,7 @@ from sekvens.messages.doubt import Arrived, Doubt, GiveUp, SendAgain, Wait
 from sekvens.messages.envelope import Envelope, Sealed
 from sekvens.messages.gate import Gate, after
 from sekvens.messages.ledger import Claim
+from sekvens.messages.modes import expected
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.messages.trail import log_sent, log_skipped
@@ -263,7 +264,7 @@ class Sender:
     ) -> Outcome:
         if isinstance(verdict, Later):
             with self._database.write() as session:
-                ledger.hold(session, message, until=verdict.until, note=verdict.why)
+                ledger.hold(session, message, order, until=expected(verdict), note=verdict.why)
             return Deferred(until=verdict.until, reason=verdict.reason)
         # What may have arrived is not said to have been refused.
         reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else verdict.reason

@@ -59,7 +59,12 @@ class Later:
     @property
     def why(self) -> str:
         """Say it in the ledger's words."""
-        return f"held at the gate: {self.reason}"
+        return why_held(self.reason)
+
+
+def why_held(reason: str) -> str:
+    """Say in the ledger's words what holds a message at the gate."""
+    return f"held at the gate: {reason}"
 
 
 Verdict: TypeAlias = Allowed | Refused | Later

@@ -18,7 +18,8 @@ from sekvens.events.schema import ENROLLS_NOBODY
 from sekvens.flows.conditions import Condition, HasTrait, InFlow, Received, Subscribed, TraitIs
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import Graph, compile_flow
-from sekvens.flows.steps import LocalTime
+from sekvens.flows.modes import mode_of
+from sekvens.flows.steps import LocalTime, Mode, Step
 from sekvens.messages.calm import Rules
 from sekvens.messages.patience import retry_after
 from sekvens.messages.situation import rules_of
@@ -48,6 +49,8 @@ class Stage:
     consent: ConsentSettings = field(default_factory=ConsentSettings)
     holdout: float = 0.0  #: the share of contacts who get no marketing at all
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    #: modes that people have set, by flow and step
+    by_hand: Mapping[str, Mapping[str, Mode]] = field(default_factory=dict)
     speed: float = 1.0  #: of the shop time of real services that a story is held to
     _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
 
@@ -85,6 +88,10 @@ class Stage:
             )
             for each in self.audiences
         }
+
+    def mode_of(self, flow: Flow, step: Step) -> Mode:
+        """Tell the mode of a step: all are lived as if they were live, and marked."""
+        return mode_of(flow, step, self.by_hand.get(flow.name, {}))
 
     def graph_of(self, flow: str) -> Graph | None:
         """Find a flow that may be entered."""

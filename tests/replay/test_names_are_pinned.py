@@ -25,7 +25,7 @@ from sekvens.flows.lots import EVERYTHING, TREATED
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import Adoption, Date, ExitReason, Measure, Purpose, Step
+from sekvens.flows.steps import Adoption, Date, ExitReason, Measure, Mode, Purpose, Step
 from sekvens.messages.tables import MessageState
 from tests.replay.recording import history_of, recorded
 
@@ -51,6 +51,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
     }
     assert names.EXIT_BY_RELAY_PATCH == "exit-by-relay"
     assert names.move_patch(7) == "move-7"
+    assert names.look_patch(7) == "look-7"
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
 
 
@@ -92,6 +93,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
         "no_consent", "suppressed", "no_address", "not_allowed", "exited", "filter",
         "frequency_cap", "quiet_hours_expired", "stale", "rejected", "outcome_unknown", "operator",
         "holdout",
+        "draft", "not_approved",
     ]  # fmt: skip
     assert [*Purpose] == ["marketing", "transactional"]
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
@@ -113,6 +115,7 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*ExperimentState] == ["running", "adopted", "stopped"]
     assert [*Verdict] == ["open", "won", "no_winner", "mismatch"]
     assert (EVERYTHING, TREATED, HOLDOUT) == ("everything", "treated", "holdout")
+    assert [*Mode] == ["draft", "manual", "live"]
     assert FORMAT == 1
 
 
