@@ -69,7 +69,7 @@ def lasting(condition: Condition, facts: Facts, *, now: datetime) -> Lasting:
             return _of_one(condition, facts, now)
 
 
-def soonest(times: Iterable[datetime | None]) -> datetime | None:
+def _soonest(times: Iterable[datetime | None]) -> datetime | None:
     """Tell the first of some instants; None is never."""
     return min((at for at in times if at is not None), default=None)
 
@@ -90,7 +90,7 @@ def _of_several(answers: Iterator[Lasting], *, decisive: bool) -> Lasting:
     if deciding is not None:
         return deciding
     unless = _NOTHING.union(*(each.unless for each in found))
-    return Lasting(not decisive, soonest(each.until for each in found), unless)
+    return Lasting(not decisive, _soonest(each.until for each in found), unless)
 
 
 def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
