@@ -75,6 +75,7 @@ def happens(meter: Meter, seed: int) -> None:
     """Let everything happen in an order of its own, with looks at it in between."""
     chance = random.Random(seed)  # noqa: S311  no secret
     meter.join(sign_ups(meter, BOUGHT))
+    meter.refresher.refresh()  # all that follows is to be noticed
     going, late = chains(meter), []
     while going or late:
         if going and (not late or chance.random() < 0.8):
