@@ -152,6 +152,21 @@ def test_what_comes_late_corrects_the_day_of_its_message(meter: Meter):
     assert (before, value(meter, "complaints", day)) == (0, 1)
 
 
+def test_a_click_that_settles_long_after_a_look_counts_all_the_same(meter: Meter):
+    message, day = sent(meter, timedelta(days=50)), meter.clock.now() - timedelta(days=50)
+    now = meter.clock.now()
+    meter.does(message, "click", now, settles_at=now + timedelta(seconds=1))
+    meter.refresher.refresh()
+    meter.later(timedelta(days=1))
+    meter.refresher.refresh()
+    before = value(meter, "click-rate", RULES.day_of(day))
+    meter.settles()
+
+    meter.refresher.refresh()
+
+    assert (before, value(meter, "click-rate", RULES.day_of(day))) == (0, 1)
+
+
 def test_a_look_without_news_counts_nothing_and_changes_nothing(meter: Meter):
     sent(meter, timedelta(days=50))
     meter.refresher.refresh()
