@@ -73,6 +73,7 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
 #: what nobody has asked for, clicked or reported.
 EMPTY = {
     "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
+    "message_effects", "order_results", "cart_results", "contact_results",
     "message_fates", "message_links", "notices", "preferences", "privacy_requests",
     "segment_memberships",
 }  # fmt: skip
