@@ -17,6 +17,7 @@ from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
+from sekvens.commands.predict import predict
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
@@ -57,7 +58,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, contacts, staff),
+    *(audiences, contacts, predict, staff),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),
     *(parked, retry, skip, exit_),

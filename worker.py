@@ -28,6 +28,7 @@ from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from activities.outages import Outages
+from activities.predictions import PredictionActivities
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use
 from sekvens.audiences.retention import Retention
@@ -48,6 +49,7 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
 from sekvens.plugin import connect, deployment_of
+from sekvens.predictions.predicting import Predictor
 from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
@@ -151,6 +153,9 @@ def build_workers(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
     audiences = build_audiences(settings, database)
+    predictions = PredictionActivities(
+        Predictor(database=database, clock=clock, shop_time=settings.shop_time())
+    )
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
         Worker(
@@ -161,6 +166,7 @@ def build_workers(
                 audiences.scan_audience_batch,
                 audiences.erase_inactive_batch,
                 audiences.expire_batch,
+                predictions.predict_batch,
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,

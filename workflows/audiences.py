@@ -75,7 +75,7 @@ class AudienceScanWorkflow:
                 return AudienceScanResult(
                     flow=order.flow, counts=order.counts, stopped=batch.stopped
                 )
-            if _is_long(self._order.history_events_max):
+            if is_long(self._order.history_events_max):
                 workflow.continue_as_new(self._order)
 
     async def _batch(self) -> ScanBatchResult:
@@ -116,7 +116,7 @@ class RetentionWorkflow:
             workflow.set_current_details(erased_in_words(erased))
             if batch.cursor is None:
                 return RetentionResult(erased=erased)
-            if _is_long(None):
+            if is_long(None):
                 workflow.continue_as_new(self._order)
 
 
@@ -151,11 +151,12 @@ class ExpiryWorkflow:
             workflow.set_current_details(expired_in_words(counts))
             if batch.cursor is None:
                 return self.progress()
-            if _is_long(self._order.history_events_max):
+            if is_long(self._order.history_events_max):
                 workflow.continue_as_new(self._order)
 
 
-def _is_long(events_max: int | None) -> bool:
+def is_long(events_max: int | None) -> bool:
+    """Tell whether a run is to begin anew, with a history of its own."""
     info = workflow.info()
     reached = events_max is not None and info.get_current_history_length() >= events_max
     return reached or info.is_continue_as_new_suggested()

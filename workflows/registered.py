@@ -2,5 +2,12 @@
 
 from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
+from workflows.predictions import PredictionWorkflow
 
-WORKFLOWS = [EnrollmentWorkflow, AudienceScanWorkflow, RetentionWorkflow, ExpiryWorkflow]
+WORKFLOWS = [
+    EnrollmentWorkflow,
+    AudienceScanWorkflow,
+    RetentionWorkflow,
+    ExpiryWorkflow,
+    PredictionWorkflow,
+]

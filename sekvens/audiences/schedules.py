@@ -1,4 +1,6 @@
-"""Temporal's schedules: one for the audience of each live flow, one for retention, one for expiry.
+"""Temporal's schedules: one for the audience of each live flow, and those of shop-wide work.
+
+That is retention, expiry, and working predictions out anew.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -32,6 +34,8 @@ from sekvens.audiences.rules import RULES
 from sekvens.audiences.wire import AudienceScanInput, ExpiryInput, RetentionInput
 from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.flows.shop_time import DAY
+from sekvens.predictions import names as predictions
+from sekvens.predictions.wire import PredictionInput
 from sekvens.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -97,6 +101,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
+        Wanted(id=predictions.PREDICTION_SCHEDULE, schedule=_predictions(settings, days)),
     ]
 
 
@@ -109,6 +114,16 @@ def _expiry(settings: Settings, days: int) -> Schedule:
     )
     is_held = not any(getattr(settings.privacy, rule.setting) for rule in RULES)
     return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
+
+
+def _predictions(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        predictions.PREDICTION_WORKFLOW,
+        PredictionInput(),
+        workflow_id=predictions.PREDICTION_WORKFLOW,
+        summary="what contacts are expected to do",
+    )
+    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

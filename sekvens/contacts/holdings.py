@@ -39,6 +39,7 @@ from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
 from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
+from sekvens.predictions.tables import Prediction
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
 
@@ -263,6 +264,7 @@ HOLDINGS: Final = (
         Stays(keeps="message_id state detail at", empties={"address_hash": None}),
     ),
     Holding(Engagement, own(Engagement.contact_id), Deleted()),
+    Holding(Prediction, own(Prediction.contact_id), Deleted()),
     Holding(
         Feedback,
         _reported_of,
@@ -320,6 +322,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "imported_files": "how far a file has been taken over, by its digest",
     "flow_versions": "flows as they were published",
     "pairings": "what goes with what",
+    "prediction_models": "what was learnt from all contacts, and how far a run has come",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",

@@ -12,6 +12,7 @@ from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
+from sekvens.predictions import tables as predictions
 from sekvens.products import tables as products
 from sekvens.quota import tables as quota
 from sekvens.reviews import tables as reviews
@@ -31,6 +32,7 @@ __all__ = [
     "metadata",
     "notices",
     "offers",
+    "predictions",
     "products",
     "quota",
     "requests",

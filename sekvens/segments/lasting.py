@@ -80,8 +80,10 @@ def lasts_until(condition: Condition, facts: Facts, *, now: datetime) -> datetim
             return _first_to_age((*facts.received, *reported), within, now)
         case Lapsed():
             last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
-            ends = None if last is None else last + facts.reorder_gap
-            return ends if ends is not None and ends >= now else None
+            if last is None:
+                return None
+            ends = [last + facts.reorder_gap, *([facts.lapse.falls_on] if facts.lapse else ())]
+            return soonest(at for at in ends if at >= now)
         case DateWithin():
             return _until_a_date(condition, facts, now)
         case _:

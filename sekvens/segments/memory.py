@@ -29,7 +29,7 @@ from sekvens.flows.conditions import (
     TraitIs,
 )
 from sekvens.flows.keys import key_of
-from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
 from sekvens.send_time.dates import next_return
 
 ORDER = "Order Completed"
@@ -57,6 +57,7 @@ class ContactFacts:
     cart: tuple[str, ...] = ()  #: products in the cart of the entry
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    lapse: Lapse | None = None  #: where a model is trusted with it
     zone: str = "UTC"
 
     def named(self, name: str) -> Sequence[PastEvent]:
@@ -81,6 +82,8 @@ class Facts(Protocol):
     def flows(self) -> frozenset[str]: ...
     @property
     def reorder_gap(self) -> timedelta: ...
+    @property
+    def lapse(self) -> Lapse | None: ...
     @property
     def zone(self) -> str: ...
 
@@ -131,9 +134,18 @@ def comes_within(told: object, within: timedelta, *, now: datetime, zone: str) -
     return day is not None and day <= (now + within).astimezone(ZoneInfo(zone)).date()
 
 
-def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bool:
-    """Tell whether a customer has stayed away for longer than this shop's customers do."""
-    return last_order is not None and now - last_order > gap
+def is_gone(
+    last_order: datetime | None, gap: timedelta, lapse: Lapse | None = None, *, now: datetime
+) -> bool:
+    """Tell whether a customer has stayed away for longer than this shop's customers do.
+
+    Or than is predicted of this one: that stands for as long as no order has come since.
+    """
+    if last_order is None:
+        return False
+    if lapse is not None and last_order <= lapse.predicted_on:
+        return now > lapse.falls_on
+    return now - last_order > gap
 
 
 def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | None) -> bool:
@@ -153,7 +165,8 @@ def _holds(condition: Condition, facts: Facts, now: datetime, entry_key: str | N
             return comes_within(told, condition.within, now=now, zone=facts.zone)
         case Lapsed():
             orders = [event.occurred_at for event in _past(facts, ORDER, now)]
-            return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
+            last = max(orders, default=None)
+            return is_gone(last, facts.reorder_gap, facts.lapse, now=now)
         case Received():
             since = now - condition.within if condition.within is not None else None
             reported = [event.occurred_at for event in _past(facts, EMAIL_DELIVERED, now, since)]

@@ -54,7 +54,7 @@ from sekvens.messages.tables import Message, MessageState
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
-from sekvens.segments.figures import reorder_gap
+from sekvens.segments.figures import lapse_of, reorder_gap
 from sekvens.send_time.local_time import zone_or
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
@@ -248,8 +248,8 @@ class _Question:
 
     def _lapsed(self) -> bool:
         last = select(func.max(ContactEvent.occurred_at)).where(*self._events([memory.ORDER], None))
-        gap = reorder_gap(self.session)
-        return memory.is_gone(self.session.scalar(last), gap, now=self.now)
+        gap, lapse = reorder_gap(self.session), lapse_of(self.session, self.contact_id)
+        return memory.is_gone(self.session.scalar(last), gap, lapse, now=self.now)
 
     def _received(self, within: timedelta | None) -> int:
         ours = [

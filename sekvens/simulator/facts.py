@@ -22,7 +22,7 @@ from sekvens.events.schema import (
 )
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
-from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
 from sekvens.segments.lasting import Asked
 from sekvens.segments.memory import PastEvent
 
@@ -45,6 +45,7 @@ class GrowingFacts:
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap
+        self.lapse: Lapse | None = None
         self.consent = ConsentStatus.NEVER_SUBSCRIBED
         self.received: list[datetime] = []
         self.sold_out: frozenset[str] = frozenset()

@@ -33,7 +33,7 @@ from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Purpose, Send
 from sekvens.messages.tables import Message, MessageState
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
-from sekvens.segments.figures import reorder_gap
+from sekvens.segments.figures import lapse_of, reorder_gap
 from sekvens.segments.memory import PastEvent
 from sekvens.send_time.local_time import zone_or
 from sekvens.settings import Settings
@@ -128,6 +128,7 @@ class _Continued(Life):
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
         facts.consent, facts.suppressed = today.consent, today.suppressed
+        facts.lapse = lapse_of(self._session, today.person.name)
         facts.rests_until = today.rests_until
         if today.preferences is not None:
             facts.paused_until, facts.fewer = (

@@ -24,6 +24,8 @@ from sekvens.audiences.wire import (
     ScanBatchResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.predictions.names import PREDICT_ACTIVITY, PREDICTION_WORKFLOW
+from sekvens.predictions.wire import PredictBatchInput, PredictionResult, Worked
 from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
@@ -42,7 +44,15 @@ EXPIRIES: dict[str | None, ExpireBatchResult] = {
     None: ExpireBatchResult(cursor="visits", counts={"rejected_events": 3, "visits": 500}),
     "visits": ExpireBatchResult(cursor=None, counts={"visits": 20}),
 }
+#: What is handed in -> what it comes to: a run is begun, goes on, and is over.
+FIRST, SECOND, LAST = (
+    Worked(version=7, subject="orders"),
+    Worked(version=7, subject="orders", contacts=2_000, predicted=900),
+    Worked(version=7, subject="orders", contacts=2_400, predicted=1_100, is_over=True),
+)
+PREDICTED = {Worked(): FIRST, FIRST: SECOND, SECOND: LAST}
 RESULTS = {
+    PREDICTION_WORKFLOW: PredictionResult,
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
@@ -73,6 +83,10 @@ class ScriptedActivities:
         self.asked.append(order.cursor)
         return EXPIRIES[order.cursor]
 
+    @activity.defn(name=PREDICT_ACTIVITY)
+    async def predict(self, order: PredictBatchInput) -> Worked:
+        return PREDICTED[order.worked]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -84,7 +98,7 @@ async def scripted_worker(
         env.client,
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
-        activities=[scripted.scan, scripted.erase, scripted.expire],
+        activities=[scripted.scan, scripted.erase, scripted.expire, scripted.predict],
     ):
         yield scripted
 

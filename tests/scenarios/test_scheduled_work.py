@@ -14,7 +14,9 @@ from sekvens.audiences.wire import (
     RetentionResult,
     ScanProgress,
 )
-from tests.scenarios.scheduled import scripted_worker, start
+from sekvens.predictions.names import PREDICTION_WORKFLOW
+from sekvens.predictions.wire import PredictionInput, PredictionResult
+from tests.scenarios.scheduled import LAST, scripted_worker, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -78,3 +80,17 @@ async def test_expiry_adds_up_what_went_however_often_it_begins_anew(
     assert result == ExpiryResult(counts=counts, sentence="rejected_events: 3, visits: 520")
     assert scripted.asked == [None, "visits"]
     assert progress == result
+
+
+@pytest.mark.parametrize("history_events_max", [None, 1])
+async def test_predictions_are_worked_out_until_they_are_over(
+    time_skipping: WorkflowEnvironment, history_events_max: int | None
+):
+    order = PredictionInput(history_events_max=history_events_max)
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, PREDICTION_WORKFLOW, order)
+        result = await handle.result()
+        progress = await handle.query(names.PROGRESS_QUERY, result_type=PredictionResult)
+
+    said = "orders, version 7: 2,400 contacts looked at, something is predicted of 1,100"
+    assert result == progress == PredictionResult(worked=LAST, sentence=said)

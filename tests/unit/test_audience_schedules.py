@@ -94,6 +94,7 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_t
     held = {schedule_id: each.is_held for schedule_id, each in by_id(**given).items()}
     assert held == {
         "audience/winback": False, "audience/sunset": True, "retention": True, "expiry": False,
+        "predictions": False,
     }  # fmt: skip
 
 
@@ -106,8 +107,8 @@ async def test_expiry_by_which_nothing_goes_is_held():
 async def test_several_workers_at_once_make_each_schedule_once(client: Client):
     await asyncio.gather(*(keep_schedules(client, settings(), FLOWS) for _ in range(3)))
 
-    assert await ids(client, at_least=4) == {
-        "audience/winback", "audience/sunset", "retention", "expiry",
+    assert await ids(client, at_least=5) == {
+        "audience/winback", "audience/sunset", "retention", "expiry", "predictions",
     }  # fmt: skip
     described = await client.get_schedule_handle("audience/winback").describe()
     assert described.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
