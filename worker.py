@@ -9,10 +9,11 @@ reads SES's events, if there is a queue of them.
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -152,10 +153,6 @@ def build_workers(
     enrollments = EnrollmentActivities(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
-    audiences = build_audiences(settings, database)
-    predictions = PredictionActivities(
-        Predictor(database=database, clock=clock, shop_time=settings.shop_time())
-    )
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
         Worker(
@@ -163,10 +160,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                audiences.scan_audience_batch,
-                audiences.erase_inactive_batch,
-                audiences.expire_batch,
-                predictions.predict_batch,
+                *scheduled_activities(settings, database),
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -236,8 +230,20 @@ def reading_feedback(settings: Settings, database: Database) -> AbstractContextM
     return polling(poller)
 
 
+def scheduled_activities(settings: Settings, database: Database) -> list[Callable[..., Any]]:
+    """List what scheduled workflows call."""
+    audiences = build_audiences(settings, database)
+    predictor = Predictor(database=database, clock=SystemClock(), shop_time=settings.shop_time())
+    return [
+        audiences.scan_audience_batch,
+        audiences.erase_inactive_batch,
+        audiences.expire_batch,
+        PredictionActivities(predictor).predict_batch,
+    ]
+
+
 def build_audiences(settings: Settings, database: Database) -> AudienceActivities:
-    """Build what scheduled workflows call."""
+    """Build what scans, erases and lets go."""
     clock, shop_time = SystemClock(), settings.shop_time()
     kept = settings.privacy
     return AudienceActivities(

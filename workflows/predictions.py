@@ -4,6 +4,7 @@ How far it has come stands in the database: whoever begins goes on where the one
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 from temporalio import workflow
 
@@ -19,7 +20,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from sekvens.predictions.wording import worked_in_words
 
-from workflows.audiences import BATCH_TIMEOUT, PATIENT, SILENCE_MAX, is_long
+from workflows.audiences import BATCH_TIMEOUT, PATIENT, is_long
+
+#: Learning is silent: some seconds on an idle machine, and much longer on one that is not.
+SILENCE_MAX = timedelta(minutes=5)
 
 
 @workflow.defn(name=names.PREDICTION_WORKFLOW)

@@ -49,7 +49,7 @@ def run() -> None:
 @predict.command()
 @click.argument("contact")
 def show(contact: str) -> None:
-    """Show what is expected of CONTACT, by which method, and as of when.
+    """Show what is expected of CONTACT, by which method, and what is next best.
 
     CONTACT is a contact id. Times are shop time, in UTC.
 
@@ -57,20 +57,29 @@ def show(contact: str) -> None:
     """
     from sqlalchemy import select
 
+    from sekvens.clock import SystemClock
     from sekvens.contacts.aliases import canonical_id
+    from sekvens.next_best.reading import wanted_next
     from sekvens.predictions.tables import Prediction
+    from sekvens.settings import load_settings
 
+    now = load_settings().shop_time().at(SystemClock().now())
     with open_database() as database, database.read() as session:
-        whose = Prediction.contact_id == canonical_id(session, contact)
-        rows = session.scalars(select(Prediction).where(whose).order_by(Prediction.kind)).all()
-    if not rows:
+        whose = canonical_id(session, contact)
+        query = select(Prediction).where(Prediction.contact_id == whose)
+        rows = session.scalars(query.order_by(Prediction.kind)).all()
+        wanted = wanted_next(session, whose, now=now)
+    if not rows and not wanted:
         click.echo(f"Nothing is predicted of {contact}. `starter.py predict status` says why.")
         return
     table = make_table("what", "value", "by", "version", "as of")
     for row in rows:
         at = minute(row.computed_at)
         table.add_row(row.kind, _value_of(row), row.method, str(row.version), at)
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    for place, each in enumerate(wanted, start=1):
+        console.print(f"{place}. {each.product.product_id}: {each.reason['en']}")
 
 
 @predict.command()
@@ -84,9 +93,9 @@ def status() -> None:
 
 @predict.command()
 def backtest() -> None:
-    """Test model and rule on the shop's own last 90 days, and print both.
+    """Test models and rules on the shop's own last 90 days, and print both.
 
-    Nothing is written. A kind is left to the model only where its measure is lower.
+    Nothing is written. A model is trusted only where it was better.
 
     Example: starter.py predict backtest
     """
@@ -99,8 +108,10 @@ def backtest() -> None:
         learnt = {each.name: each.learn(session, as_of=as_of) for each in subjects()}
     for name, told in learnt.items():
         click.echo(f"{name}: {told.reason}.")
-        if told.backtest:
+        if "kinds" in told.backtest:
             _print_backtest(told.backtest)
+        elif told.backtest:
+            _print_hits(told.backtest)
 
 
 def _tell_runs() -> None:
@@ -143,6 +154,14 @@ def _print_backtest(told: Mapping[str, Any]) -> None:
             f"{who}: total {figures['total']:+.1%}, mean absolute error {figures['mae']}, "
             f"AUC {figures['auc']}"
         )
+
+
+def _print_hits(told: Mapping[str, Any]) -> None:
+    click.echo(
+        f"Of {told['customers']:,} customers who bought something new in the last {told['days']} "
+        f"days, one of ten was it of {told['model']:.1%} (what goes together) and of "
+        f"{told['popularity']:.1%} (the most popular)."
+    )
 
 
 @contextmanager

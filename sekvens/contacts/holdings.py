@@ -37,6 +37,7 @@ from sekvens.events.tables import (
 )
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
+from sekvens.next_best.tables import NextBest
 from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
 from sekvens.predictions.tables import Prediction
@@ -265,6 +266,7 @@ HOLDINGS: Final = (
     ),
     Holding(Engagement, own(Engagement.contact_id), Deleted()),
     Holding(Prediction, own(Prediction.contact_id), Deleted()),
+    Holding(NextBest, own(NextBest.contact_id), Deleted()),
     Holding(
         Feedback,
         _reported_of,

@@ -10,6 +10,7 @@ from sekvens.events import tables as events
 from sekvens.feedback import tables as feedback
 from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
+from sekvens.next_best import tables as next_best
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
 from sekvens.predictions import tables as predictions
@@ -30,6 +31,7 @@ __all__ = [
     "imports",
     "messages",
     "metadata",
+    "next_best",
     "notices",
     "offers",
     "predictions",

@@ -159,5 +159,5 @@ def _chosen(rule: GapRule, model: BgNbd, tested: dict[str, Any], level: float | 
     else:
         reason = f"the model predicts {', '.join(better)}"
         if kept:
-            reason += f"; at {', '.join(kept)} it was no better in the backtest, and the rule stays"
+            reason += f"; at {', '.join(kept)} the rule stays"
     return Choice(reason=reason, rule=rule, model=model, level=level, by=by, backtest=tested)

@@ -8,6 +8,7 @@ from typing import Final
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.flows.shop_time import ShopTime
+from sekvens.next_best.wanting import NextBestProducts
 from sekvens.predictions import runs
 from sekvens.predictions.expecting import ExpectedOrders
 from sekvens.predictions.runs import Subject
@@ -20,7 +21,7 @@ BATCH_MAX: Final = timedelta(seconds=10)
 
 def subjects() -> tuple[Subject, ...]:
     """List what is worked out, in this order."""
-    return (ExpectedOrders(),)
+    return (ExpectedOrders(), NextBestProducts())
 
 
 class Predictor:

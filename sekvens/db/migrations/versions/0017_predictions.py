@@ -49,8 +49,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("predictions", schema=None) as batch_op:
         batch_op.create_index("ix_predictions_version", ["version"], unique=False)
+    op.create_table(
+        "next_best",
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("because_of", sa.String(), nullable=True),
+        sa.Column("version", AUTO_ID, nullable=False),
+        sa.Column("computed_at", base.UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contacts.id"], name=op.f("fk_next_best_contact_id_contacts")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version"],
+            ["prediction_models.id"],
+            name=op.f("fk_next_best_version_prediction_models"),
+        ),
+        sa.PrimaryKeyConstraint("contact_id", "place", name=op.f("pk_next_best")),
+    )
+    with op.batch_alter_table("next_best", schema=None) as batch_op:
+        batch_op.create_index("ix_next_best_version", ["version"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("next_best")
     op.drop_table("predictions")
     op.drop_table("prediction_models")
