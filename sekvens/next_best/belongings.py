@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
@@ -51,11 +51,9 @@ def learnt_from(session: Session, *, until: datetime, customers_max: int) -> lis
     rows = session.execute(
         _lines(until, owner).order_by(owner).execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    found: list[Belongings] = []
-    for each in _grouped((whose, what, state, ordinal(at)) for whose, what, state, at in rows):
-        found.append(each)
-        if len(found) == customers_max:
-            break
+    lines = ((whose, what, state, ordinal(at)) for whose, what, state, at in rows)
+    found = list(islice(_grouped(lines), customers_max))
+    rows.close()  # on PostgreSQL a cursor is open for as long as rows are left
     return found
 
 

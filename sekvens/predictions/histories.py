@@ -6,7 +6,7 @@ of merged contacts are the one's who stands.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -45,11 +45,8 @@ def learnt_from(session: Session, *, until: datetime, customers_max: int) -> lis
     rows = session.execute(
         query.order_by(owner, Order.ordered_at).execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    found: list[History] = []
-    for history in _grouped((whose, at) for whose, at in rows):
-        found.append(history)
-        if len(found) == customers_max:
-            break
+    found = list(islice(_grouped((whose, at) for whose, at in rows), customers_max))
+    rows.close()  # on PostgreSQL a cursor is open for as long as rows are left
     return found
 
 
