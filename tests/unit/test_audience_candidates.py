@@ -241,3 +241,23 @@ def test_the_shipped_audiences_can_be_found(database: Database):
             asked = AllOf(conditions=(*flow.trigger.conditions, *flow.entry))
 
             assert find(database, asked) == []
+
+
+def test_a_contact_lapses_on_their_own_day_and_an_order_since_makes_it_void(
+    sqlite_database: Database,
+):
+    days = timedelta(days=1)
+    fallen, to_come = Lapse(NOON - 10 * days, NOON - days), Lapse(NOON - 10 * days, NOON + days)
+    everybody = [
+        ContactFacts(events=(PastEvent("Order Completed", {}, NOON - ago * days),), lapse=lapse)
+        for ago, lapse in ((50, fallen), (5, fallen), (70, None), (70, to_come), (50, None))
+    ]
+    ids = store(sqlite_database, everybody)
+
+    found = find(sqlite_database, lapsed())
+    assert found == [ids[0], ids[2]]
+    assert found == [
+        ident
+        for ident, facts in zip(ids, everybody, strict=True)
+        if memory.holds(lapsed(), facts, now=NOON)
+    ]
