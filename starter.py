@@ -20,6 +20,7 @@ from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
+from sekvens.commands.predict import predict
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
@@ -61,7 +62,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, segments, contacts, staff),
+    *(audiences, segments, contacts, predict, staff),
     *(metrics, experiments),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume, approve),

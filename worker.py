@@ -9,10 +9,11 @@ reads SES's events, if there is a queue of them.
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -30,6 +31,7 @@ from activities.experiments import ExperimentActivities
 from activities.messages import MessageActivities
 from activities.metrics import MetricActivities
 from activities.outages import Outages
+from activities.predictions import PredictionActivities
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use
 from sekvens.audiences.retention import Retention
@@ -54,6 +56,7 @@ from sekvens.messages.send import Sender
 from sekvens.metrics.refresh import Refresher
 from sekvens.metrics.rules import Rules
 from sekvens.plugin import connect, deployment_of
+from sekvens.predictions.predicting import Predictor
 from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
@@ -141,7 +144,6 @@ def build_workers(
         database=database, clock=clock, shop=settings.shop, deeds=deeds
     )
     messages = MessageActivities(build_sender(settings, database, ses), Bugs(database, clock))
-    audiences = build_audiences(settings, database)
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
         Worker(
@@ -149,9 +151,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                *audiences.all_of_them(),
-                build_metrics(settings, database).refresh_metrics_batch,
-                build_experiments(settings, database).look_at_experiments,
+                *scheduled_activities(settings, database),
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -242,8 +242,19 @@ def reading_feedback(settings: Settings, database: Database) -> AbstractContextM
     return polling(poller)
 
 
+def scheduled_activities(settings: Settings, database: Database) -> list[Callable[..., Any]]:
+    """List what scheduled workflows call."""
+    predictor = Predictor(database=database, clock=SystemClock(), shop_time=settings.shop_time())
+    return [
+        *build_audiences(settings, database).all_of_them(),
+        build_metrics(settings, database).refresh_metrics_batch,
+        build_experiments(settings, database).look_at_experiments,
+        PredictionActivities(predictor).predict_batch,
+    ]
+
+
 def build_audiences(settings: Settings, database: Database) -> AudienceActivities:
-    """Build what scheduled workflows call."""
+    """Build what scans, erases and lets go."""
     clock, shop_time = SystemClock(), settings.shop_time()
     kept = settings.privacy
     return AudienceActivities(

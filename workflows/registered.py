@@ -4,6 +4,7 @@ from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionW
 from workflows.enrollment import EnrollmentWorkflow
 from workflows.experiments import LooksWorkflow
 from workflows.metrics import MetricsRefreshWorkflow
+from workflows.predictions import PredictionWorkflow
 from workflows.segments import SegmentsWorkflow
 
 WORKFLOWS = [
@@ -14,4 +15,5 @@ WORKFLOWS = [
     SegmentsWorkflow,
     MetricsRefreshWorkflow,
     LooksWorkflow,
+    PredictionWorkflow,
 ]

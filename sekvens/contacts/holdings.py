@@ -40,8 +40,10 @@ from sekvens.experiments.tables import Draw
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
 from sekvens.metrics.tables import CartResult, ContactResult, MessageEffect, OrderResult
+from sekvens.next_best.tables import NextBest
 from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
+from sekvens.predictions.tables import Prediction
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
 from sekvens.segments.tables import ContactSummary, SegmentMembership
@@ -284,6 +286,8 @@ HOLDINGS: Final = (
     Holding(OrderResult, own(OrderResult.contact_id), Deleted()),
     Holding(CartResult, own(CartResult.contact_id), Deleted()),
     Holding(ContactResult, own(ContactResult.contact_id), Deleted()),
+    Holding(Prediction, own(Prediction.contact_id), Deleted()),
+    Holding(NextBest, own(NextBest.contact_id), Deleted()),
     Holding(
         Feedback,
         _reported_of,
@@ -347,6 +351,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "looks": "what experiments came to, in sums over many contacts",
     "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
+    "prediction_models": "what was learnt from all contacts, and how far a run has come",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",

@@ -14,8 +14,10 @@ from sekvens.imports import tables as imports
 from sekvens.messages import tables as messages
 from sekvens.metrics import tables as metrics
 from sekvens.modes import tables as modes
+from sekvens.next_best import tables as next_best
 from sekvens.notices import tables as notices
 from sekvens.offers import tables as offers
+from sekvens.predictions import tables as predictions
 from sekvens.products import tables as products
 from sekvens.quota import tables as quota
 from sekvens.reviews import tables as reviews
@@ -37,8 +39,10 @@ __all__ = [
     "metadata",
     "metrics",
     "modes",
+    "next_best",
     "notices",
     "offers",
+    "predictions",
     "products",
     "quota",
     "requests",

@@ -108,6 +108,8 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
             if answer or last is None:
                 return Lasting(answer, None, _ORDERS)
+            if facts.lapse is not None and last <= facts.lapse.predicted_on:
+                return Lasting(answer, facts.lapse.falls_on, _ORDERS)  # by which it becomes void
             return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)

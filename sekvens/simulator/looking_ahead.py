@@ -25,7 +25,7 @@ from sekvens.flows.steps import ExitReason, Send
 from sekvens.modes.setting import all_by_hand
 from sekvens.products.queries import sold_out
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
-from sekvens.segments.figures import reorder_gap
+from sekvens.segments.figures import lapse_of, reorder_gap
 from sekvens.settings import Settings
 from sekvens.simulator.life import Life
 from sekvens.simulator.moments import Lived, Stay
@@ -111,6 +111,7 @@ class _Continued(Life):
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
         today.tell_who(facts)
+        facts.lapse = lapse_of(self._session, today.person.name)
         facts.sold_out, facts.rests_until = self._sold_out, today.rests_until
         if today.preferences is not None:
             facts.paused_until, facts.fewer = (

@@ -27,6 +27,8 @@ from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
 from sekvens.flows.steps import Adoption, Date, ExitReason, Measure, Mode, Purpose, Step
 from sekvens.messages.tables import MessageState
+from sekvens.predictions import names as predictions
+from sekvens.predictions.kinds import Kind, Method
 from tests.replay.recording import history_of, recorded
 
 
@@ -80,11 +82,15 @@ def test_the_names_of_scheduled_work_never_change():
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
         "engagement.visitor", "deliveries", "events.properties",
     ]  # fmt: skip
+    assert predictions.PREDICTION_WORKFLOW == predictions.PREDICTION_SCHEDULE == "predictions"
+    assert predictions.PREDICT_ACTIVITY == "predict_batch"
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"
 
 
 def test_the_values_that_rows_and_states_hold_never_change():
+    assert [*Kind] == ["orders_in_90_days", "churn", "next_order", "lapse"]
+    assert [*Method] == ["bg_nbd", "gaps"]
     assert [*ExitReason] == [
         "completed", "converted", "unsubscribed", "suppressed", "no_longer_matches", "superseded",
         "cancelled", "failed",
