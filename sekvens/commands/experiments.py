@@ -56,6 +56,9 @@ def list_() -> None:
                 "-" if plan.is_holdout else f"{look.number if look else 0} of {plan.looks}",
                 "see `experiments show`" if plan.is_holdout else known,
             )
+    if not table.row_count:
+        click.echo("No contact has come to an experiment or a holdout yet.")
+        return
     make_console().print(table)
 
 

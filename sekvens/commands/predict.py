@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sekvens.commands.resources import open_database
+from sekvens.commands.resources import find_contact, open_database
 from sekvens.commands.tables import make_console, make_table, minute
 
 if TYPE_CHECKING:
@@ -51,26 +51,25 @@ def run() -> None:
 def show(contact: str) -> None:
     """Show what is expected of CONTACT, by which method, and what is next best.
 
-    CONTACT is a contact id. Times are shop time, in UTC.
+    CONTACT is the shop's user id, an address, or a contact id. Times are shop time, in UTC.
 
     Example: starter.py predict show c-djjezhg34dpd7uoe
     """
     from sqlalchemy import select
 
     from sekvens.clock import SystemClock
-    from sekvens.contacts.aliases import canonical_id
     from sekvens.next_best.reading import wanted_next
     from sekvens.predictions.tables import Prediction
     from sekvens.settings import load_settings
 
     now = load_settings().shop_time().at(SystemClock().now())
     with open_database() as database, database.read() as session:
-        whose = canonical_id(session, contact)
+        whose = find_contact(session, contact).id
         query = select(Prediction).where(Prediction.contact_id == whose)
         rows = session.scalars(query.order_by(Prediction.kind)).all()
         wanted = wanted_next(session, whose, now=now)
     if not rows and not wanted:
-        click.echo(f"Nothing is predicted of {contact}. `starter.py predict status` says why.")
+        click.echo(f"Nothing is predicted of {whose}. `starter.py predict status` says why.")
         return
     table = make_table("what", "value", "by", "version", "as of")
     for row in rows:

@@ -52,7 +52,7 @@ NEW: Final = Segment(
 )
 ACTIVE: Final = Segment(
     name="active",
-    says="not new, and gave a sign of life in the last 30 days",
+    says="gave a sign of life in the last 30 days, and is not new",
     condition=engagement_is("active"),
 )
 COOLING: Final = Segment(
@@ -97,7 +97,7 @@ MULTI_CATEGORY: Final = Segment(
 )
 BOUNCING: Final = Segment(
     name="bouncing",
-    says="two messages or more of the last 30 days came back softly",
+    says="had two messages or more of the last 30 days come back softly",
     condition=bounced(times=2, within=days(30)),
 )
 
