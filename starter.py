@@ -14,6 +14,7 @@ from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
+from sekvens.commands.feeds import feeds
 from sekvens.commands.flows import flows
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
@@ -55,7 +56,7 @@ def registered() -> Sequence[type]:
 for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
-    *(flows, preview, simulate),
+    *(flows, preview, simulate, feeds),
     *(products, reviews, answers, offers),
     *(audiences, contacts, staff),
     *(enroll, signal, show),

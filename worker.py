@@ -43,6 +43,7 @@ from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
 from sekvens.feedback.queue import SqsQueue
+from sekvens.feeds.desk import FeedDesk
 from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
@@ -129,18 +130,11 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(
-        database=database,
-        shop=settings.shop,
-        api=settings.api,
-        tracking=settings.tracking,
-        keeps_copies=settings.privacy.copies_days > 0,
-    )
     sender = Sender(
         database=database,
         ses=ses,
         clock=clock,
-        envelope=envelope,
+        envelope=build_envelope(settings, database),
         sending=settings.sending,
         evidence=build_evidence(settings, database, ses),
         consent=settings.consent,
@@ -187,6 +181,18 @@ def build_workers(
             deployment_config=deployment,
         ),
     ]
+
+
+def build_envelope(settings: Settings, database: Database) -> Envelope:
+    """Build what makes messages; it asks the feeds, for all of the process's sends together."""
+    return Envelope(
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        tracking=settings.tracking,
+        keeps_copies=settings.privacy.copies_days > 0,
+        feeds=FeedDesk(settings.feeds),
+    )
 
 
 def build_desk(settings: Settings, database: Database, ses: SesClient) -> QuotaDesk:

@@ -20,6 +20,7 @@ import msgspec
 from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.events.adapters.section import AdaptersSettings
+from sekvens.feeds.section import FeedSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
 from sekvens.sections import (
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tracking: TrackingSettings = TrackingSettings()
     consent: ConsentSettings = ConsentSettings()
     webhooks: dict[str, WebhookSettings] = {}
+    feeds: dict[str, FeedSettings] = {}
     adapters: AdaptersSettings = AdaptersSettings()
 
     def __post_init__(self) -> None:
