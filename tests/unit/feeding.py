@@ -55,13 +55,15 @@ class Source:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-_JSON = b"content-type: application/json\r\n"
+_OK = b"HTTP/1.1 200 OK\r\n"
+_JSON = _OK + b"content-type: application/json\r\n"
 #: manner -> what it begins with, what it goes on with, and how long it rests between (seconds)
 _ENDLESS = {
     "says nothing": (b"", b"", 0.02),
-    "trickles its headers": (b"x: ", b" ", 0.02),
+    "trickles its headers": (_OK + b"x: ", b" ", 0.02),
     "trickles its body": (_JSON + b"\r\n", b" ", 0.02),
-    "has endless headers": (b"x: ", b"x" * 4096, 0.0),
+    "has endless headers": (_OK + b"x: ", b"x" * 4096, 0.0),
+    "announces an answer without end": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.0),
     "is endless": (_JSON + b"\r\n[1", b" " * 4096, 0.0),
     "is in chunks without end": (
         _JSON + b"transfer-encoding: chunked\r\n\r\n",
@@ -90,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(manner, body)
         elif manner in _ENDLESS:
             head, more, pause = _ENDLESS[manner]
-            self._endless(b"HTTP/1.1 200 OK\r\n" + head, more, pause=pause)
+            self._endless(head, more, pause=pause)
         elif manner in _BODIES:
             kind, other = _BODIES[manner]
             self._reply(200, other, kind=kind)

@@ -21,6 +21,7 @@ MANNERS = {
     "breaks off": Failure.UNREACHABLE,
     "has endless headers": Failure.UNREACHABLE,
     "is endless": Failure.TOO_LONG,
+    "announces an answer without end": Failure.TOO_LONG,
     "is in chunks without end": Failure.TOO_LONG,
     "sends HTML": Failure.NOT_JSON,
     "is packed": Failure.NOT_JSON,

@@ -89,6 +89,14 @@ def test_what_a_feed_does_not_tell_wholly_is_told_otherwise(told: Mapping[str, A
     assert written(composed(BODY, feeds=told)) == f"Hej. {OTHERWISE} Slut."
 
 
+def test_a_feed_that_tells_too_little_takes_no_other_with_it():
+    news = '{% feed "news" as news %}{{ news.text }}{% otherwise %}inget nytt{% endfeed %}'
+    known = read(weather().sample.encode(), weather())
+    told = {"weather": known, "news": Answer(values={"number": 1})}
+
+    assert written(composed(f"{BODY} {news}", feeds=told)) == f"Hej. {TOLD} Slut. inget nytt"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
@@ -134,14 +142,15 @@ def test_a_link_of_a_feed_is_a_link_as_it_stands():
         "[x](https://shop.example{{ it.link }})",
         "[x](https://shop.example/{{ it.text if it.number else it.text }})",
         '{{ button("x", it.text) }}',
-        '{{ button("x", it.number) }}',
     ],
 )
 def test_a_text_of_a_feed_leads_nowhere_and_an_author_is_told(body: str):
-    with pytest.raises(TemplateError, match=r"a text of a feed cannot be a link|a link must be"):
-        of(body, replace(OF_STRANGERS, is_sample=True))
+    # No such text is ever taken: this is the second line.
+    evil = {**OF_STRANGERS.values, "text": FeedText("https://evil.example/")}
+    with pytest.raises(TemplateError, match="a text of a feed cannot be a link"):
+        of(body, Answer(values=evil, is_sample=True))
 
-    assert written(of(body)) == "annars"
+    assert written(of(body, Answer(values=evil))) == "annars"
 
 
 @pytest.mark.parametrize(
