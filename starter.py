@@ -16,6 +16,7 @@ from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
 from sekvens.commands.experiments import experiments
+from sekvens.commands.feeds import feeds
 from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
 from sekvens.commands.offers import offers
@@ -60,7 +61,7 @@ def registered() -> Sequence[type]:
 for command in (
     *(demo, up, init, migrate),
     *(api, relay, local_ses),
-    *(flows, preview, simulate),
+    *(flows, preview, simulate, feeds),
     *(products, reviews, answers, offers),
     *(audiences, segments, contacts, predict, staff),
     *(metrics, experiments),

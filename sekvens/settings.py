@@ -21,6 +21,7 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.events.adapters.section import AdaptersSettings
 from sekvens.experiments_section import ExperimentSettings
+from sekvens.feeds.section import FeedSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.metrics_section import MetricsSettings
 from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
@@ -87,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics: MetricsSettings = MetricsSettings()
     experiments: ExperimentSettings = ExperimentSettings()
     webhooks: dict[str, WebhookSettings] = {}
+    feeds: dict[str, FeedSettings] = {}
     adapters: AdaptersSettings = AdaptersSettings()
 
     def __post_init__(self) -> None:

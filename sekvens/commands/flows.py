@@ -178,6 +178,7 @@ def _stop_at_faults() -> None:
 
     faults = [str(fault) for fault in validate_all(CATALOGUE, _known())]
     faults += _faults_of_topics(CATALOGUE)
+    faults += _faults_of_feeds()
     faults = faults or _faults_of_e_mails({flow.name for flow in CATALOGUE})
     for fault in faults:
         click.echo(fault, err=True)
@@ -198,6 +199,13 @@ def _faults_of_topics(flows: "tuple[Flow, ...]") -> list[str]:
         for place in topic.flows
         if place not in places
     ]
+
+
+def _faults_of_feeds() -> list[str]:
+    from sekvens.feeds.reading import faults
+    from sekvens.settings import load_settings
+
+    return faults(load_settings().feeds)
 
 
 def _faults_of_e_mails(flow_names: set[str]) -> list[str]:

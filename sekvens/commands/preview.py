@@ -1,5 +1,6 @@
 """`preview`: an e-mail as it will look, on the screen, in a file, or in your own inbox."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class NotOnTheAllowList(SekvensError):
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Look at this file in place of TEMPLATE's own source; it is composed apart, under limits.",
 )
+@click.option("--without-feeds", is_flag=True, help="Look at it as it is when no feed answers.")
 @click.option("--season", help="Look at the variant for a season, such as black-week.")
 @click.option("--send-to", metavar="ADDRESS", help="Send it there as a test, through SES.")
 def preview(  # noqa: PLR0913  one for each option
@@ -58,6 +60,7 @@ def preview(  # noqa: PLR0913  one for each option
     as_text: bool,
     is_gallery: bool,
     in_browser: bool,
+    without_feeds: bool,
 ) -> None:
     """Look at an e-mail with a made-up contact in it. TEMPLATE is `<flow>/<step>`.
 
@@ -80,9 +83,9 @@ def preview(  # noqa: PLR0913  one for each option
         raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
     locale = locale or settings.shop.default_locale
     composed = (
-        _compose_draft(draft, template, locale, settings)
+        _compose_draft(draft, template, locale, settings, without_feeds=without_feeds)
         if draft
-        else compose_sample(template, locale, settings, season=season)
+        else compose_sample(template, locale, settings, season=season, without_feeds=without_feeds)
     )
     if html_file:
         html_file.write_text(composed.html, encoding="utf-8")
@@ -113,11 +116,18 @@ def _choice(name: str) -> str:
 
 
 def compose_sample(
-    name: str, locale: str, settings: "Settings", *, season: str | None = None
+    name: str,
+    locale: str,
+    settings: "Settings",
+    *,
+    season: str | None = None,
+    without_feeds: bool = False,
 ) -> "Composed":
     """Compose an e-mail for a made-up contact; raises TemplateError."""
     from sekvens.clock import SystemClock
+    from sekvens.feeds.reading import samples
     from sekvens.messages.compose import compose
+    from sekvens.messages.feeding import check_feeds
     from sekvens.messages.needs import needs
     from sekvens.messages.samples import in_season, sample_facts
     from sekvens.messages.templates import read_sources, stored
@@ -125,16 +135,25 @@ def compose_sample(
     if name not in _names():
         raise TemplateError(f"there is no e-mail {name!r}. {_choice(name)}")
     template = stored(read_sources(name))
-    needs(template)  # reads every locale and season: what is wrong in one of them is found too
     shop, now = in_season(settings.shop, season, now=SystemClock().now())
     public_url = settings.api.public_url
-    facts = sample_facts(shop, name=name, locale=locale, now=now, public_url=public_url)
+    asks = needs(template)  # reads every locale and season: a fault in one of them is found too
+    check_feeds(name, asks, settings.feeds)
+    feeds = {} if without_feeds else samples(settings.feeds)
+    facts = sample_facts(
+        shop, name=name, locale=locale, now=now, public_url=public_url, feeds=feeds
+    )
+    if asks.feeds:
+        compose(template, replace(facts, feeds={}), shop=shop)  # its other words, likewise
     return compose(template, facts, shop=shop)
 
 
-def _compose_draft(draft: Path, name: str, locale: str, settings: "Settings") -> "Composed":
+def _compose_draft(
+    draft: Path, name: str, locale: str, settings: "Settings", *, without_feeds: bool
+) -> "Composed":
     """Compose a source that nobody has checked in: in a limited process."""
     from sekvens.clock import SystemClock
+    from sekvens.feeds.reading import samples
     from sekvens.messages.foreign import compose_foreign
     from sekvens.messages.samples import sample_facts
     from sekvens.messages.templates import TemplateSource, read_layout, stored
@@ -142,15 +161,28 @@ def _compose_draft(draft: Path, name: str, locale: str, settings: "Settings") ->
     sources = {locale: draft.read_text(encoding="utf-8", errors="replace")}
     template = stored(TemplateSource(name=name, sources=sources, layout=read_layout()))
     now, public_url = SystemClock().now(), settings.api.public_url
-    facts = sample_facts(settings.shop, name=name, locale=locale, now=now, public_url=public_url)
+    facts = sample_facts(
+        settings.shop,
+        name=name,
+        locale=locale,
+        now=now,
+        public_url=public_url,
+        feeds={} if without_feeds else samples(settings.feeds),
+    )
     return compose_foreign(template, facts, shop=settings.shop)
 
 
 def _write_gallery(file: Path, settings: "Settings") -> None:
     from sekvens.clock import SystemClock
+    from sekvens.feeds.reading import samples
     from sekvens.messages.gallery import gallery
 
-    page = gallery(settings.shop, now=SystemClock().now(), public_url=settings.api.public_url)
+    page = gallery(
+        settings.shop,
+        now=SystemClock().now(),
+        public_url=settings.api.public_url,
+        feeds=samples(settings.feeds),
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(page, encoding="utf-8")
     click.echo(f"{file} is written: {len(page) / 1e6:.1f} MB, to be opened in a browser.")

@@ -225,7 +225,8 @@ def _show_broken(outcome: "Outcome", story: "Story", stage: "Stage") -> None:
 def _write(file: Path, story: "Story", outcome: "Outcome", settings: "Settings") -> None:
     from sekvens.simulator.page import page
 
-    text = page(story, outcome, settings.shop, public_url=settings.api.public_url)
+    public_url = settings.api.public_url
+    text = page(story, outcome, settings.shop, public_url=public_url, feeds=settings.feeds)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     click.echo(f"{file} is written: {len(text) / 1e6:.1f} MB, to be opened in a browser.")

@@ -8,6 +8,7 @@ from sekvens.doctor.findings import Finding, fault, ok, warning
 from sekvens.doctor.set_up import SetUp
 from sekvens.enrollments.publish import live_flows
 from sekvens.errors import SekvensError
+from sekvens.feeds.reading import samples
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.messages.compose import compose
 from sekvens.messages.samples import in_season, sample_facts
@@ -62,6 +63,7 @@ def _broken(email: StoredTemplate, set_up: SetUp) -> Iterator[str]:
                 locale=locale,
                 now=then,
                 public_url=set_up.settings.api.public_url,
+                feeds=samples(set_up.settings.feeds),
             )
             compose(email, facts, shop=in_that)
         except SekvensError:

@@ -7,12 +7,13 @@ sandbox is the second line and this is the first.
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from jinja2 import nodes
 from jinja2.exceptions import TemplateAssertionError
 
 from sekvens.messages import views
+from sekvens.messages.feed_tag import fed_of, holds_field, is_field, is_of_tag
 from sekvens.shop import Links
 
 #: An e-mail of ours has 3,000 characters and 150 nodes; ten and thirty times as many are no letter.
@@ -64,6 +65,10 @@ _KINDS = frozenset(
         nodes.Test, nodes.List, nodes.Tuple, nodes.Concat, nodes.Add, nodes.Sub, nodes.Neg,
     }
 )  # fmt: skip
+#: What the tag of feeds is made of.
+_FEED_KINDS = frozenset({nodes.CallBlock, nodes.ExtensionAttribute})
+#: The blocks that take what a feed told.
+_FEED_BLOCKS = frozenset({"button", "aside"})
 
 #: None makes more than it was given, but `join`, which is bounded (see `sandbox`).
 FILTERS = frozenset(
@@ -84,12 +89,12 @@ _FRAME_FILTERS = frozenset(
 def of_sources(blocks: Iterable[str]) -> Allowed:
     """Tell the language of e-mails' sources, in which these blocks can be called."""
     return Allowed(
-        kinds=_KINDS,
+        kinds=_KINDS | _FEED_KINDS,
         filters=FILTERS,
         tests=_TESTS,
         calls=frozenset(blocks),
         attributes=ATTRIBUTES,
-        words="an e-mail's source may use if, for and set",
+        words="an e-mail's source may use if, for, set and feed",
     )
 
 
@@ -122,10 +127,10 @@ def check(tree: nodes.Template, allowed: Allowed) -> None:
     Raises:
         TemplateAssertionError: with the line, and what stands there.
     """
-    waiting: list[tuple[nodes.Node, int, int]] = [(tree, 0, 0)]
+    waiting: list[tuple[nodes.Node, int, int, frozenset[str]]] = [(tree, 0, 0, frozenset())]
     seen = 0
     while waiting:  # no recursion: a source may be deeper than Python's stack
-        node, depth, loops = waiting.pop()
+        node, depth, loops, feeds = waiting.pop()
         seen += 1
         if isinstance(node, nodes.For):
             loops += 1
@@ -135,12 +140,42 @@ def check(tree: nodes.Template, allowed: Allowed) -> None:
             _refuse(node.lineno, "there is too much in it, or too deep, for an e-mail")
         if loops > LOOPS_DEEP_MAX:
             _refuse(node.lineno, f"at most {LOOPS_DEEP_MAX} loops stand in one another")
+        if is_field(node, *feeds):
+            _check_attribute(node, node.attr, replace(allowed, attributes=None))
+            continue  # the feed's name is nothing by itself
+        _check_use_of_feeds(node, feeds)
         _check_node(node, allowed)
-        waiting += [(child, depth + 1, loops) for child in node.iter_child_nodes()]
+        fed = fed_of(node)
+        if fed:
+            _check_name(node, fed.name)
+            feeds |= {fed.name}
+        below = node.iter_child_nodes(exclude=("args",) if fed else None)
+        waiting += [(child, depth + 1, loops, feeds) for child in below]
+
+
+def _check_use_of_feeds(node: nodes.Node, feeds: AbstractSet[str]) -> None:
+    """Let what a feed told be asked about and written, and never become a part of something."""
+    match node:
+        case nodes.Name(name=name) if name in feeds:
+            _refuse(node.lineno, f"{name!r} is a feed: write a field of it, such as {name}.text")
+        case nodes.Call(node=nodes.Name(name=name)) if name in _FEED_BLOCKS:
+            held: list[nodes.Node] = [given for given in node.args if not is_field(given, *feeds)]
+            held += node.kwargs
+        case nodes.Call() | nodes.Concat() | nodes.List() | nodes.Tuple() | nodes.Assign():
+            held = [node]
+        case _:
+            return
+    if any(holds_field(part, *feeds) for part in held):
+        _refuse(
+            node.lineno,
+            "what a feed told is neither set, joined nor put into a list, and of the blocks only "
+            f"{' and '.join(sorted(_FEED_BLOCKS))} take it, as it is",
+        )
 
 
 def _check_node(node: nodes.Node, allowed: Allowed) -> None:
-    if type(node) not in allowed.kinds:
+    is_call = isinstance(node, nodes.CallBlock) and not is_of_tag(node)
+    if type(node) not in allowed.kinds or is_call:
         _refuse(node.lineno, f"{allowed.words}, not {type(node).__name__.lower()}")
     match node:
         case nodes.Name(name=name):
@@ -196,6 +231,8 @@ def _check_call(node: nodes.Call, allowed: Allowed) -> None:
     match node.node:
         case nodes.Name(name=name) if name in allowed.calls:
             return
+        case nodes.ExtensionAttribute() if nodes.ExtensionAttribute in allowed.kinds:
+            return  # a source cannot write one: the tag of feeds has
         case nodes.Getattr(attr=name) if name in allowed.methods:
             return
         case nodes.Name(name=name) | nodes.Getattr(attr=name):

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2.runtime import Undefined
 
 from sekvens.errors import TemplateError
-from sekvens.messages.markdown import Prose, checked_url, fill_plain
+from sekvens.feeds.values import FeedText
+from sekvens.messages.markdown import NO_LINK_OF_A_FEED, Prose, checked_url, fill_plain
 from sekvens.messages.questions import QUESTIONS
 
 #: A letter is no order form: of a full cart it shows this many products and counts the rest.
@@ -38,6 +39,8 @@ def _button(text: str, url: str | None) -> Block | str:
     """A button: a link that asks for the click."""
     if not _given(url) or not _given(text):
         return ""
+    if isinstance(url, FeedText):
+        raise TemplateError(NO_LINK_OF_A_FEED)
     return Block(macro="button", arguments={"text": str(text), "url": checked_url(str(url))})
 
 
@@ -76,7 +79,8 @@ def _signature(person: object = None) -> Block:
 
 def _aside(text: str) -> Block | str:
     """A remark set apart from the letter; the shop's own Markdown, or plain text."""
-    return Block(macro="aside", arguments={"text": text}) if _given(text) else ""
+    told = text if isinstance(text, str) else str(text)
+    return Block(macro="aside", arguments={"text": told}) if _given(text) else ""
 
 
 def _story(story: object) -> Block | str:

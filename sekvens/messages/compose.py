@@ -11,7 +11,7 @@ To look at an e-mail while writing it: `starter.py preview welcome/hello --local
     print(compose(template, facts, shop=shop).text)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from jinja2.exceptions import TemplateError as JinjaError
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
 from sekvens.messages.facts import Facts
+from sekvens.messages.feed_tag import in_words
 from sekvens.messages.footer import Footer
 from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
@@ -52,13 +53,50 @@ def compose(
         TemplateError: a fact is missing that the source needs, a link leads nowhere, or the source
             itself is wrong. The message names flow, step and line, and nothing of the contact.
     """
+    try:
+        return _composed(template, facts, shop=shop, targets=targets)
+    except Exception:
+        if not facts.feeds or any(answer.is_sample for answer in facts.feeds.values()):
+            raise
+        # What a stranger told may be odd in a way that nobody thought of: do without all of it.
+        return _composed(template, replace(facts, feeds={}), shop=shop, targets=targets)
+
+
+def locale_of(template: StoredTemplate, facts: Facts, shop: Shop) -> str:
+    """Tell in which of a template's locales the contact reads it."""
+    return choose_locale(facts.locale, plain_locales(template), default=shop.default_locale)
+
+
+def season_of(template: StoredTemplate, facts: Facts, shop: Shop, *, locale: str) -> str | None:
+    """Tell the season whose variant of an e-mail the contact reads today; None for the plain one.
+
+    Where seasons overlap, the one that the settings name first is the one.
+    """
+    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
+    return next(
+        (
+            season.name
+            for season in shop.seasons
+            if season.holds_on(today) and seasonal(season.name, locale) in template.sources
+        ),
+        None,
+    )
+
+
+def _composed(
+    template: StoredTemplate, facts: Facts, *, shop: Shop, targets: Targets | None
+) -> Composed:
     locale = locale_of(template, facts, shop)
     season = season_of(template, facts, shop, locale=locale)
     source, layout = _read(template, locale, season)
     try:
         reader = Reader.of(facts, shop=shop, locale=locale)
         values = variables(facts, reader=reader, words=layout.words)
-        written = source.write(values, second_subject=facts.second_subject)
+        written = source.write(
+            values,
+            feeds=in_words(facts.feeds, reader),
+            second_subject=facts.second_subject,
+        )
         frame = Frame(
             subject=written.subject,
             preheader=written.preheader,
@@ -88,27 +126,6 @@ def compose(
         html=html,
         text=text,
         locale=locale,
-    )
-
-
-def locale_of(template: StoredTemplate, facts: Facts, shop: Shop) -> str:
-    """Tell in which of a template's locales the contact reads it."""
-    return choose_locale(facts.locale, plain_locales(template), default=shop.default_locale)
-
-
-def season_of(template: StoredTemplate, facts: Facts, shop: Shop, *, locale: str) -> str | None:
-    """Tell the season whose variant of an e-mail the contact reads today; None for the plain one.
-
-    Where seasons overlap, the one that the settings name first is the one.
-    """
-    today = facts.now.astimezone(ZoneInfo(facts.timezone)).date()
-    return next(
-        (
-            season.name
-            for season in shop.seasons
-            if season.holds_on(today) and seasonal(season.name, locale) in template.sources
-        ),
-        None,
     )
 
 

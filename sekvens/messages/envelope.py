@@ -1,25 +1,28 @@
-"""From an order to bytes: gather the facts, compose the e-mail, assemble the MIME."""
+"""From an order to bytes: gather facts, ask feeds, compose the e-mail, assemble the MIME."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.tables import Contact
 from sekvens.contacts.tracking import clicks_allowed, opens_allowed
 from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment, FlowVersion
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import TemplateError
+from sekvens.feeds.asking import questions
+from sekvens.feeds.desk import FeedDesk
 from sekvens.flows.steps import Purpose
 from sekvens.messages import templates
 from sekvens.messages.compose import compose
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.copies import packed
 from sekvens.messages.facts import Facts
-from sekvens.messages.needs import needs
+from sekvens.messages.needs import Needs, needs
 from sekvens.messages.tables import MessageLinks
 from sekvens.messages.tagging import tags_for
 from sekvens.messages.targets import Targets
@@ -59,11 +62,13 @@ class Envelope:
         api: ApiSettings,
         tracking: TrackingSettings = _TRACKING,
         keeps_copies: bool = True,
+        feeds: FeedDesk | None = None,
     ) -> None:
         self._database = database
         self._api = api
         self._tracking = tracking
         self._keeps_copies = keeps_copies
+        self._feeds = feeds or FeedDesk({})
         self.shop = shop
         #: (flow, version) -> the property that tells its entries apart
         self._entry_names: dict[tuple[str, int], str | None] = {}
@@ -100,6 +105,9 @@ class Envelope:
             )
             targets = self._targets(session, order, message_id, contact_id)
             tracks_opens = opens_allowed(session, contact_id, self._tracking)
+            asked = self._questions(session, contact_id, needs(template))
+        # With nothing held: neither a lock, nor a claim, nor the database.
+        facts = replace(facts, feeds=self._feeds.answers(asked))
         raw, html, locale = self._written(order, template, facts, message_id, recipient, targets)
         return Sealed(
             sender=self.shop.sender.address,
@@ -111,6 +119,11 @@ class Envelope:
             locale=locale,
             copy=packed(html) if self._keeps_copies else None,
         )
+
+    def _questions(self, session: Session, contact_id: str, asks: Needs) -> dict[str, str]:
+        """Tell what to ask the feeds that an e-mail speaks of."""
+        traits = session.get_one(Contact, contact_id).traits if asks.feeds else {}
+        return questions(self._feeds.feeds, asks.feeds, traits)
 
     def _targets(
         self, session: Session, order: SendInput, message_id: str, contact_id: str

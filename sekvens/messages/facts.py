@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from sekvens.feeds.values import Answer
 from sekvens.flows.steps import Purpose
 from sekvens.products.facts import DropFacts, ProductFacts
 from sekvens.shop import Localized, Offer
@@ -157,6 +158,9 @@ class Facts:
     traits: Mapping[str, str | None] = field(default_factory=dict)
     #: question -> answer -> where a click on it leads
     answer_urls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    #: what feeds told, by their names; a feed that told nothing is not there
+    feeds: Mapping[str, Answer] = field(default_factory=dict)
 
     @property
     def has_ordered(self) -> bool:

@@ -9,16 +9,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, StrictUndefined
 
+from sekvens.feeds.values import Answer
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.definition import Flow
 from sekvens.flows.survey import sends
 from sekvens.flows.timetable import moments
 from sekvens.messages.compose import compose
+from sekvens.messages.needs import needs
 from sekvens.messages.samples import in_season, sample_facts
 from sekvens.messages.templates import (
+    CONTENT,
     StoredTemplate,
     read_sources,
     seasonal,
@@ -31,6 +35,10 @@ from sekvens.shop import Shop
 #: Said of an e-mail that an event, a date of the contact's or the end of an offer brings.
 OF_NO_DAY = "on its day"
 
+#: Said of an e-mail as it is when the feeds that it speaks of tell nothing.
+WITHOUT_FEEDS = "no feed answers"
+
+_NO_FEEDS: Mapping[str, Answer] = MappingProxyType({})
 _PAGE = Path(__file__).with_name("gallery.html")
 
 
@@ -67,13 +75,21 @@ class Chapter:
     shown: tuple[Shown, ...]
 
 
-def gallery(shop: Shop, *, now: datetime, public_url: str) -> str:
-    """Make the page.
+def gallery(
+    shop: Shop,
+    *,
+    now: datetime,
+    public_url: str,
+    feeds: Mapping[str, Answer] = _NO_FEEDS,
+    content: Path = CONTENT,
+) -> str:
+    """Make the page; an e-mail that speaks of feeds is shown with what they tell, and without.
 
     Raises:
         TemplateError: an e-mail cannot be made.
     """
-    chapters = tuple(_Maker(shop=shop, now=now, public_url=public_url).chapters())
+    maker = _Maker(shop=shop, now=now, public_url=public_url, feeds=feeds, content=content)
+    chapters = tuple(maker.chapters())
     shown = [one for chapter in chapters for one in chapter.shown]
     mails = {version.id: version.html for one in shown for version in one.versions}
     names = pictures_in(mails.values())
@@ -95,9 +111,11 @@ class _Maker:
     shop: Shop
     now: datetime
     public_url: str
+    feeds: Mapping[str, Answer]
+    content: Path
 
     def chapters(self) -> Iterator[Chapter]:
-        left = dict.fromkeys(template_names())
+        left = dict.fromkeys(template_names(content=self.content))
         for flow in CATALOGUE:
             whens = {name: when for name, when in _whens(flow).items() if name in left}
             if whens:
@@ -108,37 +126,53 @@ class _Maker:
             yield self._chapter("in no flow", dict.fromkeys(left, ""))
 
     def _chapter(self, title: str, whens: Mapping[str, str]) -> Chapter:
-        templates = {name: stored(read_sources(name)) for name in whens}
+        templates = {name: stored(read_sources(name, content=self.content)) for name in whens}
         shown = tuple(
-            self._shown(template, season, whens[name])
+            self._shown(template, season, whens[name], feeds=feeds)
             for name, template in templates.items()
             for season in sorted({key.rpartition(".")[0] for key in template.sources})
+            for feeds in ((self.feeds, _NO_FEEDS) if needs(template).feeds else (_NO_FEEDS,))
         )
         return Chapter(id=title.replace(" ", "-"), title=title, shown=shown)
 
-    def _shown(self, template: StoredTemplate, season: str, when: str) -> Shown:
+    def _shown(
+        self, template: StoredTemplate, season: str, when: str, *, feeds: Mapping[str, Answer]
+    ) -> Shown:
+        told_nothing = WITHOUT_FEEDS if needs(template).feeds and not feeds else ""
         name = f"{template.name}.{season}".strip(".")
         return Shown(
-            id=re.sub(r"[/.]", "--", name),
+            id=_id(name, told_nothing),
             title=template.name.partition("/")[2],
-            when=", ".join(filter(None, (season, when))),
+            when=", ".join(filter(None, (season, when, told_nothing))),
             versions=tuple(
-                self._version(template, season, locale)
+                self._version(template, season, locale, feeds=feeds, told_nothing=told_nothing)
                 for locale in self.shop.locales
                 if _key(season, locale) in template.sources
             ),
         )
 
-    def _version(self, template: StoredTemplate, season: str, locale: str) -> Version:
+    def _version(
+        self,
+        template: StoredTemplate,
+        season: str,
+        locale: str,
+        *,
+        feeds: Mapping[str, Answer],
+        told_nothing: str,
+    ) -> Version:
         shop, now = in_season(self.shop, season, now=self.now)
         facts = sample_facts(
-            shop, name=template.name, locale=locale, now=now, public_url=self.public_url
+            shop,
+            name=template.name,
+            locale=locale,
+            now=now,
+            public_url=self.public_url,
+            feeds=feeds,
         )
         made = compose(template, facts, shop=shop)
         again = compose(template, replace(facts, second_subject=True), shop=shop)
-        name = f"{template.name}.{_key(season, locale)}"
         return Version(
-            id=re.sub(r"[/.]", "--", name),
+            id=_id(f"{template.name}.{_key(season, locale)}", told_nothing),
             locale=locale,
             sender=self.shop.sender.name.get(locale, self.shop.name),
             subject=made.subject,
@@ -147,6 +181,10 @@ class _Maker:
             html=made.html,
             text=made.text,
         )
+
+
+def _id(name: str, told_nothing: str) -> str:
+    return re.sub(r"[/. ]", "--", f"{name} {told_nothing}".strip())
 
 
 def _key(season: str, locale: str) -> str:

@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from sekvens.errors import TemplateError
+from sekvens.feeds.values import FeedLink, FeedText
 from sekvens.messages.plain_text import BLOCK, Passage, passages
 from sekvens.messages.targets import lead
 
@@ -35,6 +36,12 @@ _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
 _NOT_IN_A_URL = re.compile(
     '[\x00-\x20\x7f-\xa0"<>\\\\^`{|}\xad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff'
     "\ud800-\udfff]"
+)
+
+
+#: Said of a link that a feed's text would lead.
+NO_LINK_OF_A_FEED = (
+    "a text of a feed cannot be a link or a part of one: take a field of the kind `link`, alone"
 )
 
 
@@ -159,9 +166,22 @@ def _filled(
             return escape(values[int(value)])
         if block is not None:
             return blocks[int(block)]
-        return escape(lead(checked_url(fill_plain(url, values))))
+        return escape(lead(checked_url(_whole_url(url, values))))
 
     return _ANY_MARK.sub(replaced, text)
+
+
+def _whole_url(url: str, values: Sequence[str]) -> str:
+    """Put the values into a link; what a feed told is a whole link or no part of one.
+
+    Raises:
+        TemplateError: it would be a part.
+    """
+    for mark in _VALUE_MARK.finditer(url):
+        value = values[int(mark[1])]
+        if isinstance(value, FeedText) or (isinstance(value, FeedLink) and mark[0] != url):
+            raise TemplateError(NO_LINK_OF_A_FEED)
+    return fill_plain(url, values)
 
 
 def _prepare(token: Token) -> None:

@@ -3,7 +3,8 @@
 Every locale and season counts: which of them a contact reads is decided later.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sekvens.messages.source import Source
@@ -19,6 +20,7 @@ class Needs:
 
     variables: frozenset[str]
     blocks: frozenset[str]
+    feeds: Mapping[str, frozenset[str]] = field(default_factory=dict)  #: with their fields
 
     def any_of(self, *names: str) -> bool:
         """Tell whether it speaks of any of these variables."""
@@ -43,4 +45,9 @@ def needs(template: StoredTemplate) -> Needs:
     return Needs(
         variables=frozenset().union(*(source.variables for source in sources)),
         blocks=frozenset().union(*(source.blocks for source in sources)),
+        feeds={
+            name: frozenset().union(*(source.feeds.get(name, ()) for source in sources))
+            for source in sources
+            for name in source.feeds
+        },
     )

@@ -5,15 +5,17 @@ order or product that it is about, and the offer that the step makes. Without a 
 everything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from sekvens.errors import TemplateError
+from sekvens.feeds.values import Answer
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.steps import Purpose
 from sekvens.flows.survey import sends
@@ -41,6 +43,7 @@ _NEVER_ORDERED: Final = (
     "winback/you-signed-up-once",
 )  # fmt: skip
 _ANYTHING: Final = "anything"
+_NO_FEEDS: Final[Mapping[str, Answer]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +64,12 @@ def sample_facts(
     public_url: str = "https://post.hallgrensylle.example",
     products: int = 3,
     offer: str | None = None,
+    feeds: Mapping[str, Answer] = _NO_FEEDS,
 ) -> Facts:
     """Make up a contact of this locale who is due the e-mail `name` (`welcome/hello`).
 
     The offer is the step's own unless one is named; `products` is how many lie in the cart, or were
-    ordered.
+    ordered; `feeds` is what feeds tell (`sekvens.feeds.reading.samples`).
     """
     flow, _, step_id = name.partition("/")
     sent = _sent(name)
@@ -98,6 +102,7 @@ def sample_facts(
         referral=_referral(shop) if bought else None,
         level=_level(shop, bought.get("orders_count", 0)),
         traits={"where_cold": "hands"},
+        feeds=dict(feeds),
         answer_urls={
             name: {
                 answer.value: f"{public_url}/a/sample-{name}-{answer.value}"

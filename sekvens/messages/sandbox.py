@@ -22,6 +22,7 @@ from sekvens.messages.allowed import (
     TEXT_CHARACTERS_MAX,
 )
 from sekvens.messages.blocks import BLOCKS
+from sekvens.messages.feed_tag import CALLED, MARKING
 
 #: How often all loops of one e-mail go round together.
 PASSES_MAX = 1_000
@@ -33,7 +34,7 @@ PASSES = "passes of loops"
 
 _BOUNDED = "bounded "
 _JOINED = "joined "
-_CALLABLE = frozenset(BLOCKS.values())
+_CALLABLE = frozenset({*BLOCKS.values(), *CALLED})
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -50,7 +51,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def is_safe_callable(self, obj: Any) -> bool:
         """Tell whether an expression may call this."""
-        return obj in _CALLABLE
+        return getattr(obj, "__func__", obj) in _CALLABLE
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Add and subtract whole numbers; texts are joined by `~`, which has a bound."""
@@ -66,7 +67,7 @@ def make_sandbox(**options: Any) -> Sandbox:
     """Make one with our filters and no globals."""
     sandbox = Sandbox(undefined=StrictUndefined, **options)
     sandbox.globals = {}
-    ours = {"join": _join, _JOINED: _joined, _BOUNDED: _bounded}
+    ours = {"join": _join, _JOINED: _joined, _BOUNDED: _bounded, **MARKING}
     sandbox.filters = {name: sandbox.filters[name] for name in FILTERS - {"join"}} | ours
     return sandbox
 

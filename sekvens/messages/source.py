@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Template, meta, nodes, pass_context
@@ -19,8 +20,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from sekvens.errors import TemplateError
+from sekvens.feeds.values import Answer, FeedLink, FeedText
 from sekvens.messages.allowed import check, check_length, of_sources
 from sekvens.messages.blocks import BLOCKS, Block
+from sekvens.messages.feed_tag import FEEDS, PAGE, FeedTag, fed_of, mark_told
 from sekvens.messages.markdown import Prose, block_mark, fill_plain, value_mark, without_marks
 from sekvens.messages.sandbox import (
     WRITTEN_CHARACTERS_MAX,
@@ -33,11 +36,10 @@ from sekvens.messages.sandbox import (
 SUBJECT_CHARACTERS_MAX = 70
 PREHEADER_CHARACTERS_MAX = 110
 
-#: The name under which `_finalize` finds the page that is being written: no expression can say it.
-PAGE = "the page"
-
 #: What comes before a block's name, so that a variable of that name does not hide it.
 _CALLED = "_block_"
+
+_NO_FEEDS: Mapping[str, Answer] = MappingProxyType({})
 
 _FRONT_MATTER = frozenset({"subject", "preheader"})
 #: The other subject under which a message may be told again.
@@ -64,6 +66,7 @@ class Page:
 
     values: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    needs_otherwise: bool = False  #: the feed that was just asked for has told too little
 
     def mark(self, value: object) -> str:
         """Keep a value, or a block, and tell its mark.
@@ -83,7 +86,8 @@ class Page:
             )
         if value == "":
             return ""
-        self.values.append(str(value))
+        # What a feed told stays known for it.
+        self.values.append(value if isinstance(value, FeedText | FeedLink) else str(value))
         return value_mark(len(self.values) - 1)
 
 
@@ -93,6 +97,7 @@ class Source:
     def __init__(self, text: str, *, name: str, locale: str) -> None:
         self._file = f"{name}.{locale}.md"
         self._names: set[str] = set()
+        self._feeds: dict[str, frozenset[str]] = {}
         front, body = _divided(text, self._file)
         self._subject = self._template(front["subject"], part="subject")
         second_subject = front.get(_SECOND_SUBJECT, front["subject"])
@@ -112,14 +117,25 @@ class Source:
         called = (name for name in self._names if name.startswith(_CALLED))
         return frozenset(name.removeprefix(_CALLED) for name in called)
 
-    def write(self, variables: Mapping[str, Any], *, second_subject: bool = False) -> Written:
+    @property
+    def feeds(self) -> Mapping[str, frozenset[str]]:
+        """The feeds that it asks, with the fields of each."""
+        return self._feeds
+
+    def write(
+        self,
+        variables: Mapping[str, Any],
+        *,
+        feeds: Mapping[str, Answer] = _NO_FEEDS,
+        second_subject: bool = False,
+    ) -> Written:
         """Render for one contact, under its second subject if it has one and that is wanted.
 
         Raises:
             TemplateError: a fact that it needs is missing, or an expression is wrong.
         """
         page = Page()
-        everything = {**variables, **counting(), PAGE: page}
+        everything = {**variables, **counting(), PAGE: page, FEEDS: feeds}
         subject, preheader, markdown = (
             self._rendered(template, everything)
             for template in (
@@ -146,6 +162,10 @@ class Source:
                     call.node.name = f"{_CALLED}{call.node.name}"
                     self._names.add(call.node.name)  # it is known, so it is not undeclared
             self._names |= meta.find_undeclared_variables(tree)
+            for fed in filter(None, map(fed_of, tree.find_all(nodes.CallBlock))):
+                known = self._feeds.get(fed.feed, frozenset())
+                self._feeds[fed.feed] = known.union(fed.fields)
+            mark_told(tree)
             return _ENVIRONMENT.from_string(with_bounds(tree))
         except JinjaError as error:
             line = getattr(error, "lineno", None) or 1
@@ -253,6 +273,7 @@ def _environment() -> Sandbox:
     environment = make_sandbox(
         autoescape=True,
         finalize=_finalize,
+        extensions=[FeedTag],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

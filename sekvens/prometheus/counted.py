@@ -71,6 +71,9 @@ DEFERRED: Final = _counter(
 SES_CALL: Final = _histogram(
     "sekvens_ses_call_seconds", "One request to SES, by its end", ["outcome"], _CALL_SECONDS
 )
+FEEDS: Final = _counter(
+    "sekvens_feed_answers", "What feeds were asked, by what came of it", ["feed", "outcome"]
+)
 REPORTS: Final = _counter("sekvens_feedback_reports", "What SES reports, by kind", ["kind"])
 
 

@@ -4,12 +4,18 @@ It needs nothing beside itself. The e-mails are composed as the sender does it, 
 name, language, zone and the hour; what they ordered and what lies in carts are samples.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, StrictUndefined
 
+from sekvens.feeds.asking import questions
+from sekvens.feeds.reading import samples
+from sekvens.feeds.section import FeedSettings
+from sekvens.feeds.values import Answer
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.steps import Send
@@ -23,6 +29,7 @@ from sekvens.simulator.story import Person, Story
 from sekvens.simulator.telling import Outcome
 from sekvens.simulator.timeline import Line, count_lines, lines_of, reasons
 
+_NO_FEEDS: Mapping[str, FeedSettings] = MappingProxyType({})
 _PAGE = Path(__file__).with_name("page.html")
 
 
@@ -33,16 +40,37 @@ class _Row:
     subject: str = ""
 
 
-def page(story: Story, outcome: Outcome, shop: Shop, *, public_url: str) -> str:
-    """Make the page of a story that was told.
+@dataclass(frozen=True, kw_only=True)
+class _Making:
+    """What every e-mail of the page is made with."""
+
+    shop: Shop
+    public_url: str
+    feeds: Mapping[str, FeedSettings]
+
+    def answers(self, person: Person) -> dict[str, Answer]:
+        """Tell what the feeds that can be asked for somebody tell."""
+        asked = questions(self.feeds, self.feeds, person.traits)
+        return samples({name: self.feeds[name] for name in asked})
+
+
+def page(
+    story: Story,
+    outcome: Outcome,
+    shop: Shop,
+    *,
+    public_url: str,
+    feeds: Mapping[str, FeedSettings] = _NO_FEEDS,
+) -> str:
+    """Make the page of a story that was told; feeds tell their samples of whom they can be asked.
 
     Raises:
         TemplateError: an e-mail cannot be made.
     """
     mails: dict[str, str] = {}
+    making = _Making(shop=shop, public_url=public_url, feeds=feeds)
     people = [
-        {"person": lived.person, "rows": _rows(lived, shop, public_url, mails)}
-        for lived in outcome.told
+        {"person": lived.person, "rows": _rows(lived, making, mails)} for lived in outcome.told
     ]
     pictures = {name: picture(name) for name in pictures_in(mails.values())}
     environment = Environment(autoescape=True, undefined=StrictUndefined)
@@ -57,23 +85,28 @@ def page(story: Story, outcome: Outcome, shop: Shop, *, public_url: str) -> str:
     )
 
 
-def _rows(lived: Lived, shop: Shop, public_url: str, mails: dict[str, str]) -> list[_Row]:
+def _rows(lived: Lived, making: _Making, mails: dict[str, str]) -> list[_Row]:
     rows = []
     for line, moment in zip(lines_of(lived), lived.moments, strict=True):
         if moment.what is not What.SENT:
             rows.append(_Row(line=line))
             continue
         key = f"{lived.person.name}/{len(rows)}"
-        subject, mails[key] = _composed(lived, moment, shop, public_url)
+        subject, mails[key] = _composed(lived, moment, making)
         rows.append(_Row(line=line, email=key, subject=subject))
     return rows
 
 
-def _composed(lived: Lived, moment: Moment, shop: Shop, public_url: str) -> tuple[str, str]:
-    person, template = lived.person, _template(moment.text)
+def _composed(lived: Lived, moment: Moment, making: _Making) -> tuple[str, str]:
+    person, template, shop = lived.person, _template(moment.text), making.shop
     locale = person.locale or shop.default_locale
     made_up = sample_facts(
-        shop, name=moment.text, locale=locale, now=moment.at, public_url=public_url
+        shop,
+        name=moment.text,
+        locale=locale,
+        now=moment.at,
+        public_url=making.public_url,
+        feeds=making.answers(person),
     )
     facts = replace(
         made_up,

@@ -93,7 +93,7 @@ def test_the_shops_own_markdown_is_rendered_where_it_stands():
         ("{{ shop.nme }}", "nothing has an attribute 'nme'"),
         ("{% if x %}", "line 5 .*end of template"),
         ("{{ cart }}", "CartView, which is no text"),
-        ("{% block x %}{% endblock %}", "may use if, for and set, not block"),
+        ("{% block x %}{% endblock %}", "may use if, for, set and feed, not block"),
         ("{{ first_name|safe }}", "No filter named 'safe'"),
         ("![ull](https://shop.example/ull.png)", "pictures come with a product"),
         ("[x](javascript:alert)", "must be an absolute https"),

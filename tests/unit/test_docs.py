@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import click
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from sekvens.commands.flows import _known
 from sekvens.enrollments import names
 from sekvens.events.parse import IncomingEvent, read_batch, read_one
+from sekvens.feeds.section import FeedSettings, FieldKind, TraitKind
 from sekvens.flows.definition import Flow
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason
@@ -289,6 +290,15 @@ def test_every_setting_stands_in_its_table_and_no_other():
         keys |= {f"adapters.{platform}.{key}" for key in fields}
 
     assert first_column("docs/how-to/run-in-production.md", "## Settings") == keys
+
+
+def test_every_setting_and_kind_of_feeds_stands_in_their_page():
+    page = "docs/how-to/feeds.md"
+    tables = read(page).partition("| Kind of a trait |")[2]
+    kinds = set(re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE))
+
+    assert first_column(page, "## In the settings") == set(FeedSettings.__struct_fields__)
+    assert kinds == {*get_args(FieldKind), *get_args(TraitKind)}
 
 
 def test_every_way_a_message_can_end_or_wait_is_explained():

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from sekvens import outward
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments.wire import CarryOutInput
@@ -172,7 +173,7 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(
 ):
     # Patched because no name on this machine leads to both kinds of address.
     found = [(0, 0, 0, "", ("93.184.216.34", 443)), (0, 0, 0, "", (address, 443))]
-    monkeypatch.setattr(posting.socket, "getaddrinfo", lambda *_args, **_more: found)
+    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *_args, **_more: found)
 
     with pytest.raises(posting.Forbidden):
         posting.post("https://crm.example/", headers={}, body=b"", allow_private=False)
