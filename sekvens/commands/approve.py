@@ -178,6 +178,7 @@ def _show(message_id: str, *, by: str) -> None:
 
     from sekvens.approvals.showing import show
     from sekvens.clock import SystemClock
+    from sekvens.feeds.desk import FeedDesk
     from sekvens.messages.envelope import Envelope
     from sekvens.settings import load_settings
 
@@ -190,6 +191,7 @@ def _show(message_id: str, *, by: str) -> None:
             api=settings.api,
             tracking=settings.tracking,
             keeps_copies=settings.privacy.copies_days > 0,
+            feeds=FeedDesk(settings.feeds),
         )
         shown = show(database, envelope, message_id, now=now)
     extra = {"action": "message_shown", "message_id": message_id, "contact_id": shown.contact_id}
