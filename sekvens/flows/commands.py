@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from sekvens.flows.conditions import Condition
-from sekvens.flows.steps import Date, Deed, ExitReason, LocalTime, Send
+from sekvens.flows.steps import BestTime, Date, Deed, ExitReason, LocalTime, Send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,15 @@ class NextLocalTime:
     not_before: datetime
     local_time: LocalTime
     kind: Literal["next_local_time"] = "next_local_time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextBestTime:
+    """When does the hour that suits the contact next come, not before an instant?"""
+
+    not_before: datetime
+    best_time: BestTime
+    kind: Literal["next_best_time"] = "next_best_time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,7 @@ class NextDate:
     kind: Literal["next_date"] = "next_date"
 
 
-Question: TypeAlias = NextLocalTime | NextDate | WhichBranch
+Question: TypeAlias = NextLocalTime | NextBestTime | NextDate | WhichBranch
 
 
 @dataclass(frozen=True, kw_only=True)

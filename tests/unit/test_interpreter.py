@@ -35,6 +35,7 @@ from sekvens.flows.commands import (
     Ask,
     CarryOut,
     Finish,
+    NextBestTime,
     NextDate,
     NextLocalTime,
     SendMessage,
@@ -200,7 +201,7 @@ class Player:
         branch = instant = None
         if isinstance(command.question, NextDate) and self.data.draw(st.integers(0, 3)) == 0:
             pass  # nobody told us the date
-        elif isinstance(command.question, NextLocalTime | NextDate):
+        elif isinstance(command.question, NextLocalTime | NextBestTime | NextDate):
             instant = command.question.not_before + timedelta(
                 hours=self.data.draw(st.integers(0, 23))
             )
