@@ -103,7 +103,7 @@ def _messages(
         query = query.where(Message.contact_id == contact_id)
     return [
         (whose, at, purpose, timezone, is_clicked)
-        for whose, at, purpose, timezone, is_clicked in session.execute(query).tuples()
+        for whose, at, purpose, timezone, is_clicked in session.execute(query)
         if at is not None
     ]
 
@@ -122,6 +122,6 @@ def _events(
     else:
         newest = session.scalar(select(func.max(ContactEvent.id))) or 0
         query = query.where(ContactEvent.id > newest - ROWS_MAX)
-    for whose, at, timezone in session.execute(query).tuples():
+    for whose, at, timezone in session.execute(query):
         if whose is not None:
             yield whose, at, timezone

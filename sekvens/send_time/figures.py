@@ -29,7 +29,7 @@ def read_known(session: Session) -> Known | None:
     """Read the shop's hours as last worked out; None: they never were."""
     names = (CLICKS, ACTIVITY, *_HOURS)
     query = select(ShopFigure.name, ShopFigure.value).where(ShopFigure.name.in_(names))
-    figures = dict(session.execute(query).tuples().all())
+    figures = dict(session.execute(query).all())
     if len(figures) < len(names):
         return None
     return Known(

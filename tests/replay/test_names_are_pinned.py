@@ -21,7 +21,7 @@ from sekvens.flows.graph import compile_flow
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import Date, ExitReason, Purpose, Step
+from sekvens.flows.steps import BestTime, Date, ExitReason, LocalTime, Purpose, Step
 from sekvens.messages.tables import MessageState
 from tests.replay.recording import history_of, recorded
 
@@ -245,7 +245,8 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
             "rest", "webhook", "enroll", "exit",
         ],
         "outcome": ["sent", "done", "skipped", "deferred", "in_doubt", "parked"],
-        "question": ["next_local_time", "next_date", "which_branch"],
+        "question": ["next_local_time", "next_best_time", "next_date", "which_branch"],
+        "time of day": ["local_time", "best_time"],
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
@@ -260,6 +261,7 @@ UNIONS = {
     "step": Step,
     "outcome": Outcome,
     "question": Question,
+    "time of day": LocalTime | BestTime,
     "date": Date,
     "condition": Condition,
 }
