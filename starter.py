@@ -26,6 +26,7 @@ from sekvens.commands.replay import make_replay
 from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.segments import segments
+from sekvens.commands.send_time import send_time
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
 from sekvens.commands.simulate import simulate
@@ -59,7 +60,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, segments, contacts, staff),
+    *(audiences, segments, send_time, contacts, staff),
     metrics,
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume),

@@ -33,7 +33,7 @@ from sekvens.flows.outcomes import Parked
 from sekvens.messages import ledger
 from sekvens.prometheus.counted import ENDED
 from sekvens.segments import sql
-from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.choosing import BestTimes, keep_choice
 from sekvens.send_time.local_time import next_local_time
 from sekvens.shop import Shop
 
@@ -158,13 +158,24 @@ class EnrollmentActivities:
         if order.skip:
             return question.not_before
         with self._database.read() as session:
-            return self._best_times.choose(
+            contact_id = canonical_id(session, order.contact_id)
+            choice = self._best_times.choose(
                 session,
                 question,
-                contact_id=canonical_id(session, order.contact_id),
+                contact_id=contact_id,
                 seed=f"{order.enrollment_id}/{order.step_id}",
                 now=order.now,
-            ).at
+            )
+        with self._database.write() as session:
+            keep_choice(
+                session,
+                choice,
+                enrollment_id=order.enrollment_id,
+                step_id=order.step_id,
+                contact_id=contact_id,
+                now=order.now,
+            )
+        return choice.at
 
     def _date(self, order: AnswerInput, question: NextDate) -> datetime | None:
         if order.skip:

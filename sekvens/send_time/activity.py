@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
@@ -67,6 +67,17 @@ def count_hours(
     return counts
 
 
+def clicked_by_a_person() -> ColumnElement[bool]:
+    """Say of a message that a person clicked in it, as far as anything shows by now."""
+    clicked = select(Engagement.id).where(
+        Engagement.message_id == Message.id,
+        Engagement.kind == Kind.CLICK,
+        Engagement.is_machine.is_(False),
+        Engagement.settles_at.is_(None),
+    )
+    return clicked.exists()
+
+
 def _hour(at: datetime, timezone: str | None, zone: str) -> int:
     return at.astimezone(ZoneInfo(zone_or(timezone, zone))).hour
 
@@ -79,19 +90,13 @@ def _follows(at: datetime, sent: list[datetime]) -> bool:
 def _messages(
     session: Session, since: datetime, now: datetime, contact_id: str | None
 ) -> Sequence[tuple[str, datetime, str, str | None, bool]]:
-    clicked = select(Engagement.id).where(
-        Engagement.message_id == Message.id,
-        Engagement.kind == Kind.CLICK,
-        Engagement.is_machine.is_(False),
-        Engagement.settles_at.is_(None),
-    )
     query = (
         select(
             Message.contact_id,
             Message.sent_on,
             Message.purpose,
             Contact.timezone,
-            clicked.exists(),
+            clicked_by_a_person(),
         )
         .join(Contact, Contact.id == Message.contact_id)
         .where(Message.state == MessageState.ACCEPTED)

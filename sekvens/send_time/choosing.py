@@ -17,9 +17,10 @@ from sekvens.send_time.best import (
     fixed_time,
     random_time,
 )
-from sekvens.send_time.figures import Known, read_known
+from sekvens.send_time.figures import read_known
 from sekvens.send_time.quiet_hours import QuietHours
-from sekvens.send_time.section import SendTimeSettings
+from sekvens.send_time.section import SendTimeSettings, is_enough
+from sekvens.send_time.tables import SendTimeChoice
 from sekvens.shop import Shop
 
 
@@ -39,11 +40,6 @@ class BestTimes:
     quiet: QuietHours
     settings: SendTimeSettings
 
-    def is_enough(self, known: Known) -> bool:
-        """Tell whether enough is known for hours to be chosen."""
-        few = known.clicks < self.settings.clicks_min
-        return not few and known.activity >= self.settings.activity_min
-
     def choose(
         self,
         session: Session,
@@ -60,7 +56,9 @@ class BestTimes:
         """
         zone = zone_of(session, contact_id, self.shop)
         known = read_known(session)
-        if known is None or not self.is_enough(known):
+        if known is None or not is_enough(
+            self.settings, clicks=known.clicks, activity=known.activity
+        ):
             return Choice(at=fixed_time(question, self.quiet, zone), cohort=None)
         shares = Shares(random=self.settings.random_share, fixed=self.settings.fixed_share)
         cohort = cohort_of(contact_id, shares)
@@ -74,3 +72,25 @@ class BestTimes:
                 hours = contact_hours(own.activity, known.hours)
                 at = best_time(question, hours, self.quiet, zone)
         return Choice(at=at, cohort=cohort)
+
+
+def keep_choice(
+    session: Session,
+    choice: Choice,
+    *,
+    enrollment_id: str,
+    step_id: str,
+    contact_id: str,
+    now: datetime,
+) -> None:
+    """Keep what was chosen for a wait; of one that was asked again, the last. `now`: shop time."""
+    session.merge(
+        SendTimeChoice(
+            enrollment_id=enrollment_id,
+            step_id=step_id,
+            contact_id=contact_id,
+            cohort=choice.cohort,
+            at=choice.at,
+            chosen_on=now,
+        )
+    )

@@ -19,3 +19,8 @@ class SendTimeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     random_share: _Share = 0.02
     #: this share gets the fixed hour, to compare with
     fixed_share: _Share = 0.1
+
+
+def is_enough(settings: SendTimeSettings, *, clicks: int, activity: int) -> bool:
+    """Tell whether enough is known of the shop for hours to be chosen."""
+    return clicks >= settings.clicks_min and activity >= settings.activity_min

@@ -30,6 +30,7 @@ from sekvens.messages.tables import MessageState
 from sekvens.send_time.choosing import BestTimes
 from sekvens.send_time.quiet_hours import NEVER_QUIET
 from sekvens.send_time.section import SendTimeSettings
+from sekvens.send_time.tables import SendTimeChoice
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify
@@ -99,7 +100,12 @@ def test_the_best_time_is_the_fixed_hour_of_the_contacts_clock_until_enough_is_k
     window = best_time("08:00", "20:00", otherwise="10:00")
     question = NextBestTime(not_before=NOON, best_time=window)
 
-    assert ask(acting, office, question).instant == datetime(2026, 3, 5, 8, tzinfo=UTC)
+    assert [ask(acting, office, question).instant for _ in range(2)] == [
+        datetime(2026, 3, 5, 8, tzinfo=UTC)
+    ] * 2
+    with office.database.read() as session:
+        kept = session.query(SendTimeChoice).one()
+    assert (kept.enrollment_id, kept.contact_id, kept.cohort) == ("e-1", office.contact_id, None)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The hour that is chosen for one contact, from real rows; our own doing teaches nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from sekvens.audiences.figures import keep_send_hours
+from sekvens.commands.send_time import send_time
 from sekvens.db.session import Database
 from sekvens.engagement.tables import Engagement
 from sekvens.events.tables import ContactEvent
@@ -16,8 +19,9 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.tables import Message
 from sekvens.send_time.activity import Counts, count_hours
 from sekvens.send_time.best import HOURS, Cohort
-from sekvens.send_time.choosing import BestTimes, Choice
+from sekvens.send_time.choosing import BestTimes, Choice, keep_choice
 from sekvens.send_time.figures import keep_known, read_known
+from sekvens.send_time.lift import Tally, lift_of, tallies
 from sekvens.send_time.quiet_hours import QuietHours
 from sekvens.send_time.section import SendTimeSettings
 from tests.unit.composing import sample_shop
@@ -205,6 +209,51 @@ def test_the_shops_hours_are_worked_out_once_a_day(office: PostOffice):
     visits(office, 12.0, days=5)
 
     assert (first, keep(hours(1)), keep(hours(23))) == (5, 5, 10)
+
+
+def test_messages_are_counted_for_the_cohort_whose_hour_they_left_at(office: PostOffice) -> None:
+    letters(office, 10.0, days=1, clicked=True)
+    letters(office, 9.0, days=1)  # before the choice
+    chosen = Choice(at=MIDNIGHT - hours(14), cohort=Cohort.FIXED)
+    names = {"enrollment_id": "e-1", "contact_id": office.contact_id}
+    with office.database.write() as session:
+        keep_choice(session, replace(chosen, cohort=Cohort.BEST), step_id="a", now=NOON, **names)
+        keep_choice(session, chosen, step_id="a", now=NOON, **names)  # asked again
+        early = replace(chosen, at=chosen.at - hours(48))
+        keep_choice(session, early, step_id="b", now=NOON, **names)
+
+    with office.database.read() as session:
+        found = tallies(session, now=NOON)
+
+    assert found[Cohort.FIXED] == Tally(sends=1, clicks=1)
+    assert found[Cohort.BEST] == Tally(sends=0, clicks=0)
+
+
+def test_a_lift_is_told_with_its_interval_and_not_before_it_is_known() -> None:
+    lift = lift_of(Tally(10_000, 600), Tally(2_000, 100))
+
+    assert lift is not None
+    assert lift.value == pytest.approx(0.2)
+    # Katz, by hand: √(1/600 + 1/100 less 1/10000 and 1/2000) is 0.1052, and exp(1.96 x that) 1.229
+    assert (lift.low, lift.high) == pytest.approx((1.2 / 1.229 - 1, 1.2 * 1.229 - 1), abs=1e-3)
+    assert lift_of(Tally(10_000, 600), Tally(2_000, 19)) is None
+    assert lift_of(Tally(0, 0), Tally(0, 0)) is None
+
+
+def test_the_command_tells_the_shops_hours_and_one_contacts(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEKVENS_DATABASE__URL", str(office.database.engine.url))
+    early = CliRunner().invoke(send_time, [])
+    known(office, 19)
+    shop = CliRunner().invoke(send_time, [])
+    mine = CliRunner().invoke(send_time, ["--contact", office.contact_id])
+
+    assert "Nothing is known yet" in early.output
+    assert "200 clicks by people of 200 wanted" in shop.output
+    assert "hours are chosen" in shop.output
+    assert "is not yet known" in shop.output
+    assert f"{office.contact_id}: Europe/Helsinki, cohort " in mine.output
 
 
 def test_every_setting_stands_in_the_page_about_send_time_with_its_default() -> None:

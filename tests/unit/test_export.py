@@ -71,6 +71,7 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
 EMPTY = {
     "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
     "message_fates", "message_links", "notices", "preferences", "privacy_requests",
+    "send_time_choices",
 }  # fmt: skip
 
 
