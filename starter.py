@@ -9,15 +9,18 @@ import click
 
 from sekvens import __version__
 from sekvens.commands.answers import answers
+from sekvens.commands.approve import approve
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
+from sekvens.commands.experiments import experiments
 from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
+from sekvens.commands.predict import predict
 from sekvens.commands.preview import preview
 from sekvens.commands.products import products
 from sekvens.commands.program import Program
@@ -60,10 +63,10 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate),
     *(products, reviews, answers, offers),
-    *(audiences, segments, send_time, contacts, staff),
-    metrics,
+    *(audiences, segments, send_time, contacts, predict, staff),
+    *(metrics, experiments),
     *(enroll, signal, show),
-    *(status, doctor, stop, pause, resume),
+    *(status, doctor, stop, pause, resume, approve),
     *(parked, retry, skip, exit_),
     *(reconcile, make_replay(registered)),
 ):

@@ -9,10 +9,11 @@ reads SES's events, if there is a queue of them.
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
@@ -26,9 +27,11 @@ from temporalio.worker import Worker
 from activities.audiences import AudienceActivities
 from activities.bugs import Bugs
 from activities.enrollments import EnrollmentActivities
+from activities.experiments import ExperimentActivities
 from activities.messages import MessageActivities
 from activities.metrics import MetricActivities
 from activities.outages import Outages
+from activities.predictions import PredictionActivities
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use
 from sekvens.audiences.retention import Retention
@@ -41,6 +44,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.experiments.looking import Looker
 from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
@@ -53,6 +57,7 @@ from sekvens.messages.situation import rules_of
 from sekvens.metrics.refresh import Refresher
 from sekvens.metrics.rules import Rules
 from sekvens.plugin import connect, deployment_of
+from sekvens.predictions.predicting import Predictor
 from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
@@ -135,22 +140,6 @@ def build_workers(
 ) -> list[Worker]:
     """Build the two workers of a process."""
     clock = SystemClock()
-    envelope = Envelope(
-        database=database,
-        shop=settings.shop,
-        api=settings.api,
-        tracking=settings.tracking,
-        keeps_copies=settings.privacy.copies_days > 0,
-    )
-    sender = Sender(
-        database=database,
-        ses=ses,
-        clock=clock,
-        envelope=envelope,
-        sending=settings.sending,
-        evidence=build_evidence(settings, database, ses),
-        consent=settings.consent,
-    )
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
     enrollments = EnrollmentActivities(
@@ -160,7 +149,7 @@ def build_workers(
         deeds=deeds,
         best_times=BestTimes(settings.shop, rules_of(settings.sending).quiet, settings.send_time),
     )
-    audiences = build_audiences(settings, database)
+    messages = MessageActivities(build_sender(settings, database, ses), Bugs(database, clock))
     interceptors, deployment = [Outages()], deployment_of(settings.worker)
     return [
         Worker(
@@ -168,11 +157,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                audiences.scan_audience_batch,
-                audiences.erase_inactive_batch,
-                audiences.expire_batch,
-                audiences.watch_segments_batch,
-                build_metrics(settings, database).refresh_metrics_batch,
+                *scheduled_activities(settings, database),
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -190,7 +175,7 @@ def build_workers(
         Worker(
             client,
             task_queue=names.SES_QUEUE,
-            activities=[MessageActivities(sender, Bugs(database, clock)).send_message],
+            activities=[messages.send_message],
             activity_executor=sends,
             max_concurrent_activities=settings.ses.concurrency,
             max_task_queue_activities_per_second=queue_rate,
@@ -199,6 +184,27 @@ def build_workers(
             deployment_config=deployment,
         ),
     ]
+
+
+def build_sender(settings: Settings, database: Database, ses: SesClient) -> Sender:
+    """Build what sends messages."""
+    envelope = Envelope(
+        database=database,
+        shop=settings.shop,
+        api=settings.api,
+        tracking=settings.tracking,
+        keeps_copies=settings.privacy.copies_days > 0,
+    )
+    return Sender(
+        database=database,
+        ses=ses,
+        clock=SystemClock(),
+        envelope=envelope,
+        sending=settings.sending,
+        evidence=build_evidence(settings, database, ses),
+        consent=settings.consent,
+        experiments=settings.experiments,
+    )
 
 
 def build_desk(settings: Settings, database: Database, ses: SesClient) -> QuotaDesk:
@@ -242,8 +248,19 @@ def reading_feedback(settings: Settings, database: Database) -> AbstractContextM
     return polling(poller)
 
 
+def scheduled_activities(settings: Settings, database: Database) -> list[Callable[..., Any]]:
+    """List what scheduled workflows call."""
+    predictor = Predictor(database=database, clock=SystemClock(), shop_time=settings.shop_time())
+    return [
+        *build_audiences(settings, database).all_of_them(),
+        build_metrics(settings, database).refresh_metrics_batch,
+        build_experiments(settings, database).look_at_experiments,
+        PredictionActivities(predictor).predict_batch,
+    ]
+
+
 def build_audiences(settings: Settings, database: Database) -> AudienceActivities:
-    """Build what scheduled workflows call."""
+    """Build what scans, erases and lets go."""
     clock, shop_time = SystemClock(), settings.shop_time()
     kept = settings.privacy
     return AudienceActivities(
@@ -267,6 +284,14 @@ def build_metrics(settings: Settings, database: Database) -> MetricActivities:
     """Build what the scheduled counting calls."""
     rules = Rules.of(settings)
     return MetricActivities(Refresher(database=database, clock=SystemClock(), rules=rules))
+
+
+def build_experiments(settings: Settings, database: Database) -> ExperimentActivities:
+    """Build what looks at experiments."""
+    clock, shop_time, currency = SystemClock(), settings.shop_time(), settings.shop.currency
+    return ExperimentActivities(
+        Looker(database=database, clock=clock, shop_time=shop_time, currency=currency)
+    )
 
 
 def live_audiences(database: Database) -> list[str]:

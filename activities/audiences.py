@@ -1,5 +1,8 @@
 """The activities of scheduled work: a batch of a scan, of erasures, of expiry, of segments."""
 
+from collections.abc import Callable
+from typing import Any
+
 from temporalio import activity
 
 from sekvens.audiences import names
@@ -30,6 +33,15 @@ class AudienceActivities:
         self._retention = retention
         self._expirer = expirer
         self._rounds = rounds
+
+    def all_of_them(self) -> list[Callable[..., Any]]:
+        """List the activities, for a worker."""
+        return [
+            self.scan_audience_batch,
+            self.erase_inactive_batch,
+            self.expire_batch,
+            self.watch_segments_batch,
+        ]
 
     @activity.defn(name=names.SCAN_ACTIVITY, no_thread_cancel_exception=True)
     def scan_audience_batch(self, order: ScanBatchInput) -> ScanBatchResult:

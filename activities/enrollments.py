@@ -27,8 +27,17 @@ from sekvens.enrollments.wire import (
     RecordInput,
 )
 from sekvens.events.ingest import record_fact, reject
+from sekvens.experiments.drawing import variant_of
+from sekvens.experiments.plan import of_question
 from sekvens.flows.codec import from_json
-from sekvens.flows.commands import NextBestTime, NextDate, NextLocalTime, Question, WhichBranch
+from sekvens.flows.commands import (
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    Question,
+    WhichBranch,
+    WhichVariant,
+)
 from sekvens.flows.outcomes import Parked
 from sekvens.messages import ledger
 from sekvens.prometheus.counted import ENDED
@@ -80,6 +89,8 @@ class EnrollmentActivities:
                 instant = self._date(order, question)
             case WhichBranch():
                 return self._branch(order, question)
+            case WhichVariant():
+                return self._variant(order, question)
             case _:
                 assert_never(question)
         self._stand(order)
@@ -197,6 +208,17 @@ class EnrollmentActivities:
         if enrollment.state == EnrollmentState.PARKED:
             with self._database.write() as session:
                 stand_at(session, order.enrollment_id, enrollment.step_id, now=order.now)
+
+    def _variant(self, order: AnswerInput, question: WhichVariant) -> AnswerResult:
+        plan = of_question(question)
+        with self._database.write() as session:
+            contact_id = canonical_id(session, order.contact_id)
+            variant = plan.first  # who is to go on without an answer draws nothing
+            if not order.skip:
+                variant = variant_of(session, plan, contact_id=contact_id, now=order.now)
+            branch = plan.variants.index(variant)
+            stand_at(session, order.enrollment_id, question.next_steps[branch], now=order.now)
+        return AnswerResult(branch=branch)
 
     def _branch(self, order: AnswerInput, question: WhichBranch) -> AnswerResult:
         with self._database.write() as session:

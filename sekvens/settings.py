@@ -20,6 +20,7 @@ import msgspec
 from sekvens.consent_section import ConsentSettings
 from sekvens.errors import SettingsError
 from sekvens.events.adapters.section import AdaptersSettings
+from sekvens.experiments_section import ExperimentSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.metrics_section import MetricsSettings
 from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     consent: ConsentSettings = ConsentSettings()
     metrics: MetricsSettings = MetricsSettings()
     send_time: SendTimeSettings = SendTimeSettings()
+    experiments: ExperimentSettings = ExperimentSettings()
     webhooks: dict[str, WebhookSettings] = {}
     adapters: AdaptersSettings = AdaptersSettings()
 

@@ -112,6 +112,8 @@ class EnrollmentWorkflow:
                         self._state = self._state.leave(event.exit_reason, self._now())
                     if event.move and is_new and workflow.patched(names.move_patch(event.seq)):
                         await self._move(event.move)
+                    if event.look and is_new and workflow.patched(names.look_patch(event.seq)):
+                        self._state = standing.look_again(self._graph, self._state, self._now())
             elif isinstance(item, RecordInput):
                 # The fact first: the gates of the contact's other enrollments must see it, too.
                 summary = f"record {item.event_name}"

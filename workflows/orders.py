@@ -86,7 +86,7 @@ def send_order(
         resume=to_json(command.resume),
         shop_speed=speed,
         skip=command.skip,
-        second_subject=step.retells is not None,
+        second_subject=step.has_second_subject,
         past_cap=step.past_cap,
     )
 

@@ -2,7 +2,9 @@
 
 from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionWorkflow
 from workflows.enrollment import EnrollmentWorkflow
+from workflows.experiments import LooksWorkflow
 from workflows.metrics import MetricsRefreshWorkflow
+from workflows.predictions import PredictionWorkflow
 from workflows.segments import SegmentsWorkflow
 
 WORKFLOWS = [
@@ -12,4 +14,6 @@ WORKFLOWS = [
     ExpiryWorkflow,
     SegmentsWorkflow,
     MetricsRefreshWorkflow,
+    LooksWorkflow,
+    PredictionWorkflow,
 ]

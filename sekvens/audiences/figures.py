@@ -108,9 +108,12 @@ def compute_reorder_gap(session: Session, now: datetime) -> timedelta | None:
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
     found = list(gaps((whose, at) for whose, at in session.execute(query)))
-    if len(found) < GAPS_MIN:
-        return None
-    p90 = timedelta(seconds=quantiles(found, n=10, method="inclusive")[8])
+    return None if len(found) < GAPS_MIN else bounded_gap(found)
+
+
+def bounded_gap(seconds: Iterable[float]) -> timedelta:
+    """Tell the p90 of gaps (two at the least), kept within `GAP_MIN` and `GAP_MAX`."""
+    p90 = timedelta(seconds=quantiles(seconds, n=10, method="inclusive")[8])
     return min(max(p90, GAP_MIN), GAP_MAX)
 
 

@@ -25,6 +25,8 @@ from sekvens.enrollments.turns import Turn, try_turn
 from sekvens.errors import UnknownFlow
 from sekvens.flows.definition import Audience
 from sekvens.flows.shop_time import ShopTime
+from sekvens.flows.steps import Mode
+from sekvens.modes.setting import mode_now
 
 #: Contacts enrolled in one transaction, which ends after a time however many are left: on SQLite it
 #: keeps every other writer waiting, the API among them.
@@ -61,6 +63,9 @@ class Scanner:
         published = self._live(flow)
         if isinstance(published, str):
             return ScanBatchResult(cursor=None, counts=so_far.counts, stopped=published)
+        with self._database.read() as session:
+            if mode_now(session, published.flow) is Mode.DRAFT:
+                return ScanBatchResult(cursor=None, counts=so_far.counts, stopped="draft")
         cursor, counts, total = so_far.cursor, so_far.counts, so_far.total
         if cursor is None:
             total = self._begin()

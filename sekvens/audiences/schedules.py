@@ -1,4 +1,6 @@
-"""Temporal's schedules: of each live flow's audience, retention, expiry, segments and metrics.
+"""Temporal's schedules: one for the audience of each live flow, and those of shop-wide work.
+
+That is retention, expiry, segments, metrics, looks at experiments, and predictions.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -37,7 +39,11 @@ from sekvens.audiences.wire import (
     SegmentsInput,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.experiments.names import LOOKS_SCHEDULE, LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
 from sekvens.flows.shop_time import DAY
+from sekvens.predictions import names as predictions
+from sekvens.predictions.wire import PredictionInput
 from sekvens.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -105,6 +111,8 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
         Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings)),
         Wanted(id=names.REFRESH_SCHEDULE, schedule=_refresh(settings, days)),
+        Wanted(id=LOOKS_SCHEDULE, schedule=_looks(settings, days)),
+        Wanted(id=predictions.PREDICTION_SCHEDULE, schedule=_predictions(settings, days)),
     ]
 
 
@@ -138,6 +146,26 @@ def _refresh(settings: Settings, days: int) -> Schedule:
     )
     hours = settings.metrics.every_hours if days == 1 else HOURS * days
     return _schedule(settings, action, is_held=False, every_hours=hours)
+
+
+def _looks(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        LOOKS_WORKFLOW,
+        LooksInput(),
+        workflow_id=LOOKS_WORKFLOW,
+        summary="take the looks at experiments that are due",
+    )
+    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
+
+
+def _predictions(settings: Settings, days: int) -> Schedule:
+    action = _action(
+        predictions.PREDICTION_WORKFLOW,
+        PredictionInput(),
+        workflow_id=predictions.PREDICTION_WORKFLOW,
+        summary="what contacts are expected to do",
+    )
+    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

@@ -8,10 +8,12 @@ _WHY_NOT = {
     "under_way": "under way in it",
     "reentry": "not taken again yet",
     "conditions": "not in the audience, or the entry conditions do not hold",
+    "holdout": "held out by lot, for comparison",
 }
 _STOPPED = {
     "off": "it is off in the settings",
     "not_published": "it is not published, and `starter.py flows list` shows what is",
+    "draft": "it is a draft, and nobody enters",
     "no_audience": "an event starts it, and no scan",
 }
 

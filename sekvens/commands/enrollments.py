@@ -37,7 +37,10 @@ _WHY_NOT = {
     "too_old": "the trigger is too old",
     "under_way": "they are in it now",
     "reentry": "they have been in it, and it does not take them again yet",
+    "draft": "it is a draft; `starter.py flows mode` makes it manual or live",
     "conditions": "its entry conditions do not hold for them",
+    "gone": "they have been erased",
+    "holdout": "the lot keeps them out of it, for comparison; see `starter.py experiments show`",
 }
 
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.backfill import backfill
 from sekvens.commands.changing import POLICIES, history, moves, show_differences, undo
+from sekvens.commands.modes import in_words, mode, modes_by_hand
 from sekvens.commands.new_flow import new
 from sekvens.commands.resources import login_name, open_database, publish_flows
 from sekvens.commands.tables import make_console, make_table
@@ -23,7 +25,7 @@ def flows() -> None:
     """
 
 
-for command in (new, history, moves, undo):
+for command in (new, history, moves, undo, mode, backfill):
     flows.add_command(command)
 
 
@@ -37,14 +39,16 @@ def list_() -> None:
     from sekvens.flows.graph import compile_flow
     from sekvens.flows.steps import Send
 
-    published = _published()
-    table = make_table("flow", "written", "published", "purpose", "starts with", "e-mails")
+    published, by_hand = _published(), modes_by_hand()
+    columns = ("flow", "written", "published", "mode", "purpose", "starts with", "e-mails")
+    table = make_table(*columns)
     for flow in CATALOGUE:
         sends = sum(isinstance(step, Send) for step in compile_flow(flow).steps.values())
         table.add_row(
             flow.name,
             f"v{flow.version}",
             published.get(flow.name, "no"),
+            in_words(flow, by_hand.get(flow.name, {})),
             flow.purpose,
             flow.trigger.name,
             str(sends),
@@ -98,8 +102,12 @@ def validate() -> None:
     Example: starter.py flows validate
     """
     from sekvens.flows.catalogue import CATALOGUE
+    from sekvens.flows.modes import cautions
 
     _stop_at_faults()
+    for flow in CATALOGUE:
+        for caution in cautions(flow, {}):
+            click.echo(f"Mind: {caution}.", err=True)
     click.echo(f"{len(CATALOGUE)} flows, no faults.")
 
 

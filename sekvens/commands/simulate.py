@@ -195,14 +195,15 @@ def _show(lived: "Lived") -> None:
 
 def _show_counts(outcome: "Outcome") -> None:
     from sekvens.commands.tables import make_console, make_table
-    from sekvens.simulator.timeline import busiest, count_lines, reasons
+    from sekvens.simulator.timeline import busiest, count_lines, mark, reasons
 
     table = make_table("flow", "step", "entered", "sent", "skipped", "left, or not taken")
     for count in count_lines(outcome):
         ended = ", ".join(filter(None, (reasons(count.left), reasons(count.refused))))
         entered = f"{count.entered:,}" if count.entered else ""
         sent = f"{count.sent:,}" if count.step else ""
-        table.add_row(count.flow, count.step, entered, sent, reasons(count.skipped), ended)
+        step = f"{count.step}{mark(count.mode)}"
+        table.add_row(count.flow, step, entered, sent, reasons(count.skipped), ended)
     make_console().print(table)
     click.echo(f"{outcome.contacts:,} contacts, {outcome.emails:,} e-mails.")
     most = busiest(outcome.per_hour)

@@ -22,7 +22,7 @@ REASONS_MAX = 20
 
 @click.command()
 def status() -> None:
-    """Show what is stopped or paused, SES's quota and reports, rates, and what waits since when.
+    """Show what is stopped or paused, modes, SES's quota, reports and rates, what waits since when.
 
     Times are wall time, in UTC.
 
@@ -33,6 +33,7 @@ def status() -> None:
     console, now = make_console(), SystemClock().now()
     with open_database() as database, database.read() as session:
         _switches(console, session)
+        _modes(console, session)
         _quota(console, session)
         _rates(console, session, now)
         _reported(console, session, now)
@@ -55,6 +56,20 @@ def _switches(console: "Console", session: "Session") -> None:
         since, by, why = minute(switch.since), printable(switch.by), printable(switch.note or "-")
         table.add_row(in_words(switch.name), switch.state, since, escape(by), escape(why))
     console.print(table)
+
+
+def _modes(console: "Console", session: "Session") -> None:
+    """Say what people have made draft, manual or live, and what waits for their word."""
+    from rich.markup import escape
+
+    from sekvens.modes.setting import set_modes
+
+    table = make_table("flow", "step", "is", "since", "by", "why", title="Modes")
+    for each in set_modes(session):
+        said = (escape(printable(text)) for text in (each.by, each.note or "-"))
+        table.add_row(each.flow, each.step or "-", each.mode, minute(each.since), *said)
+    if table.row_count:
+        console.print(table)
 
 
 def _quota(console: "Console", session: "Session") -> None:
@@ -177,15 +192,19 @@ def _dead_letters(console: "Console") -> None:
 
 
 def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
+    from sekvens.approvals.waiting import Which, groups
     from sekvens.enrollments import queries
 
     backlog = queries.backlog(session, now=now)
     waiting = queries.messages_waiting(session, now=now)
     parked = len(queries.parked(session))
+    approvals = sum(group.messages for group in groups(session, Which(), now=now))
     since = f", the oldest since {minute(waiting.oldest_doubt_at)}" if waiting.in_doubt else ""
     look = ": starter.py parked" if parked else ""
     console.print(f"{waiting.held:,} messages wait")
     console.print(f"{waiting.in_doubt:,} messages are in doubt{since}")
+    if approvals:
+        console.print(f"{approvals:,} of them wait for a person: starter.py approve")
     _reasons(console, session, now)
     console.print(f"{parked:,} enrollments are parked{look}")
     _moves(console, session)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from sekvens.approvals.tables import Approval
 from sekvens.contacts.person import Person
 from sekvens.contacts.requests import PrivacyRequest
 from sekvens.contacts.reviewers import forget_reviews
@@ -35,11 +36,14 @@ from sekvens.events.tables import (
     RejectedEvent,
     Visit,
 )
+from sekvens.experiments.tables import Draw
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
 from sekvens.metrics.tables import CartResult, ContactResult, MessageEffect, OrderResult
+from sekvens.next_best.tables import NextBest
 from sekvens.notices.tables import Notice
 from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemption, Referral
+from sekvens.predictions.tables import Prediction
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
 from sekvens.segments.tables import ContactSummary, SegmentMembership
@@ -245,8 +249,8 @@ HOLDINGS: Final = (
         Delivery,
         of_enrollment(Delivery.enrollment_id),
         Stays(
-            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to created_at "
-            "delivered_at",
+            keeps="enrollment_id seq event_id matched urgent exit_reason moves_to looks begins "
+            "created_at delivered_at",
             hashes=("message_id",),
         ),
     ),
@@ -259,6 +263,16 @@ HOLDINGS: Final = (
             "claimed_at dispatched_at accepted_at sent_on locale tracks_opens tracks_clicks",
             empties={"note": None},
         ),
+    ),
+    Holding(
+        Draw,
+        own(Draw.contact_id),
+        Stays(keeps="experiment contact_id variant round drawn_at"),
+    ),
+    Holding(
+        Approval,
+        of_message(Approval.message_id),
+        Stays(keeps="message_id template_digest is_approved by at", empties={"note": None}),
     ),
     Holding(Overlap, of_message(Overlap.message_id), Stays(keeps="message_id at")),
     Holding(MessageLinks, of_message(MessageLinks.message_id), Deleted()),
@@ -274,6 +288,8 @@ HOLDINGS: Final = (
     Holding(OrderResult, own(OrderResult.contact_id), Deleted()),
     Holding(CartResult, own(CartResult.contact_id), Deleted()),
     Holding(ContactResult, own(ContactResult.contact_id), Deleted()),
+    Holding(Prediction, own(Prediction.contact_id), Deleted()),
+    Holding(NextBest, own(NextBest.contact_id), Deleted()),
     Holding(
         Feedback,
         _reported_of,
@@ -326,6 +342,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "consent_hooks": "systems of the shop that are told of consent",
     "drops": "what goes on sale at an instant",
     "expiries": "how far each rule of expiry has come",
+    "experiments": "what is compared with what, by which plan",
     "feedback_probes": "our own messages to SES's mailbox simulator",
     "feedback_queues": "how far a queue has been read",
     "imported_files": "how far a file has been taken over, by its digest",
@@ -333,7 +350,10 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "metric_counts": "numbers added up over many",
     "metric_days": "which days have been counted",
     "metric_marks": "how far the facts have been counted",
+    "looks": "what experiments came to, in sums over many contacts",
+    "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
+    "prediction_models": "what was learnt from all contacts, and how far a run has come",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",

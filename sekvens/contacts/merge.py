@@ -27,6 +27,7 @@ from sekvens.contacts.tables import (
     SuppressionReason,
 )
 from sekvens.events.tables import Cart, ContactEvent, OpenCase, Order, OutboxEntry, Visit
+from sekvens.experiments.drawing import merge_draws
 from sekvens.notices.noting import note_consent
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
@@ -63,6 +64,7 @@ def merge(session: Session, *, winner: Contact, loser: Contact, now: datetime) -
     _merge_consent(session, winner.id, loser.id)
     _merge_preferences(session, winner.id, loser.id)
     _merge_memberships(session, winner.id, loser.id)
+    merge_draws(session, winner_id=winner.id, loser_id=loser.id)
     emails = [each.email for each in (winner, loser) if each.email is not None]
     _merge_traits(winner, loser)
     if winner.email is not None:

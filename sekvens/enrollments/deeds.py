@@ -26,7 +26,8 @@ from sekvens.events.ingest import record_fact
 from sekvens.events.schema import CONTACT_SUPPRESSED, EMAIL_SUBSCRIBED, UNSUBSCRIBED
 from sekvens.flows.codec import from_json
 from sekvens.flows.outcomes import Done, Outcome, Parked, Skipped, SkipReason
-from sekvens.flows.steps import Deed, Enroll, Rest, SetConsent, SetTrait, Suppress, Webhook
+from sekvens.flows.steps import Deed, Enroll, Mode, Rest, SetConsent, SetTrait, Suppress, Webhook
+from sekvens.modes.setting import mode_now
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class Deeds:
         deed: Deed = from_json(Deed, order.step)  # type: ignore[arg-type]
         if order.skip:
             return self._settle(order, Done(text="skipped"))
+        if self._is_draft(order, deed):
+            return self._settle(order, Done(text="passed over, a draft"))
         if isinstance(deed, Webhook):
             with self._database.read() as session:
                 exited = _exited(session, order)
@@ -61,6 +64,12 @@ class Deeds:
             outcome = _exited(session, order) or self._write(session, order, deed)
             _move(session, order, outcome, now=self._clock.now())
         return outcome
+
+    def _is_draft(self, order: CarryOutInput, deed: Deed) -> bool:
+        with self._database.read() as session:
+            version = session.get_one(Enrollment, order.enrollment_id).flow_version
+            flow = pinned_flow(session, order.flow, version).flow
+            return mode_now(session, flow, deed) is Mode.DRAFT
 
     def _settle(self, order: CarryOutInput, outcome: Outcome) -> Outcome:
         with self._database.write() as session:

@@ -22,9 +22,13 @@ from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.events.tables import ContactEvent
+from sekvens.experiments.drawing import is_held_out
+from sekvens.experiments.plan import of_flow
 from sekvens.flows.conditions import AllOf, Condition
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.keys import key_of
+from sekvens.flows.steps import Mode
+from sekvens.modes.setting import mode_now
 from sekvens.segments import sql
 
 
@@ -37,6 +41,8 @@ class EntryRefusal(StrEnum):
     REENTRY = "reentry"  #: the contact has been here, and the flow does not take them again yet
     CONDITIONS = "conditions"  #: the entry conditions do not hold
     GONE = "gone"  #: the contact has been erased
+    HOLDOUT = "holdout"  #: the lot keeps the contact out of this flow, for comparison
+    DRAFT = "draft"  #: the flow is a draft: nobody enters
 
 
 class Earlier(NamedTuple):
@@ -102,18 +108,21 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     contact_ids: Sequence[str] = (),
     by_scan: bool = False,
 ) -> Enrollment | NotEnrolled:
-    """Decide as `enroll` does, and write nothing: for a caller that writes many rows at once.
+    """Decide as `enroll` does, and enroll nobody: for a caller that writes many rows at once.
 
     A trigger's age is what it was at `learned_at` (shop time), when the event became this
     contact's: old news enrolls nobody, and an outage of ours makes no news old. `by_scan`: a scan
     found the contact, so the conditions of the flow's audience must hold, too; whom a person or
-    another flow enrolls need not be in it.
+    another flow enrolls need not be in it. Of a flow with a holdout, the lot decides at last, and
+    what it said is written down at once.
     """
     flow = published.flow
     if flow.entry_key is not None and not entry_key:
         return NotEnrolled(reason=EntryRefusal.NO_ENTRY_KEY)
     if trigger is not None and learned_at - trigger.occurred_at > flow.trigger_age_max:
         return NotEnrolled(reason=EntryRefusal.TOO_OLD)
+    if mode_now(session, flow) is Mode.DRAFT:
+        return NotEnrolled(reason=EntryRefusal.DRAFT)
     key = entry_key if flow.entry_key is not None else None
     take_turn(session, Turn.ENROLL, contact_id)
     ids = tuple(contact_ids) or _known_now(session, contact_id)
@@ -125,6 +134,8 @@ def admit(  # noqa: PLR0913  a decision is told all that it rests on
     )
     if refusal is not None:
         return NotEnrolled(reason=refusal)
+    if flow.holdout and is_held_out(session, of_flow(flow), contact_id=contact_id, now=now_shop):
+        return NotEnrolled(reason=EntryRefusal.HOLDOUT)
     return Enrollment(
         id=new_id("e"),
         flow=flow.name,

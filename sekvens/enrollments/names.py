@@ -54,6 +54,11 @@ def move_patch(seq: int) -> str:
     return f"move-{seq}"
 
 
+def look_patch(seq: int) -> str:
+    """Mark in a history that the look of this number was understood; see `move_patch`."""
+    return f"look-{seq}"
+
+
 def workflow_id(flow: str, contact_id: str, entry_key: str | None) -> str:
     """Make the deterministic workflow id of an entry: `<flow>/<contact_id>[/<entry_key>]`.
 

@@ -65,8 +65,11 @@ def next_send_at(graph: Graph, step_id: str | None, *, now: datetime) -> datetim
     return None if wait is None else now + wait
 
 
-def expect_send(session: Session, enrollment_id: str, *, at: datetime) -> None:
-    """Record that the message an enrollment stands at leaves no sooner than `at` (shop time)."""
+def expect_send(session: Session, enrollment_id: str, *, at: datetime | None) -> None:
+    """Record that the message an enrollment stands at leaves no sooner than `at` (shop time).
+
+    None: nobody knows when, so that no other flow waits for it.
+    """
     session.execute(
         update(Enrollment)
         .where(Enrollment.id == enrollment_id, Enrollment.state != EnrollmentState.ENDED)

@@ -3,6 +3,7 @@
 A part of the workflow, which passes it through its sandbox.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from sekvens.enrollments.wire import (
@@ -20,6 +21,7 @@ from sekvens.flows.definition import Flow
 from sekvens.flows.doing import doing
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.state import State
+from sekvens.flows.steps import Send
 
 
 def view_of(
@@ -58,6 +60,14 @@ def moved(graph: Graph, to: FlowMove, state: State, *, now: datetime) -> tuple[G
         policy=moving.Policy(to.policy), successors=to.successors, undoes=to.undoes
     )
     return new, moving.move(graph, new, state, terms, now)
+
+
+def look_again(graph: Graph, state: State, now: datetime) -> State:
+    """Try a send that is deferred at once: what held it may hold it no longer."""
+    step = graph.steps.get(state.step or "")
+    if state.exit is not None or state.due_at is None or not isinstance(step, Send):
+        return state
+    return replace(state, due_at=None).note(now, f"{step.id}: is looked at again")
 
 
 def parked_attribute(state: State) -> str | None:

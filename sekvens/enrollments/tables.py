@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -117,5 +117,9 @@ class Delivery(Base):
     urgent: Mapped[bool]  #: an exit event goes at once, the rest at a bounded pace
     exit_reason: Mapped[str | None]  #: it ends the enrollment whatever it matches: `ExitReason`
     moves_to: Mapped[int | None]  #: it moves the enrollment to this version
+    #: it lets a message that waits be looked at again
+    looks: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: of a start that is not one at the first step: {version, state}, the `State` by the codec
+    begins: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]  #: wall time at which what it tells was committed
     delivered_at: Mapped[datetime | None]  #: wall time

@@ -57,6 +57,7 @@ class EnrollmentEvent:
     matched: tuple[str, ...]  #: keys of the flow's patterns that it fits
     exit_reason: ExitReason | None = None  #: it ends the enrollment, whatever it fits
     move: FlowMove | None = None  #: it is no event: the enrollment goes on by another version
+    look: bool = False  #: it is no event: a message that waits is looked at again
 
 
 @dataclass(frozen=True, kw_only=True)

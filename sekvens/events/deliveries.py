@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, upda
 from sqlalchemy.orm import Session
 
 from sekvens.enrollments import names
-from sekvens.enrollments.publish import PublishedFlow, published_flow
+from sekvens.enrollments.publish import PublishedFlow, pinned_flow, published_flow
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState, FlowVersion
 from sekvens.enrollments.temporal import WorkflowStart
 from sekvens.enrollments.versions import flow_move
@@ -148,6 +148,9 @@ def lease(session: Session, *, now: datetime, terms: Terms, lane: Lane = Lane.AL
         enrollment.leased_until = now + LEASE
         published = published_flow(session, enrollment.flow, enrollment.flow_version, digest)
         mine = owed[enrollment.id]
+        begins = mine[0].begins if mine else None
+        if begins is not None:  # a move that has come since is among what it is told next
+            published = pinned_flow(session, enrollment.flow, begins["version"])
         moves = {
             delivery.moves_to: flow_move(session, enrollment.flow, delivery.moves_to)
             for delivery in mine
@@ -234,6 +237,7 @@ def _pack(
             matched=tuple(delivery.matched),
             exit_reason=ExitReason(delivery.exit_reason) if delivery.exit_reason else None,
             move=None if delivery.moves_to is None else moves[delivery.moves_to],
+            look=delivery.looks,
         )
         for delivery in owed
         if delivery.seq > 0
@@ -244,7 +248,7 @@ def _pack(
         workflow_id=enrollment.workflow_id,
         is_ended=enrollment.state == EnrollmentState.ENDED,
         delivered_seq=enrollment.delivered_seq,
-        start=_start(enrollment, published, terms) if starts else None,
+        start=_start(enrollment, published, terms, owed[0].begins) if starts else None,
         signal=EventsSignal(enrollment_id=enrollment.id, events=events) if events else None,
         oldest_at=owed[0].created_at if owed else None,
         is_urgent=any(delivery.urgent for delivery in owed),
@@ -252,10 +256,12 @@ def _pack(
     )
 
 
-def _start(enrollment: Enrollment, published: PublishedFlow, terms: Terms) -> WorkflowStart:
+def _start(
+    enrollment: Enrollment, published: PublishedFlow, terms: Terms, begins: JsonObject | None
+) -> WorkflowStart:
     return WorkflowStart(
         flow=enrollment.flow,
-        version=enrollment.flow_version,
+        version=published.flow.version,
         workflow_id=enrollment.workflow_id,
         input=EnrollmentInput(
             enrollment_id=enrollment.id,
@@ -264,6 +270,7 @@ def _start(enrollment: Enrollment, published: PublishedFlow, terms: Terms) -> Wo
             templates=published.templates,
             shop_time=terms.shop_time,
             started_at=enrollment.started_at,
+            state=begins and begins["state"],
             attempt_seconds=terms.attempt_seconds,
         ),
     )

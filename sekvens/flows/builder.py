@@ -7,10 +7,7 @@ What they build is frozen data (`sekvens.flows.definition`); faults are found by
 from collections.abc import Mapping, Sequence
 from datetime import time, timedelta
 
-from sekvens.flows.conditions import (
-    Condition,
-    EventPattern,
-)
+from sekvens.flows.conditions import Condition, EventPattern
 from sekvens.flows.definition import TRIGGER_AGE_MAX, Audience, ExitRule, Flow, Goal, Reentry
 from sekvens.flows.steps import (
     AnniversaryOf,
@@ -23,6 +20,7 @@ from sekvens.flows.steps import (
     ExitReason,
     Listen,
     LocalTime,
+    Mode,
     OfferEnd,
     On,
     Purpose,
@@ -40,6 +38,7 @@ from sekvens.flows.steps import (
 
 MARKETING = Purpose.MARKETING
 TRANSACTIONAL = Purpose.TRANSACTIONAL
+DRAFT, MANUAL, LIVE = Mode
 
 WORKDAYS = (0, 1, 2, 3, 4)
 
@@ -60,12 +59,15 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
     goal: Goal | None = None,
     trigger_age_max: timedelta = TRIGGER_AGE_MAX,
     successors: Mapping[str, str | None] | None = None,
+    holdout: float = 0.0,
+    mode: Mode = LIVE,
 ) -> Flow:
     """Build one version of a flow.
 
     `successors` names, for each step that an earlier version had, the step at which whoever stands
-    there goes on when they are moved to this version; None: they are through. Faults are found by
-    `sekvens.flows.validate`, all at once, not here.
+    there goes on when they are moved to this version; None: they are through. `holdout` is the
+    share of those who may enter and are kept out by lot, to learn what the flow is worth. `mode` is
+    that of all its steps. Faults are found by `sekvens.flows.validate`, all at once, not here.
     """
     return Flow(
         name=name,
@@ -82,6 +84,8 @@ def flow(  # noqa: PLR0913  a flow reads like a page, and each word on it is an 
         trigger_when=tuple(trigger_when),
         stay_while=tuple(stay_while),
         successors=tuple((successors or {}).items()),
+        holdout=holdout,
+        mode=mode,
     )
 
 
@@ -90,7 +94,7 @@ def audience(name: str, *conditions: Condition) -> Audience:
     return Audience(name=name, conditions=conditions)
 
 
-def send(
+def send(  # noqa: PLR0913  as above
     step_id: str,
     *,
     template: str | None = None,
@@ -100,11 +104,13 @@ def send(
     lateness_max: timedelta | None = None,
     past_cap: bool = False,
     retells: str | None = None,
+    mode: Mode = LIVE,
 ) -> Send:
     """Send the e-mail of this step; a transactional send in a marketing flow says `because`.
 
     `past_cap` lets it leave however many e-mails the contact has had; `retells` names the send
-    whose e-mail it tells again, under its second subject.
+    whose e-mail it tells again, under its second subject. A `DRAFT` is passed over, and of a
+    `MANUAL` send each message waits for a person.
     """
     return Send(
         id=step_id,
@@ -115,6 +121,7 @@ def send(
         lateness_max=lateness_max,
         past_cap=past_cap,
         retells=retells,
+        mode=mode,
     )
 
 
@@ -179,34 +186,34 @@ def exit_flow(step_id: str, reason: ExitReason = ExitReason.COMPLETED) -> ExitFl
     return ExitFlow(id=step_id, reason=reason)
 
 
-def set_trait(step_id: str, trait: str, value: str) -> SetTrait:
+def set_trait(step_id: str, trait: str, value: str, *, mode: Mode = LIVE) -> SetTrait:
     """Write a trait of the contact."""
-    return SetTrait(id=step_id, trait=trait, value=value)
+    return SetTrait(id=step_id, trait=trait, value=value, mode=mode)
 
 
-def set_consent(step_id: str, status: str) -> SetConsent:
+def set_consent(step_id: str, status: str, *, mode: Mode = LIVE) -> SetConsent:
     """Write the contact's consent to marketing: `subscribed` or `unsubscribed`."""
-    return SetConsent(id=step_id, status=status)
+    return SetConsent(id=step_id, status=status, mode=mode)
 
 
-def suppress(step_id: str, reason: str) -> Suppress:
+def suppress(step_id: str, reason: str, *, mode: Mode = LIVE) -> Suppress:
     """Suppress the contact's address; `inactive` stops marketing alone, until they come back."""
-    return Suppress(id=step_id, reason=reason)
+    return Suppress(id=step_id, reason=reason, mode=mode)
 
 
-def rest(step_id: str, duration: timedelta) -> Rest:
+def rest(step_id: str, duration: timedelta, *, mode: Mode = LIVE) -> Rest:
     """Send the contact no marketing for this long, from whatever flow."""
-    return Rest(id=step_id, duration=duration)
+    return Rest(id=step_id, duration=duration, mode=mode)
 
 
-def webhook(step_id: str, name: str) -> Webhook:
+def webhook(step_id: str, name: str, *, mode: Mode = LIVE) -> Webhook:
     """Call the shop's own system that the settings know by this name."""
-    return Webhook(id=step_id, name=name)
+    return Webhook(id=step_id, name=name, mode=mode)
 
 
-def enroll(step_id: str, flow_name: str) -> Enroll:
+def enroll(step_id: str, flow_name: str, *, mode: Mode = LIVE) -> Enroll:
     """Enroll the contact in another flow, if that takes them; then go on here."""
-    return Enroll(id=step_id, flow=flow_name)
+    return Enroll(id=step_id, flow=flow_name, mode=mode)
 
 
 def event(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from sekvens.flows.explain import rules_in_words, step_in_words
 from sekvens.flows.graph import Graph, branches
 from sekvens.flows.moving import is_same
-from sekvens.flows.steps import Case, Listen, On, Send, Split, Step, WaitFor
+from sekvens.flows.steps import Case, Experiment, Listen, On, Send, Split, Step, WaitFor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,8 @@ def ahead(graph: Graph, step_id: str | None) -> set[str]:
 def _of_rules(old: Graph, new: Graph) -> Iterator[Change]:
     if old.flow.purpose is not new.flow.purpose:
         yield Change(text=f"it is {new.flow.purpose}, and was {old.flow.purpose}")
+    if old.flow.mode is not new.flow.mode:
+        yield Change(text=f"it is {new.flow.mode}, and was {old.flow.mode}")
     before, after = rules_in_words(old.flow), rules_in_words(new.flow)
     for heading, said in after.items():
         for line in before[heading]:
@@ -148,5 +150,7 @@ def _bare(step: Step) -> Step:
             return replace(step, cases=cases, otherwise=())
         case Listen():
             return replace(step, cases=tuple(On(pattern=case.pattern) for case in step.cases))
+        case Experiment():
+            return replace(step, variants=tuple(replace(each, steps=()) for each in step.variants))
         case _:
             return step

@@ -1,11 +1,11 @@
 """What the interpreter tells its drivers to do, and what it asks them: values, nothing else."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from sekvens.flows.conditions import Condition
-from sekvens.flows.steps import BestTime, Date, Deed, ExitReason, LocalTime, Send
+from sekvens.flows.steps import BestTime, Date, Deed, ExitReason, Experiment, LocalTime, Send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,19 @@ class NextDate:
     kind: Literal["next_date"] = "next_date"
 
 
-Question: TypeAlias = NextLocalTime | NextBestTime | NextDate | WhichBranch
+@dataclass(frozen=True, kw_only=True)
+class WhichVariant:
+    """Which variant of an experiment is the contact's? Each has its place in `next_steps`."""
+
+    flow: str
+    version: int
+    step: Experiment  #: without the steps of its variants
+    within: timedelta | None  #: how long after the draw the flow's goal counts
+    next_steps: tuple[str | None, ...]
+    kind: Literal["which_variant"] = "which_variant"
+
+
+Question: TypeAlias = NextLocalTime | NextBestTime | NextDate | WhichBranch | WhichVariant
 
 
 @dataclass(frozen=True, kw_only=True)

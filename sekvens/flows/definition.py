@@ -15,6 +15,7 @@ from sekvens.flows.conditions import (
 )
 from sekvens.flows.steps import (
     ExitReason,
+    Mode,
     Purpose,
     Send,
     Step,
@@ -89,6 +90,9 @@ class Flow:
     stay_while: tuple[Condition, ...] = ()  #: one that fails before an e-mail ends the enrollment
     #: for each step that an earlier version had, where whoever stands there goes on; None: the end
     successors: tuple[tuple[str, str | None], ...] = ()
+    #: the share of those who may enter and are kept out by lot, for comparison; 0: nobody is
+    holdout: float = 0.0
+    mode: Mode = Mode.LIVE  #: what holds for all of its steps; of the two the stricter counts
     kind: Literal["flow"] = "flow"
 
     def is_triggered_by(self, name: str, properties: Mapping[str, object]) -> bool:
@@ -96,8 +100,8 @@ class Flow:
         return isinstance(self.trigger, EventPattern) and self.trigger.matches(name, properties)
 
     def template_of(self, step: Send) -> str:
-        """Name the template of a send: its own, or `<flow>/<step>`; what it retells has none."""
-        return step.template or f"{self.name}/{step.retells or step.id}"
+        """Name the template of a send: its own, `<flow>/<step>`, or that of what it tells again."""
+        return step.template or f"{self.name}/{step.retells or step.rewords or step.id}"
 
     def purpose_of(self, step: Send) -> Purpose:
         """Tell the purpose of a send: its own, or the flow's."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sekvens.flows.graph import Graph
 from sekvens.flows.state import State, clock_text
-from sekvens.flows.steps import ExitFlow, Listen, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import ExitFlow, Experiment, Listen, Send, Split, Step, Wait, WaitFor
 
 
 def doing(graph: Graph, state: State, now: datetime) -> str:
@@ -33,7 +33,7 @@ def _at(step: Step | None, until: str, *, is_held: bool) -> str:
             return f"waits in {step.id}{until}"
         case None:
             return "ends"
-        case Split() | ExitFlow():
+        case Split() | Experiment() | ExitFlow():
             return f"decides at {step.id}"
         case _ if is_held:
             return f"holds {step.id}{until}"

@@ -12,9 +12,12 @@ from sekvens.flows.durations import in_words
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.mermaid import as_mermaid
 from sekvens.flows.steps import (
+    Deed,
     ExitFlow,
     ExitReason,
+    Experiment,
     Listen,
+    Mode,
     Purpose,
     Send,
     Split,
@@ -28,6 +31,9 @@ from sekvens.flows.wording import (
     deed_in_words,
     in_force,
     named,
+    plan_in_words,
+    share_in_words,
+    shares_of,
     somebody_does,
     they_do,
     until_in_words,
@@ -52,7 +58,7 @@ def as_text(flow: Flow) -> str:
     """
     opening, steps = _opening(flow)
     sections = [
-        f"{flow.name}, version {flow.version} ({flow.purpose})",
+        f"{flow.name}, version {flow.version} ({', '.join([flow.purpose, *_mode(flow.mode)])})",
         f"{opening}:",
         _aligned([*_lines(steps, flow, moments(flow), 0), *_end(steps)]),
         _section("Who may enter", _who_enters(flow)),
@@ -86,11 +92,14 @@ def step_in_words(step: Step, flow: Flow) -> str:
         case Split():
             asked = ", ".join(f"if {in_force(case.condition)}" for case in step.cases)
             return f"decides: {asked}, otherwise"
+        case Experiment():
+            drawn = ", ".join(f"{share} {variant.name}" for variant, share in shares_of(step))
+            return f"draws a variant by lot: {drawn}; {plan_in_words(step)}"
         case Listen():
             heard = " or ".join(they_do(case.pattern) for case in step.cases)
             return f"listens for {in_words(step.lasts)} for them to {heard}"
         case _:
-            return deed_in_words(step)
+            return _deed(step)
 
 
 def _end(steps: tuple[Step, ...]) -> Iterator[_Line]:
@@ -107,6 +116,8 @@ def _leaves(steps: tuple[Step, ...]) -> bool:
             return _leaves(step.then) and _leaves(step.otherwise)
         case Split() as step:
             return all(_leaves(case.steps) for case in step.cases) and _leaves(step.otherwise)
+        case Experiment() as step:
+            return all(_leaves(variant.steps) for variant in step.variants)
         case _:
             return False
 
@@ -133,17 +144,16 @@ def _lines(
             case WaitFor():
                 yield from _wait_for(step, flow, moments, depth)
             case Split():
-                for case in step.cases:
-                    words = f"if {in_force(case.condition)}"
-                    yield from _branch(words, case.steps, flow, moments, depth)
-                yield from _branch("otherwise", step.otherwise, flow, moments, depth)
+                yield from _split(step, flow, moments, depth)
+            case Experiment():
+                yield from _experiment(step, flow, moments, depth)
             case Listen():
                 yield _Line(f"listens for {in_words(step.lasts)}, and each time once:", depth)
                 for on in step.cases:
                     words = f"when they {they_do(on.pattern)}"
                     yield from _branch(words, on.steps, flow, moments, depth + 1)
             case _:
-                yield _Line(deed_in_words(step), depth)
+                yield _Line(_deed(step), depth)
 
 
 def _branch(
@@ -164,11 +174,22 @@ def _send(step: Send, flow: Flow) -> str:
         text += f" ({step.purpose}{f': {step.because}' if step.because else ''})"
     if step.retells:
         text += f", which tells {step.retells} again under its second subject, if that was sent"
+    if step.rewords:
+        text += f", which is {step.rewords} under its second subject"
     if step.past_cap:
         text += ", whatever else they have had today"
     if step.lateness_max is not None:
         text += f", unless it is more than {in_words(step.lateness_max)} late"
-    return text
+    return text + "".join(f" ({mode})" for mode in _mode(step.mode))
+
+
+def _deed(step: Deed) -> str:
+    return deed_in_words(step) + "".join(f" ({mode})" for mode in _mode(step.mode))
+
+
+def _mode(mode: Mode) -> list[str]:
+    """Say what is not live."""
+    return [] if mode is Mode.LIVE else [mode]
 
 
 def _wait(step: Wait) -> str:
@@ -190,6 +211,22 @@ def _wait_for(step: WaitFor, flow: Flow, moments: dict[str, str], depth: int) ->
     yield _Line(f"waits up to {timeout} for them to {awaited}", depth)
     yield from _branch("if they do", step.then, flow, moments, depth + 1)
     yield from _branch("if they do not", step.otherwise, flow, moments, depth + 1)
+
+
+def _split(step: Split, flow: Flow, moments: dict[str, str], depth: int) -> Iterator[_Line]:
+    for case in step.cases:
+        words = f"if {in_force(case.condition)}"
+        yield from _branch(words, case.steps, flow, moments, depth)
+    yield from _branch("otherwise", step.otherwise, flow, moments, depth)
+
+
+def _experiment(
+    step: Experiment, flow: Flow, moments: dict[str, str], depth: int
+) -> Iterator[_Line]:
+    yield _Line(f"draws a variant by lot ({plan_in_words(step)})", depth)
+    for variant, share in shares_of(step):
+        words = f"for {share}, {variant.name}"
+        yield from _branch(words, variant.steps, flow, moments, depth + 1)
 
 
 def _who_enters(flow: Flow) -> Iterator[str]:
@@ -224,6 +261,9 @@ def _who_leaves(flow: Flow) -> Iterator[str]:
 
 
 def _remarks(flow: Flow) -> Iterator[str]:
+    if flow.holdout:
+        share = share_in_words(flow.holdout)
+        yield f"The lot keeps {share} out, and they stay out: for comparison."
     if flow.goal is not None:
         within = in_words(flow.goal.within)
         yield f"It hopes that they {they_do(flow.goal.pattern)} within {within} of the start."

@@ -11,6 +11,7 @@ from sekvens.flows.steps import (
     BestTime,
     ExitFlow,
     ExitReason,
+    Experiment,
     Listen,
     LocalTime,
     Purpose,
@@ -176,6 +177,8 @@ def branches(step: Step) -> tuple[tuple[Step, ...], ...]:
         return (*(case.steps for case in step.cases), step.otherwise)
     if isinstance(step, Listen):
         return tuple(case.steps for case in step.cases)
+    if isinstance(step, Experiment):
+        return tuple(variant.steps for variant in step.variants)
     return ()
 
 
@@ -227,6 +230,6 @@ def _straight_on(graph: Graph, step: Step) -> tuple[timedelta, tuple[str | None,
         return step.timeout, (graph.enter(step.otherwise, step.id),)
     if isinstance(step, Listen):
         return step.lasts, (graph.following[step.id],)
-    if isinstance(step, Split):
+    if isinstance(step, Split | Experiment):
         return timedelta(0), tuple(graph.enter(branch, step.id) for branch in branches(step))
     return timedelta(0), (graph.following[step.id],)

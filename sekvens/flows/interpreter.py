@@ -5,6 +5,7 @@ database or a clock. Its two drivers, the Temporal workflow and the simulator, d
 says and report back by `see`, `answer`, `settle` and `operate`; then they ask `decide` again.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -19,8 +20,9 @@ from sekvens.flows.commands import (
     SendMessage,
     SleepUntil,
     WhichBranch,
+    WhichVariant,
 )
-from sekvens.flows.graph import Graph
+from sekvens.flows.graph import Graph, branches
 from sekvens.flows.hearing import hear, listen, unseen
 from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
 from sekvens.flows.state import State, changed, clock_text
@@ -30,10 +32,12 @@ from sekvens.flows.steps import (
     Deed,
     ExitFlow,
     ExitReason,
+    Experiment,
     Listen,
     LocalTime,
     Send,
     Split,
+    Step,
     Wait,
     WaitFor,
 )
@@ -61,8 +65,8 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
             return state, SleepUntil(step_id=state.step, until=state.held_until)
         step = graph.steps[state.step]
         match step:
-            case Split():
-                question = _which_branch(graph, step)
+            case Split() | Experiment():
+                question = _which_way(graph, step)
                 return state, Ask(step_id=step.id, question=question, skip=state.skip)
             case ExitFlow():
                 state = state.leave(step.reason, now)
@@ -119,9 +123,10 @@ def answer(
     if isinstance(step, Split):
         steps = step.otherwise if branch is None else step.cases[branch].steps
         taken = "otherwise" if branch is None else f"branch {branch + 1}"
-        next_id = graph.enter(steps, step.id)
-        state = state.move(next_id, now, owed_since=state.owed_since)
-        return state.note(now, f"{step.id}: {taken}")
+        return _take(graph, state, steps, taken, now)
+    if isinstance(step, Experiment):
+        variant = step.variants[branch or 0]
+        return _take(graph, state, variant.steps, f"variant {variant.name}", now)
     if instant is None:
         state = state.note(now, f"{step.id}: no such date")
         return state.leave(ExitReason.NO_LONGER_MATCHES, now)
@@ -257,9 +262,22 @@ def _when(
     return NextDate(not_before=not_before, date=until)
 
 
-def _which_branch(graph: Graph, step: Split) -> WhichBranch:
-    steps = [*(case.steps for case in step.cases), step.otherwise]
-    return WhichBranch(
-        conditions=tuple(case.condition for case in step.cases),
-        next_steps=tuple(graph.enter(branch, step.id) for branch in steps),
+def _take(graph: Graph, state: State, steps: tuple[Step, ...], taken: str, now: datetime) -> State:
+    step_id = state.step or ""
+    state = state.move(graph.enter(steps, step_id), now, owed_since=state.owed_since)
+    return state.note(now, f"{step_id}: {taken}")
+
+
+def _which_way(graph: Graph, step: Split | Experiment) -> WhichBranch | WhichVariant:
+    next_steps = tuple(graph.enter(branch, step.id) for branch in branches(step))
+    if isinstance(step, Split):
+        conditions = tuple(case.condition for case in step.cases)
+        return WhichBranch(conditions=conditions, next_steps=next_steps)
+    flow = graph.flow
+    return WhichVariant(
+        flow=flow.name,
+        version=flow.version,
+        step=replace(step, variants=tuple(replace(each, steps=()) for each in step.variants)),
+        within=None if flow.goal is None else flow.goal.within,
+        next_steps=next_steps,
     )

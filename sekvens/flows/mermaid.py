@@ -6,10 +6,17 @@ from collections.abc import Iterator
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment, in_words
 from sekvens.flows.graph import Graph, compile_flow
-from sekvens.flows.steps import ExitFlow, Listen, Send, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import ExitFlow, Experiment, Listen, Send, Split, Step, Wait, WaitFor
 from sekvens.flows.survey import of_no_day
 from sekvens.flows.timetable import Span, timetable
-from sekvens.flows.wording import deed_in_words, in_force, somebody_does, they_do, until_in_words
+from sekvens.flows.wording import (
+    deed_in_words,
+    in_force,
+    shares_of,
+    somebody_does,
+    they_do,
+    until_in_words,
+)
 
 OVER = "over"
 NEW_LINE = "\n"
@@ -47,6 +54,8 @@ def _node(step: Step, span: Span | None) -> str:
             shape = f"{{{{{_label(label)}}}}}"
         case Split():
             shape = f"{{{_label(step.id)}}}"
+        case Experiment():
+            shape = f"{{{_label(f'by lot: {step.id}')}}}"
         case ExitFlow():
             shape = f"([{_label(f'leaves: {_plain(step.reason)}')}])"
         case Listen():
@@ -74,6 +83,10 @@ def _edges(graph: Graph, step: Step) -> Iterator[str]:
                 label = _label(in_force(case.condition))
                 yield f"{here} -->|{label}| {_id(graph.enter(case.steps, step.id))}"
             yield f"{here} -->|{_label('otherwise')}| {_id(graph.enter(step.otherwise, step.id))}"
+        case Experiment():
+            for variant, share in shares_of(step):
+                label = _label(f"{share} {variant.name}")
+                yield f"{here} -->|{label}| {_id(graph.enter(variant.steps, step.id))}"
         case Listen():
             for on in step.cases:
                 inside = on.steps[0].id if on.steps else step.id

@@ -26,6 +26,9 @@ class SkipReason(StrEnum):
     REJECTED = "rejected"  #: SES refused this message for good
     OUTCOME_UNKNOWN = "outcome_unknown"  #: SES may have it; marketing is at most once
     OPERATOR = "operator"  #: a person skipped it
+    HOLDOUT = "holdout"  #: the lot keeps all marketing from the contact, for comparison
+    DRAFT = "draft"  #: its step, or its flow, is a draft
+    NOT_APPROVED = "not_approved"  #: it waited for a person, who said no
 
 
 @dataclass(frozen=True, kw_only=True)

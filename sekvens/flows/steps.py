@@ -21,6 +21,17 @@ class Purpose(StrEnum):
     )
 
 
+class Mode(StrEnum):
+    """How far a flow, or a step of it, reaches into the world. Persisted: never renamed.
+
+    What reaches the least comes first.
+    """
+
+    DRAFT = "draft"  #: nobody enters the flow; the step is passed over, and simulated all the same
+    MANUAL = "manual"  #: each message waits until a person approves it
+    LIVE = "live"
+
+
 class ExitReason(StrEnum):
     """Why an enrollment ended. Persisted, shown in the Temporal UI: members are never renamed."""
 
@@ -104,7 +115,14 @@ class Send:
     lateness_max: timedelta | None = None  #: later than this it is skipped as stale
     past_cap: bool = False  #: it leaves however many the contact has had today
     retells: str | None = None  #: the send whose e-mail it tells again, under its second subject
+    rewords: str | None = None  #: the send whose e-mail it is to others, under its second subject
+    mode: Mode = Mode.LIVE
     kind: Literal["send"] = "send"
+
+    @property
+    def has_second_subject(self) -> bool:
+        """Tell whether it goes under the second subject of its e-mail."""
+        return self.retells is not None or self.rewords is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +167,47 @@ class Split:
     kind: Literal["split"] = "split"
 
 
+class Measure(StrEnum):
+    """What an experiment compares its variants by. Persisted: members are never renamed."""
+
+    CLICKS = "clicks"  #: the share of contacts who click an e-mail of the flow
+    ORDERS = "orders"  #: the share of contacts who order
+    REVENUE = "revenue"  #: what a contact's orders come to, of whoever orders nothing, nothing
+
+
+class Adoption(StrEnum):
+    """Who lets a winner become the way for everybody. Persisted: members are never renamed."""
+
+    BY_HAND = "by_hand"  #: a person does
+    AUTO = "auto"  #: the look at which it wins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One way through an experiment, for `weight` parts of those who come to it."""
+
+    name: str
+    steps: tuple["Step", ...] = ()
+    weight: float = 1.0
+    kind: Literal["variant"] = "variant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Let the lot choose a variant for each contact, once; the others are compared with the first.
+
+    Its plan is a part of it: how many contacts are drawn until the last of how many looks.
+    """
+
+    id: str
+    variants: tuple[Variant, ...]
+    contacts: int
+    measure: Measure = Measure.ORDERS
+    looks: int = 10
+    adopt: Adoption = Adoption.BY_HAND
+    kind: Literal["experiment"] = "experiment"
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExitFlow:
     """Leave the flow here."""
@@ -187,6 +246,7 @@ class SetTrait:
     id: str
     trait: str
     value: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_trait"] = "set_trait"
 
 
@@ -196,6 +256,7 @@ class SetConsent:
 
     id: str
     status: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["set_consent"] = "set_consent"
 
 
@@ -205,6 +266,7 @@ class Suppress:
 
     id: str
     reason: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["suppress"] = "suppress"
 
 
@@ -214,6 +276,7 @@ class Rest:
 
     id: str
     duration: timedelta
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["rest"] = "rest"
 
 
@@ -223,6 +286,7 @@ class Webhook:
 
     id: str
     name: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["webhook"] = "webhook"
 
 
@@ -232,10 +296,11 @@ class Enroll:
 
     id: str
     flow: str
+    mode: Mode = Mode.LIVE  #: draft or live
     kind: Literal["enroll"] = "enroll"
 
 
 #: What is carried out in the world and needs no waiting for an answer of the contact.
 Deed: TypeAlias = SetTrait | SetConsent | Suppress | Rest | Webhook | Enroll
 
-Step: TypeAlias = Send | Wait | WaitFor | Listen | Split | Deed | ExitFlow
+Step: TypeAlias = Send | Wait | WaitFor | Listen | Split | Experiment | Deed | ExitFlow

@@ -17,6 +17,7 @@ from sekvens.flows.graph import branches
 from sekvens.flows.steps import (
     AnniversaryOf,
     DateOf,
+    Experiment,
     Listen,
     OfferEnd,
     Rest,
@@ -44,6 +45,11 @@ def sends(flow: Flow) -> Iterator[Send]:
 def of_no_day(flow: Flow) -> frozenset[str]:
     """Name the steps of which no day can be told: the facts know it, or it is when it happens."""
     return frozenset(_of_no_day(flow.steps, is_known=True))
+
+
+def variants_around(steps: tuple[Step, ...]) -> dict[str, frozenset[tuple[str, str]]]:
+    """Tell of each step in which variants of which experiments it stands."""
+    return dict(_variants_around(steps, frozenset()))
 
 
 def heard(flow: Flow) -> Iterator[tuple[str, EventPattern]]:
@@ -114,6 +120,19 @@ def stretches(flow: Flow) -> Iterator[tuple[str | None, str, timedelta]]:
             yield step_id, "the time that a condition looks back", condition.within
     for step in every_step(flow.steps):
         yield from ((step.id, name, length) for name, length in _stretches(step))
+
+
+def _variants_around(
+    steps: tuple[Step, ...], around: frozenset[tuple[str, str]]
+) -> Iterator[tuple[str, frozenset[tuple[str, str]]]]:
+    for step in steps:
+        yield step.id, around
+        if isinstance(step, Experiment):
+            for variant in step.variants:
+                yield from _variants_around(variant.steps, around | {(step.id, variant.name)})
+            continue
+        for branch in branches(step):
+            yield from _variants_around(branch, around)
 
 
 def _of_no_day(steps: tuple[Step, ...], *, is_known: bool) -> Iterator[str]:

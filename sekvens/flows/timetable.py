@@ -11,7 +11,17 @@ from datetime import timedelta
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment
 from sekvens.flows.graph import branches
-from sekvens.flows.steps import BestTime, ExitFlow, Listen, LocalTime, Split, Step, Wait, WaitFor
+from sekvens.flows.steps import (
+    BestTime,
+    ExitFlow,
+    Experiment,
+    Listen,
+    LocalTime,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+)
 from sekvens.flows.survey import of_no_day, sends
 
 DAY = timedelta(days=1)
@@ -89,7 +99,7 @@ def _after(step: Step, at: Span, start: timedelta, times: dict[str, Span]) -> Sp
         return _listened(step, at, start, times)
     if isinstance(step, WaitFor):
         entries = [at.later(timedelta(0), step.timeout), at.later(step.timeout, step.timeout)]
-    elif not isinstance(step, Split):
+    elif not isinstance(step, Split | Experiment):
         return at
     over: Span | None = None
     for branch, entry in zip(branches(step), entries, strict=True):

@@ -19,6 +19,7 @@ from sekvens.flows.known import Finding, Known
 from sekvens.flows.steps import BestTime, ExitReason, LocalTime, Purpose, Send, Split, Wait
 from sekvens.flows.survey import every_step, heard, patterns, sends, stretches
 from sekvens.flows.timetable import timetable
+from sekvens.flows.validate_experiments import experiments, holdouts
 from sekvens.flows.validate_steps import STEP_CHECKS
 
 __all__ = ["SHOPPING", "Fault", "Known", "file_of", "sells", "validate", "validate_all"]
@@ -260,6 +261,8 @@ CHECKS: tuple[Callable[[Flow, Known], Iterator[Finding]], ...] = (
     _reach,
     _durations,
     *STEP_CHECKS,
+    experiments,
+    holdouts,
 )
 
 

@@ -11,6 +11,7 @@ from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.durations import in_words
 from sekvens.flows.graph import branches
 from sekvens.flows.known import Finding, Known
+from sekvens.flows.modes import faults as modes
 from sekvens.flows.steps import (
     BestTime,
     Enroll,
@@ -23,7 +24,7 @@ from sekvens.flows.steps import (
     Wait,
     Webhook,
 )
-from sekvens.flows.survey import asked, conditions, every_step, patterns, sends
+from sekvens.flows.survey import asked, conditions, every_step, patterns, sends, variants_around
 
 CONSENTS = ("subscribed", "unsubscribed")
 
@@ -70,19 +71,22 @@ def bound_to_an_entry(flow: Flow, _: Known) -> Iterator[Finding]:
 def repetitions(flow: Flow, known: Known) -> Iterator[Finding]:
     """Find e-mails told again that were not told before, and those told twice in one dress."""
     earlier: dict[str, Send] = {}
-    told: dict[str, str] = {}
+    around = variants_around(flow.steps)
     for step in sends(flow):
-        if step.retells is None:
+        again = step.retells or step.rewords
+        if again is None:
             template = flow.template_of(step)
-            if template in told:
-                problem = f"it sends {template} like {told[template]}, word for word"
-                yield step.id, problem, f'Write retells="{told[template]}", or another e-mail'
-            told.setdefault(template, step.id)
-        elif step.retells not in earlier:
-            problem = f"it tells {step.retells!r} again, which is no send before it"
+            for other in earlier.values():
+                is_same = other.retells is None and flow.template_of(other) == template
+                if is_same and not _are_apart(around[step.id], around[other.id]):
+                    problem = f"it sends {template} like {other.id}, word for word"
+                    yield step.id, problem, f'Write retells="{other.id}", or another e-mail'
+                    break
+        elif again not in earlier:
+            problem = f"it tells {again!r} again, which is no send before it"
             yield step.id, problem, f"Name one of: {', '.join(earlier) or 'none yet'}"
         else:
-            yield from _retelling(flow, known, step, earlier[step.retells])
+            yield from _retelling(flow, known, step, earlier[again])
         earlier[step.id] = step
 
 
@@ -173,6 +177,12 @@ def promotion(flow: Flow, known: Known) -> Iterator[Finding]:
             yield step.id, problem, remedy
 
 
+def _are_apart(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> bool:
+    """Tell whether nobody comes to both: they are in different variants of one experiment."""
+    variants = dict(one)
+    return any(variants.get(step_id, name) != name for step_id, name in other)
+
+
 def _retelling(flow: Flow, known: Known, step: Send, first: Send) -> Iterator[Finding]:
     template = flow.template_of(first)
     if flow.template_of(step) != template:
@@ -230,4 +240,5 @@ STEP_CHECKS = (
     audience,
     promotion,
     successors,
+    modes,
 )

@@ -33,12 +33,14 @@ from sekvens.flows.steps import (
     DateOf,
     Deed,
     Enroll,
+    Experiment,
     LocalTime,
     OfferEnd,
     Rest,
     SetConsent,
     SetTrait,
     Suppress,
+    Variant,
     Webhook,
 )
 from sekvens.flows.wording_dealings import dealing_both_ways, looking_back
@@ -159,6 +161,25 @@ def deed_in_words(deed: Deed) -> str:
             return f'calls the webhook "{deed.name}"'
         case Enroll():
             return f"enrolls them in {deed.flow}"
+
+
+def shares_of(step: Experiment) -> list[tuple[Variant, str]]:
+    """Tell each variant's share of those who come to an experiment: `50 %`."""
+    whole = sum(variant.weight for variant in step.variants)
+    return [(each, share_in_words(each.weight / whole)) for each in step.variants]
+
+
+def share_in_words(share: float) -> str:
+    """Write a share of contacts: `12.5 %`."""
+    return f"{share:.1%}".replace(".0%", "%").replace("%", " %")
+
+
+def plan_in_words(step: Experiment) -> str:
+    """Say how an experiment is decided."""
+    by = {"clicks": "who click", "orders": "who order", "revenue": "what they order for"}
+    looks = "one look" if step.looks == 1 else f"{step.looks} looks"
+    then = "whoever wins is adopted" if step.adopt == "auto" else "a person adopts"
+    return f"compared by {by[step.measure]}, {step.contacts:,} contacts, {looks}, {then}"
 
 
 def _best_time(best: BestTime) -> str:

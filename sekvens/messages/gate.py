@@ -17,12 +17,14 @@ from sekvens.enrollments.exits import exit_of
 from sekvens.enrollments.publish import PublishedFlow
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
+from sekvens.experiments.drawing import is_held_out_of_everything
 from sekvens.flows.conditions import AllOf, Condition
 from sekvens.flows.steps import ExitReason
 from sekvens.messages.addresses import usable
 from sekvens.messages.basis import Objection, objection
 from sekvens.messages.calm import Situation
 from sekvens.messages.holds import Held, held_by_quota, held_by_switch, held_by_warm_up
+from sekvens.messages.modes import by_mode
 from sekvens.messages.situation import rules_of, situation_of
 from sekvens.messages.verdicts import Allowed, Later, Verdict, disturbance, refusal
 from sekvens.sections import SendingSettings
@@ -34,10 +36,15 @@ class Gate:
     """Decides on one message at a time. Stateless: the same facts, the same verdict."""
 
     def __init__(
-        self, sending: SendingSettings, shop: Shop, consent: ConsentSettings | None = None
+        self,
+        sending: SendingSettings,
+        shop: Shop,
+        consent: ConsentSettings | None = None,
+        *,
+        has_holdout: bool = False,
     ) -> None:
         self._sending = sending
-        self._settings = _Settings(sending, shop, consent or ConsentSettings())
+        self._settings = _Settings(sending, shop, consent or ConsentSettings(), has_holdout)
         self._rules = rules_of(sending)
 
     def decide(
@@ -50,7 +57,8 @@ class Gate:
             return refused
         assert known.recipient is not None  # noqa: S101  or it would be unreachable
         return (
-            _later(order, held_by_switch(session, order, now=now))
+            by_mode(session, order, published.graph)
+            or _later(order, held_by_switch(session, order, now=now))
             or disturbance(known, order, self._rules)
             or _later(order, held_by_warm_up(session, order, self._sending, now=now))
             or _later(order, held_by_quota(session, order, self._sending, now=now))
@@ -64,6 +72,7 @@ class _Settings(NamedTuple):
     sending: SendingSettings
     shop: Shop
     consent: ConsentSettings
+    has_holdout: bool  #: whether there are contacts who get no marketing at all
 
 
 class _Committed:
@@ -104,6 +113,10 @@ class _Committed:
         """Outside production only addresses on the allow-list are mailed."""
         sending = self._settings.sending
         return sending.production or is_allowed(self.recipient or "", sending)
+
+    def is_held_out(self) -> bool:
+        asked = self._settings.has_holdout
+        return asked and is_held_out_of_everything(self._session, self._contact_ids)
 
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         return sql.holds(

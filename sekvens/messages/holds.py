@@ -34,6 +34,7 @@ class HeldBy(StrEnum):
     BREAKER = "breaker"  #: too much marketing has bounced or was complained of
     WARM_UP = "warm_up"  #: today's share of the warm-up plan is used up
     DAILY_QUOTA = "daily_quota"  #: marketing's share of what SES takes in 24 hours is used up
+    MANUAL = "manual"  #: its step, or its flow, is manual, and nobody has approved it yet
     SES_PAUSED = "ses_paused"  #: SES takes nothing from this account until a person mends it
 
 

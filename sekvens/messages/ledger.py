@@ -149,9 +149,21 @@ def release(session: Session, claim: Claim, *, note: str, until: datetime | None
         expect_send(session, before.enrollment_id, at=until)
 
 
-def hold(session: Session, message: Message, *, until: datetime, note: str) -> None:
-    """Record why a message that nobody has claimed waits, and until when (shop time)."""
-    session.execute(update(Message).where(still_is(message)).values(note=note))
+def hold(
+    session: Session, message: Message, order: SendInput, *, until: datetime | None, note: str
+) -> None:
+    """Record why a message that nobody has claimed waits, and until when (shop time).
+
+    None: nobody knows when. What it would be made of now is kept, for a person may look at it; of
+    one in doubt, what it was made of.
+    """
+    now_made_of = {
+        "flow_version": order.flow_version,
+        "template": order.template,
+        "template_digest": order.template_digest,
+    }
+    made_of = now_made_of if message.state == MessageState.PENDING else {}
+    session.execute(update(Message).where(still_is(message)).values(note=note, **made_of))
     expect_send(session, message.enrollment_id, at=until)
 
 

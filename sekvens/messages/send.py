@@ -12,6 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from sekvens.clock import Clock
 from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.aliases import canonical_id
@@ -29,6 +31,9 @@ from sekvens.errors import (
     TemplateError,
     in_a_word,
 )
+from sekvens.experiments.drawing import variant_of
+from sekvens.experiments.plan import of_everything
+from sekvens.experiments_section import ExperimentSettings
 from sekvens.fault_points import FaultPoint, reached
 from sekvens.feedback.evidence import Evidence
 from sekvens.flows.codec import from_json
@@ -42,11 +47,13 @@ from sekvens.flows.outcomes import (
     Skipped,
     SkipReason,
 )
+from sekvens.flows.steps import Purpose
 from sekvens.messages import ledger, settling
 from sekvens.messages.doubt import Arrived, Doubt, GiveUp, SendAgain, Wait
 from sekvens.messages.envelope import Envelope, Sealed
 from sekvens.messages.gate import Gate, after
 from sekvens.messages.ledger import Claim
+from sekvens.messages.modes import expected
 from sekvens.messages.patience import retry_after
 from sekvens.messages.tables import Message, MessageState, Settlement
 from sekvens.messages.trail import log_sent, log_skipped
@@ -77,13 +84,15 @@ class Sender:
     def __init__(
         self, *, database: Database, ses: Ses, clock: Clock, envelope: Envelope,
         sending: SendingSettings, evidence: Evidence | None = None,
-        consent: ConsentSettings | None = None,
+        consent: ConsentSettings | None = None, experiments: ExperimentSettings | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._ses = ses
         self._clock = clock
         self._envelope = envelope
-        self._gate = Gate(sending, envelope.shop, consent)
+        self._experiments = experiments or ExperimentSettings()
+        has_holdout = self._experiments.holdout > 0
+        self._gate = Gate(sending, envelope.shop, consent, has_holdout=has_holdout)
         self._breaker = Breaker(database, clock)
         self._doubt = Doubt(database=database, clock=clock, sending=sending, evidence=evidence)
 
@@ -96,6 +105,7 @@ class Sender:
         self._breaker.look()
         with self._database.write() as session:
             message = ledger.open_row(session, order, now=self._clock.now())
+            self._draw(session, order)
             published = pinned_flow(session, order.flow, order.flow_version)
         settled = self._settled(order, published, message)
         if settled is not None:
@@ -110,6 +120,15 @@ class Sender:
         except TemplateError as error:
             return self._park(order, error)
         return self._dispatch(order, published, message, mail)
+
+    def _draw(self, session: Session, order: SendInput) -> None:
+        """Let the lot say, once for each contact, whether they are to get any marketing at all."""
+        share, days = self._experiments.holdout, self._experiments.holdout_days
+        if not share or order.purpose == Purpose.TRANSACTIONAL:
+            return
+        plan = of_everything(share, timedelta(days=days))
+        contact_id = canonical_id(session, order.contact_id)
+        variant_of(session, plan, contact_id=contact_id, now=order.now)
 
     def _settled(
         self, order: SendInput, published: PublishedFlow, message: Message
@@ -245,7 +264,7 @@ class Sender:
     ) -> Outcome:
         if isinstance(verdict, Later):
             with self._database.write() as session:
-                ledger.hold(session, message, until=verdict.until, note=verdict.why)
+                ledger.hold(session, message, order, until=expected(verdict), note=verdict.why)
             return Deferred(until=verdict.until, reason=verdict.reason)
         # What may have arrived is not said to have been refused.
         reason = SkipReason.OUTCOME_UNKNOWN if in_doubt else verdict.reason

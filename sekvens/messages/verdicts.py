@@ -59,7 +59,12 @@ class Later:
     @property
     def why(self) -> str:
         """Say it in the ledger's words."""
-        return f"held at the gate: {self.reason}"
+        return why_held(self.reason)
+
+
+def why_held(reason: str) -> str:
+    """Say in the ledger's words what holds a message at the gate."""
+    return f"held at the gate: {reason}"
 
 
 Verdict: TypeAlias = Allowed | Refused | Later
@@ -88,6 +93,10 @@ class Known(Protocol):
         """Tell whether this set-up may mail the address at all."""
         ...
 
+    def is_held_out(self) -> bool:
+        """Tell whether the lot keeps all marketing from the contact."""
+        ...
+
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         """Tell whether all of these conditions hold now."""
         ...
@@ -104,6 +113,7 @@ def refusal(known: Known, order: SendInput, graph: Graph) -> Refused | None:
         or _forbidden(known, order, graph)
         or _unreachable(known, order, graph)
         or (None if known.is_allowed() else Refused(reason=SkipReason.NOT_ALLOWED))
+        or _held_out(known, order)
         or _filtered(known, graph)
         or _outgrown(known, graph)
         or (Refused(reason=SkipReason.STALE) if is_late(order) else None)
@@ -173,6 +183,13 @@ def _unreachable(known: Known, order: SendInput, graph: Graph) -> Refused | None
         return None
     exit_reason = ExitReason.SUPPRESSED if graph.is_marketing_only() else None
     return Refused(reason=SkipReason.SUPPRESSED, exit=exit_reason)
+
+
+def _held_out(known: Known, order: SendInput) -> Refused | None:
+    """Refuse marketing to whoever gets none, so that what it is worth can be known."""
+    if order.purpose == Purpose.TRANSACTIONAL or not known.is_held_out():
+        return None
+    return Refused(reason=SkipReason.HOLDOUT)
 
 
 def _filtered(known: Known, graph: Graph) -> Refused | None:

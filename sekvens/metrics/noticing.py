@@ -130,7 +130,10 @@ def _of_feedback(session: Session, rules: Rules, since: datetime, found: Noticed
 
 
 def _of_erasures(session: Session, rules: Rules, since: datetime, found: Noticed) -> None:
+    """Look at who was erased: what they came to is gone, so its days are told by their events."""
     for ids in session.scalars(select(Erasure.contact_ids).where(Erasure.erased_at >= since)):
         found.people |= set(ids)
         theirs = select(Message.id).where(Message.contact_id.in_(ids))
         found.days |= days_sent(session, set(session.scalars(theirs)), rules)
+        events = select(ContactEvent.occurred_at).where(ContactEvent.contact_id.in_(ids))
+        found.days |= {rules.day_of(at) for at in session.scalars(events)}

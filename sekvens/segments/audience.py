@@ -50,6 +50,8 @@ from sekvens.flows.conditions import (
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
+from sekvens.predictions.kinds import Kind
+from sekvens.predictions.tables import Prediction
 from sekvens.segments.dealings_sql import (
     Dealings,
     is_said_by_sql,
@@ -209,7 +211,28 @@ class _Translation:
 
     def _lapsed(self) -> ColumnElement[bool]:
         ordered = self._exists([ORDER], since=None)
-        return and_(ordered, not_(self._exists([ORDER], since=self.now - self.gap)))
+        lately = self._exists([ORDER], since=self.now - self.gap)
+        fallen = self._predicted(Prediction.falls_on < self.now)
+        return and_(ordered, or_(fallen, and_(not_(self._predicted()), not_(lately))))
+
+    def _predicted(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Look for a prediction of when they lapse; an order since then makes it void."""
+        since = (
+            exists()
+            .where(*self._events([ORDER], None), ContactEvent.occurred_at > Prediction.computed_at)
+            .correlate(Contact, Prediction)
+        )
+        return (
+            exists()
+            .where(
+                Prediction.contact_id == Contact.id,
+                Prediction.kind == Kind.LAPSE.value,
+                Prediction.falls_on.is_not(None),
+                not_(since),
+                *clauses,
+            )
+            .correlate(Contact)
+        )
 
     def _received(self, condition: Received) -> ColumnElement[bool]:
         since = self._since(condition.within)

@@ -1,10 +1,15 @@
-"""Figures of the shop's own that conditions go by, worked out by the audience scan."""
+"""Figures that conditions go by: the shop's own, worked out by the audience scan; and a contact's.
 
-from datetime import timedelta
-from typing import Final
+A contact's own is the prediction `lapse`, where a model is trusted with it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from sekvens.predictions.kinds import Kind
+from sekvens.predictions.tables import Prediction
 from sekvens.segments.tables import ShopFigure
 
 REORDER_GAP: Final = "reorder_gap_days"
@@ -21,3 +26,18 @@ def reorder_gap(session: Session) -> timedelta:
     """Tell after how long without an order a customer counts as lapsed."""
     figure = session.get(ShopFigure, REORDER_GAP)
     return timedelta(days=figure.value) if figure is not None else REORDER_GAP_DEFAULT
+
+
+class Lapse(NamedTuple):
+    """When one contact counts as lapsed, as predicted; an order since makes it void."""
+
+    predicted_on: datetime  #: shop time
+    falls_on: datetime  #: shop time; from the instant after it
+
+
+def lapse_of(session: Session, contact_id: str) -> Lapse | None:
+    """Find the prediction of a canonical contact; None: the shop's reorder gap stands."""
+    row = session.get(Prediction, (contact_id, Kind.LAPSE))
+    if row is None or row.falls_on is None:
+        return None
+    return Lapse(row.computed_at, row.falls_on)

@@ -69,7 +69,7 @@ def lasting(condition: Condition, facts: Facts, *, now: datetime) -> Lasting:
             return _of_one(condition, facts, now)
 
 
-def soonest(times: Iterable[datetime | None]) -> datetime | None:
+def _soonest(times: Iterable[datetime | None]) -> datetime | None:
     """Tell the first of some instants; None is never."""
     return min((at for at in times if at is not None), default=None)
 
@@ -90,7 +90,7 @@ def _of_several(answers: Iterator[Lasting], *, decisive: bool) -> Lasting:
     if deciding is not None:
         return deciding
     unless = _NOTHING.union(*(each.unless for each in found))
-    return Lasting(not decisive, soonest(each.until for each in found), unless)
+    return Lasting(not decisive, _soonest(each.until for each in found), unless)
 
 
 def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
@@ -108,6 +108,8 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
             if answer or last is None:
                 return Lasting(answer, None, _ORDERS)
+            if facts.lapse is not None and last <= facts.lapse.predicted_on:
+                return Lasting(answer, facts.lapse.falls_on, _ORDERS)  # by which it becomes void
             return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)

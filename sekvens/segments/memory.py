@@ -32,7 +32,7 @@ from sekvens.flows.conditions import (
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
 from sekvens.segments.dealings import Goods, PastEvent, deals, how_many_received
-from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
 from sekvens.send_time.dates import next_return
 
 __all__ = [
@@ -67,6 +67,7 @@ class ContactFacts:
     cart: tuple[str, ...] = ()  #: products in the cart of the entry
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    lapse: Lapse | None = None  #: where a model is trusted with it
     zone: str = "UTC"
     bounced: tuple[datetime, ...] = ()  #: shop times at which messages left that came back softly
     figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
@@ -96,6 +97,8 @@ class Facts(Protocol):
     def flows(self) -> frozenset[str]: ...
     @property
     def reorder_gap(self) -> timedelta: ...
+    @property
+    def lapse(self) -> Lapse | None: ...
     @property
     def zone(self) -> str: ...
     @property
@@ -144,9 +147,18 @@ def comes_within(told: object, within: timedelta, *, now: datetime, zone: str) -
     return day is not None and day <= (now + within).astimezone(ZoneInfo(zone)).date()
 
 
-def is_gone(last_order: datetime | None, gap: timedelta, *, now: datetime) -> bool:
-    """Tell whether a customer has stayed away for longer than this shop's customers do."""
-    return last_order is not None and now - last_order > gap
+def is_gone(
+    last_order: datetime | None, gap: timedelta, lapse: Lapse | None = None, *, now: datetime
+) -> bool:
+    """Tell whether a customer has stayed away for longer than this shop's customers do.
+
+    Or than is predicted of this one: that stands for as long as no order has come since.
+    """
+    if last_order is None:
+        return False
+    if lapse is not None and last_order <= lapse.predicted_on:
+        return now > lapse.falls_on
+    return now - last_order > gap
 
 
 # One answer for each kind of condition; a table, because stories ask some hundred for each contact.
@@ -197,7 +209,7 @@ def _date_within(condition: DateWithin, facts: Facts, now: datetime, _key: str |
 
 def _lapsed(_condition: Lapsed, facts: Facts, now: datetime, _key: str | None) -> bool:
     orders = [event.occurred_at for event in _past(facts, ORDER, now)]
-    return is_gone(max(orders, default=None), facts.reorder_gap, now=now)
+    return is_gone(max(orders, default=None), facts.reorder_gap, facts.lapse, now=now)
 
 
 def _received(condition: Received, facts: Facts, now: datetime, _key: str | None) -> bool:

@@ -58,7 +58,7 @@ from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
 from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
-from sekvens.segments.figures import reorder_gap
+from sekvens.segments.figures import lapse_of, reorder_gap
 from sekvens.send_time.local_time import zone_or
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
@@ -276,8 +276,8 @@ class _Question:
 
     def _lapsed(self) -> bool:
         last = select(func.max(ContactEvent.occurred_at)).where(*self._events([memory.ORDER], None))
-        gap = reorder_gap(self.session)
-        return memory.is_gone(self.session.scalar(last), gap, now=self.now)
+        gap, lapse = reorder_gap(self.session), lapse_of(self.session, self.contact_id)
+        return memory.is_gone(self.session.scalar(last), gap, lapse, now=self.now)
 
     def _received(self, within: timedelta | None) -> int:
         ours = [

@@ -7,7 +7,6 @@ somebody of whom little is known is written to when most are there (a Dirichlet 
 known activities and at 50).
 """
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from sekvens.flows.commands import NextBestTime
+from sekvens.flows.lots import draw
 from sekvens.flows.steps import BestTime, LocalTime
 from sekvens.send_time.local_time import next_local_time
 from sekvens.send_time.quiet_hours import QuietHours, when_quiet_ends
@@ -26,6 +26,8 @@ from sekvens.send_time.quiet_hours import QuietHours, when_quiet_ends
 Hours: TypeAlias = tuple[float, ...]
 
 HOURS: Final = 24
+#: The lot that contacts, and hours by chance, are drawn by.
+LOT: Final = "send-time"
 #: The shop's shares count as much as so many activities of the contact's own.
 PRIOR: Final = 5.0
 #: How far an activity speaks for the hours beside it: a standard deviation, in hours.
@@ -52,10 +54,13 @@ class Shares:
 
 def cohort_of(contact_id: str, shares: Shares) -> Cohort:
     """Draw a contact's cohort: always the same one, for as long as the shares stay."""
-    drawn = _draw(f"send-time/{contact_id}")
-    if drawn < shares.random:
-        return Cohort.RANDOM
-    return Cohort.FIXED if drawn < shares.random + shares.fixed else Cohort.BEST
+    weights = {
+        Cohort.BEST: 1 - shares.random - shares.fixed,
+        Cohort.FIXED: shares.fixed,
+        Cohort.RANDOM: shares.random,
+    }
+    drawn = ((cohort, weight) for cohort, weight in weights.items() if weight > 0)
+    return Cohort(draw(LOT, contact_id, drawn))
 
 
 def shop_hours(activity: Sequence[int], sends: Sequence[int], clicks: Sequence[int]) -> Hours:
@@ -94,8 +99,10 @@ def best_time(question: NextBestTime, hours: Hours, quiet: QuietHours, zone: str
 
 def random_time(question: NextBestTime, seed: str, quiet: QuietHours, zone: str) -> datetime:
     """Tell when an hour comes that chance has chosen, the same one for the same seed. In UTC."""
-    found = candidates(question, quiet, zone)
-    return found[int(_draw(seed) * len(found))] if found else _named_hour(question, zone)
+    found = {at.isoformat(): at for at in candidates(question, quiet, zone)}
+    if not found:
+        return _named_hour(question, zone)
+    return found[draw(LOT, seed, ((name, 1.0) for name in found))]
 
 
 def fixed_time(question: NextBestTime, quiet: QuietHours, zone: str) -> datetime:
@@ -152,8 +159,3 @@ def _kernel(apart: int) -> float:
 def _shares(weights: Sequence[float]) -> Hours:
     total = sum(weights)
     return tuple(weight / total if total else 1 / HOURS for weight in weights)
-
-
-def _draw(seed: str) -> float:
-    """Draw from 0 to 1, 1 excluded; the same for the same seed, in every process."""
-    return int.from_bytes(hashlib.sha256(seed.encode()).digest()[:6]) / 2**48

@@ -12,6 +12,7 @@ from datetime import time, timedelta
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+from sekvens.send_time.dates import day_of_year
 from sekvens.simulator.scenario import span
 from sekvens.simulator.story import Act, When
 
@@ -95,7 +96,13 @@ _NUMBERS: Final = {
     for word in words.split()
 }
 _COUNT = rf"(\d+|{'|'.join(_NUMBERS)})"
-_SPAN = rf"{_COUNT} (minute|hour|day)s?"
+_SPAN = rf"{_COUNT} (minute|hour|day|week)s?"
+#: How somebody may have meant to say when.
+_TIMELY: Final = re.compile(r"(?:^| )(on|at|after|before|ago|in|within|every)(?: |$)")
+_TIMES: Final = (
+    "write “on day 3”, “on day 3 at 09:30”, “after 2d 3h”, “70 days ago” or “one minute before "
+    "e-mail 4”"
+)
 _WHENS: Final = tuple(
     re.compile(rf"^(.*?) ?{pattern}$")
     for pattern in (
@@ -131,6 +138,10 @@ def read_act(sentence: str) -> Act:
         if verb == "click" and when is None:
             when = When(after=CLICKED_AFTER, email=_email(about))
         return Act(verb=verb, about=_about(verb, about), when=when or When(), text=text)
+    begun = [known for known in VERBS.values() if said.startswith(f"{known} ")]
+    rest = said.removeprefix(max(begun, key=len, default=said)).strip()
+    if _TIMELY.search(rest):
+        raise NotUnderstood(f"“{rest}” says when, but not so that we know: {_TIMES}")
     known = [said.replace("{}", "…") for said in VERBS.values()]
     near = difflib.get_close_matches(said, known, n=2, cutoff=0.4)
     hint = f"; did you mean “{'” or “'.join(near)}”?" if near else ""
@@ -174,8 +185,10 @@ def clock_of(text: str) -> time:
 
 
 def _email(text: str) -> int | str:
-    if text.isdigit():
+    if text.isdigit() and int(text):
         return int(text)
+    if text.isdigit():
+        raise NotUnderstood("e-mails are counted from 1: the first is e-mail 1")
     if "/" not in text:
         raise NotUnderstood(f"“{text}” is no e-mail: write its number, or its name (welcome/hello)")
     return text
@@ -186,6 +199,10 @@ def _about(verb: str, about: str) -> str:
         return zone_called(about)
     if verb in ("look", "add", "buy") and about in ("a product", "something"):
         return SOMETHING
+    if verb in ("look", "add", "buy", "need help") and _TIMELY.search(about):
+        raise NotUnderstood(f"“{about}” says when, but not so that we know: {_TIMES}")
+    if verb == "born" and day_of_year(about) is None:
+        raise NotUnderstood(f"“{about}” is no birthday: write month and day, 03-20")
     if verb == "pause" and not about.isdigit():
         raise NotUnderstood(f"“pauses for {about} days” names no number of days")
     if verb == "answer" and " with " not in about:

@@ -15,6 +15,7 @@ from sekvens.flows import interpreter
 from sekvens.flows.conditions import Condition
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph
+from sekvens.flows.lots import is_held_out
 from sekvens.segments.lasting import Lasting, being_in, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.simulator.moments import Stay, What
@@ -63,6 +64,8 @@ class Entries:
         failing = self._first_failing(self._life.stage.asked_by_scan[flow.name], None)
         if failing is not None:
             return lasting(failing, self._life.facts, now=self._life.now)
+        if self._is_held_out(flow):
+            return Lasting(answer=False, until=None, unless=frozenset())
         return self.enter(graph, None, None)
 
     def refusal(self, graph: Graph, key: str | None) -> EntryRefusal | None:
@@ -71,7 +74,12 @@ class Entries:
         if refused is not None:
             return refused
         asked = asked_at_entry(graph.flow, by_scan=False)
-        return None if self._first_failing(asked, key) is None else EntryRefusal.CONDITIONS
+        if self._first_failing(asked, key) is not None:
+            return EntryRefusal.CONDITIONS
+        return EntryRefusal.HOLDOUT if self._is_held_out(graph.flow) else None
+
+    def _is_held_out(self, flow: Flow) -> bool:
+        return is_held_out(flow.name, self._life.person.name, flow.holdout)
 
     def _refusal_by_earlier(self, flow: Flow, key: str | None) -> EntryRefusal | None:
         stays = self._earlier.get(flow.name)

@@ -30,7 +30,7 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.dealings import Goods, PastEvent
-from sekvens.segments.figures import REORDER_GAP_DEFAULT
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
 from sekvens.segments.lasting import RECEIVED, TOLD, being_in
 from sekvens.segments.memory import product_ids
 
@@ -50,10 +50,13 @@ class GrowingFacts:
         traits: Mapping[str, Any],
         reorder_gap: timedelta = REORDER_GAP_DEFAULT,
         soft_opt_in: bool = False,
+        held_out: bool = False,
     ) -> None:
+        self.held_out = held_out  #: the lot keeps all marketing from them
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap
+        self.lapse: Lapse | None = None
         self.consent = ConsentStatus.NEVER_SUBSCRIBED
         self.has_said = False  #: a word of consent of their own
         self.left_out: set[str] = set()  #: topics

@@ -22,6 +22,7 @@ from sekvens.flows.commands import (
     SendMessage,
     SleepUntil,
 )
+from sekvens.flows.lots import EVERYTHING, is_held_out
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.segments.memory import PastEvent
@@ -57,6 +58,7 @@ class Life:
             traits=person.traits,
             reorder_gap=stage.reorder_gap,
             soft_opt_in=stage.consent.soft_opt_in,
+            held_out=is_held_out(EVERYTHING, person.name, stage.holdout),
         )
         self.moments: list[Moment] = []
         self.under_way: list[Passage] = []

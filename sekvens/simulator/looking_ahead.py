@@ -6,39 +6,26 @@ would find, and nobody orders, clicks or leaves: so it is the most that may come
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sekvens.contacts.aliases import known_as
-from sekvens.contacts.consent import MARKETING, topic_of_purpose
-from sekvens.contacts.suppression import key_of_address
 from sekvens.contacts.tables import (
-    Consent,
-    ConsentStatus,
     Contact,
-    LegalBasis,
-    Preferences,
-    Suppression,
-    SuppressionReason,
 )
 from sekvens.db.session import Database
 from sekvens.enrollments.publish import live_flows, pinned_flow
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
-from sekvens.events.tables import ContactEvent
 from sekvens.flows.graph import Graph
 from sekvens.flows.state import State
-from sekvens.flows.steps import ExitReason, Purpose, Send
-from sekvens.messages.addresses import usable
-from sekvens.messages.tables import Message, MessageState
+from sekvens.flows.steps import ExitReason, Send
+from sekvens.modes.setting import all_by_hand
 from sekvens.products.queries import sold_out
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
-from sekvens.segments.figures import reorder_gap
-from sekvens.segments.memory import PastEvent
-from sekvens.send_time.local_time import zone_or
+from sekvens.segments.figures import lapse_of, reorder_gap
 from sekvens.settings import Settings
 from sekvens.simulator.life import Life
 from sekvens.simulator.moments import Lived, Stay
@@ -46,6 +33,7 @@ from sekvens.simulator.passage import Passage
 from sekvens.simulator.stage import Stage, set_stage
 from sekvens.simulator.story import Person, Story
 from sekvens.simulator.telling import Outcome, tell
+from sekvens.simulator.today import Today, read_today
 
 #: Contacts read at once.
 WINDOW: Final = 500
@@ -61,24 +49,6 @@ class Ahead:
     day_max: float | None  #: messages in 24 hours; -1: no limit
 
 
-@dataclass(kw_only=True)
-class Today:
-    """What the database holds of one contact."""
-
-    person: Person
-    is_reachable: bool = True
-    consent: ConsentStatus = ConsentStatus.NEVER_SUBSCRIBED
-    is_by_sale: bool = False  #: an earlier sale is what it rests on
-    left_out: set[str] = field(default_factory=set)  #: topics
-    suppressed: SuppressionReason | None = None
-    preferences: Preferences | None = None
-    rests_until: datetime | None = None
-    events: list[PastEvent] = field(default_factory=list)
-    received: list[datetime] = field(default_factory=list)
-    enrollments: list[Enrollment] = field(default_factory=list)
-    sent: dict[str, list[Message]] = field(default_factory=dict)  #: by enrollment
-
-
 def look_ahead(database: Database, settings: Settings, *, now: datetime, days: int) -> Ahead:
     """Tell what would come in the next days; `now` is wall time.
 
@@ -89,7 +59,11 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
     with database.read() as session:
         flows = [published.flow for published in live_flows(session)]
         story = Story(name="today", about="", starts=starts, days=days)
-        stage = replace(set_stage(story, settings, flows), reorder_gap=reorder_gap(session))
+        stage = replace(
+            set_stage(story, settings, flows),
+            reorder_gap=reorder_gap(session),
+            by_hand=all_by_hand(session),
+        )
         quota = session.get(SesQuota, THE_ACCOUNT)
         graphs: dict[tuple[str, int], Graph] = {}
         gone = sold_out(session)
@@ -136,10 +110,9 @@ class _Continued(Life):
         today, facts = self._today, self.facts
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
-        facts.consent, facts.suppressed = today.consent, today.suppressed
-        facts.has_said, facts.left_out = not today.is_by_sale, today.left_out
-        facts.is_reachable, facts.sold_out = today.is_reachable, self._sold_out
-        facts.rests_until = today.rests_until
+        today.tell_who(facts)
+        facts.lapse = lapse_of(self._session, today.person.name)
+        facts.sold_out, facts.rests_until = self._sold_out, today.rests_until
         if today.preferences is not None:
             facts.paused_until, facts.fewer = (
                 today.preferences.paused_until,
@@ -208,58 +181,5 @@ def _everybody(session: Session, stage: Stage) -> Iterator[Today]:
         if not contacts:
             return
         last = contacts[-1].id
-        found = {
-            contact.id: Today(
-                person=Person(
-                    name=contact.id,
-                    zone=zone_or(contact.timezone, stage.zone),
-                    traits=contact.traits,
-                ),
-                rests_until=contact.rests_until,
-                is_reachable=bool(contact.email and usable(contact.email)),
-            )
-            for contact in contacts
-        }
-        keys = {key_of_address(each.email): each.id for each in contacts if each.email}
-        _read(session, found, keys, stage)
-        yield from found.values()
+        yield from read_today(session, contacts, stage, until=stage.starts)
         session.expunge_all()
-
-
-def _read(session: Session, found: dict[str, Today], keys: dict[str, str], stage: Stage) -> None:
-    owner = {
-        name: whose for whose, names in known_as(session, list(found)).items() for name in names
-    }
-    whose = list(owner)
-    for consent in session.scalars(select(Consent).where(Consent.contact_id.in_(list(found)))):
-        _read_consent(found[consent.contact_id], consent)
-    for row in session.scalars(select(Suppression).where(Suppression.address_hash.in_(list(keys)))):
-        found[keys[row.address_hash]].suppressed = SuppressionReason(row.reason)
-    for wish in session.scalars(select(Preferences).where(Preferences.contact_id.in_(list(found)))):
-        found[wish.contact_id].preferences = wish
-    events = select(
-        ContactEvent.contact_id,
-        ContactEvent.name,
-        ContactEvent.properties,
-        ContactEvent.occurred_at,
-    )
-    past = ContactEvent.contact_id.in_(whose), ContactEvent.occurred_at <= stage.starts
-    for contact_id, name, properties, at in session.execute(events.where(*past)):
-        found[owner[contact_id or ""]].events.append(PastEvent(name, properties, at))
-    for each in session.scalars(select(Enrollment).where(Enrollment.contact_id.in_(whose))):
-        found[owner[each.contact_id]].enrollments.append(each)
-    accepted = Message.contact_id.in_(whose), Message.state == MessageState.ACCEPTED
-    for message in session.scalars(select(Message).where(*accepted)):
-        today = found[owner[message.contact_id]]
-        today.sent.setdefault(message.enrollment_id, []).append(message)
-        if message.purpose == Purpose.MARKETING and message.sent_on is not None:
-            today.received.append(message.sent_on)
-
-
-def _read_consent(today: Today, consent: Consent) -> None:
-    topic = topic_of_purpose(consent.purpose)
-    if consent.purpose == MARKETING:
-        today.consent = ConsentStatus(consent.status)
-        today.is_by_sale = consent.basis == LegalBasis.EARLIER_SALE
-    elif topic is not None and consent.status == ConsentStatus.UNSUBSCRIBED:
-        today.left_out.add(topic)

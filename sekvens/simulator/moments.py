@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sekvens.flows.steps import ExitReason
+from sekvens.flows.steps import ExitReason, Mode
 from sekvens.segments.memory import PastEvent
 from sekvens.simulator.story import Act, Person
 
@@ -37,6 +37,7 @@ class Moment(NamedTuple):
     zone: str = ""  #: of a sent e-mail: where the contact lived
     marketing: bool = False
     past_cap: bool = False
+    mode: Mode = Mode.LIVE  #: of a sent e-mail: a draft would not have been, a manual one approved
 
 
 class Did(NamedTuple):

@@ -100,4 +100,4 @@ def _template(name: str) -> StoredTemplate:
 def _is_retold(flow: str, step_id: str) -> bool:
     graph = compile_flow(next(each for each in CATALOGUE if each.name == flow))
     step = graph.steps[step_id]
-    return isinstance(step, Send) and step.retells is not None
+    return isinstance(step, Send) and step.has_second_subject

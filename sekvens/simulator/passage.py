@@ -82,7 +82,7 @@ class Passage:
             next_step=command.next_step,
             shop_speed=speed,
             skip=command.skip,
-            second_subject=step.retells is not None,
+            second_subject=step.has_second_subject,
             past_cap=step.past_cap,
         )
 
@@ -135,6 +135,10 @@ class InMemory:
     def is_allowed(self) -> bool:
         """Tell whether it may be mailed: a story is told as in production."""
         return True
+
+    def is_held_out(self) -> bool:
+        """Tell whether the contact gets no marketing at all: what the lot said, they know."""
+        return self._facts.held_out
 
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         """Tell whether all of these conditions hold now."""

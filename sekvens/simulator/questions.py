@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sekvens.flows import interpreter
-from sekvens.flows.commands import Ask, NextBestTime, NextDate, NextLocalTime, WhichBranch
+from sekvens.flows.commands import (
+    Ask,
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    WhichBranch,
+    WhichVariant,
+)
+from sekvens.flows.lots import draw, name_of, weights_of
 from sekvens.segments.memory import holds
 from sekvens.send_time.best import fixed_time
 from sekvens.simulator.dates import next_date
@@ -27,6 +35,9 @@ def ask(life: "Life", passage: Passage, command: Ask) -> None:
         case WhichBranch():
             branch = _branch(life, passage, question)
             life.stand_at(passage, question.next_steps[-1 if branch is None else branch])
+        case WhichVariant():
+            branch = _variant(life, question)
+            life.stand_at(passage, question.next_steps[branch])
     passage.state = interpreter.answer(passage.graph, passage.state, branch, instant, now=life.now)
 
 
@@ -35,6 +46,13 @@ def _branch(life: "Life", passage: Passage, question: WhichBranch) -> int | None
         if holds(condition, life.facts, now=life.now, entry_key=passage.stay.entry_key):
             return index
     return None
+
+
+def _variant(life: "Life", question: WhichVariant) -> int:
+    """Draw by the contact's name, as a shop draws by their id; nothing is ever adopted."""
+    weights = weights_of(question.step)
+    drawn = draw(name_of(question.flow, question.step), life.person.name, weights)
+    return [name for name, _ in weights].index(drawn)
 
 
 def _date(life: "Life", passage: Passage, question: NextDate) -> datetime | None:

@@ -1,5 +1,6 @@
 """Reading a story's file, with the file, the line and a remedy for whatever is wrong in it."""
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -48,6 +49,7 @@ class _Reader:
         self._path = path
         self._lines = source.splitlines()
         self._zone = zone
+        self._days = DAYS_MAX
         try:
             self._data = tomllib.loads(source)
         except tomllib.TOMLDecodeError as error:
@@ -65,7 +67,7 @@ class _Reader:
         days = self._typed("days", int, 90)
         if not 0 < days <= DAYS_MAX:
             raise self._error(f"days must be from 1 to {DAYS_MAX}", at="days")
-        starts = starts.astimezone(UTC)
+        starts, self._days = starts.astimezone(UTC), days
         people = self._typed("contacts", dict, {})
         population = data.get("population")
         if not people and population is None:
@@ -90,9 +92,8 @@ class _Reader:
         traits = given.get("traits", {})
         does = given.get("does", [])
         if not isinstance(traits, dict) or not isinstance(does, list):
-            raise self._error(
-                'traits = { birthday = "03-20" } and does = ["buys on day 3"]', at=name
-            )
+            said = 'write traits = { birthday = "03-20" } and does = ["buys on day 3"]'
+            raise self._error(said, at="does" if isinstance(traits, dict) else "traits")
         return Person(
             name=name,
             zone=self._place(str(given.get("zone", self._zone))),
@@ -102,7 +103,10 @@ class _Reader:
         )
 
     def _act(self, said: Any) -> Act:
-        return self._told(lambda: read_act(str(said)), at=str(said))
+        act = self._told(lambda: read_act(str(said)), at=str(said))
+        if act.when.email is None and act.when.after > timedelta(days=self._days):
+            raise self._error(f"the story is over on day {self._days}", at=str(said))
+        return act
 
     def _place(self, place: str) -> str:
         return self._told(lambda: zone_called(place), at=place)
@@ -147,14 +151,22 @@ class _Reader:
         if unknown:
             known = ", ".join(sorted(verbs))
             raise self._error(f"“{unknown[0]}” is none of {known}", at=unknown[0])
-        zones = {self._place(zone): float(share) for zone, share in given.get("zones", {}).items()}
+        zones = given.get("zones", {})
+        if not isinstance(zones, dict):
+            raise self._error('write zones = { "Europe/Stockholm" = 0.8 }', at="zones")
         return Population(
             contacts=contacts,
-            seed=int(given.get("seed", 1)),
-            a_month={verbs[said]: float(times) for said, times in a_month.items()},
-            clicks=float(given.get("clicks", 0.1)),
-            zones=zones,
+            seed=int(self._number(given.get("seed", 1), "seed")),
+            a_month={verbs[said]: self._number(many, said) for said, many in a_month.items()},
+            clicks=self._number(given.get("clicks", 0.1), "clicks", most=1.0),
+            zones={self._place(zone): self._number(share, zone) for zone, share in zones.items()},
         )
+
+    def _number(self, given: Any, at: str, *, most: float = math.inf) -> float:
+        if not isinstance(given, int | float) or isinstance(given, bool) or not 0 <= given <= most:
+            allowed = f"from 0 to {most:g}" if most < math.inf else "of 0 or more"
+            raise self._error(f"{at} must be a number {allowed}", at=at)
+        return float(given)
 
     def _known(self, given: Mapping[str, Any], known: set[str], what: str) -> None:
         for key in given:
@@ -164,7 +176,7 @@ class _Reader:
 
     def _typed(self, key: str, kind: type[T], otherwise: T) -> T:
         given = self._data.get(key, otherwise)
-        if not isinstance(given, kind):
+        if not isinstance(given, kind) or (kind is int and isinstance(given, bool)):
             names = {str: "a text", int: "a number", list: "a list", dict: "a table"}
             raise self._error(f"{key} must be {names.get(kind, 'a date and time')}", at=key)
         return given

@@ -53,6 +53,7 @@ class Scenario:
     offers: dict[str, timedelta]  #: offer -> how long it holds from the first e-mail that makes it
     cart: tuple[str, ...] = ()  #: the products in the cart of the entry
     sold_out: dict[str, timedelta] = field(default_factory=dict)  #: product -> when
+    variants: dict[str, str] = field(default_factory=dict)  #: experiment -> the variant drawn
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -64,7 +65,7 @@ def read_scenario(path: Path) -> Scenario:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = set(data) - {
         "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
-        "entry_key", "offers", "cart", "sold_out",
+        "entry_key", "offers", "cart", "sold_out", "variants",
     }  # fmt: skip
     if unknown:
         raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
@@ -81,6 +82,7 @@ def read_scenario(path: Path) -> Scenario:
         offers={offer: span(lasts) for offer, lasts in data.get("offers", {}).items()},
         cart=tuple(data.get("cart", ())),
         sold_out={product: span(since) for product, since in data.get("sold_out", {}).items()},
+        variants=data.get("variants", {}),
     )
 
 

@@ -44,6 +44,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
         Moment(
             life.now, What.SENT, order.flow, order.step_id, order.template, passage.number,
             life.facts.zone, is_marketing, order.past_cap,
+            life.stage.mode_of(passage.graph.flow, command.step),
         )
     )  # fmt: skip
     return Sent(message_id=f"{passage.number}/{order.step_id}", resume_at=resume_at)

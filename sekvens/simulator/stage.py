@@ -18,7 +18,8 @@ from sekvens.events.schema import ENROLLS_NOBODY
 from sekvens.flows.conditions import Condition, HasTrait, InFlow, Received, Subscribed, TraitIs
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import Graph, compile_flow
-from sekvens.flows.steps import LocalTime
+from sekvens.flows.modes import mode_of
+from sekvens.flows.steps import LocalTime, Mode, Step
 from sekvens.messages.calm import Rules
 from sekvens.messages.patience import retry_after
 from sekvens.messages.situation import rules_of
@@ -26,6 +27,7 @@ from sekvens.sections import SendingSettings
 from sekvens.segments.figures import REORDER_GAP_DEFAULT
 from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
+from sekvens.simulator.naming import check_names
 from sekvens.simulator.story import Outage, StockChange, Story
 
 
@@ -45,7 +47,10 @@ class Stage:
     outages: tuple[Outage, ...] = ()
     stock: tuple[StockChange, ...] = ()
     consent: ConsentSettings = field(default_factory=ConsentSettings)
+    holdout: float = 0.0  #: the share of contacts who get no marketing at all
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    #: modes that people have set, by flow and step
+    by_hand: Mapping[str, Mapping[str, Mode]] = field(default_factory=dict)
     speed: float = 1.0  #: of the shop time of real services that a story is held to
     _until_next: dict[tuple[str, int, str | None], timedelta | None] = field(default_factory=dict)
 
@@ -83,6 +88,10 @@ class Stage:
             )
             for each in self.audiences
         }
+
+    def mode_of(self, flow: Flow, step: Step) -> Mode:
+        """Tell the mode of a step: all are lived as if they were live, and marked."""
+        return mode_of(flow, step, self.by_hand.get(flow.name, {}))
 
     def graph_of(self, flow: str) -> Graph | None:
         """Find a flow that may be entered."""
@@ -129,7 +138,12 @@ def _takes_longer(condition: Condition) -> bool:
 
 
 def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
-    """Set the stage of a story, by the shop's settings and what the story sets over them."""
+    """Set the stage of a story, by the shop's settings and what the story sets over them.
+
+    Raises:
+        SettingsError: the story names something that the shop or its flows do not have.
+    """
+    check_names(story, settings, flows)
     off = {*settings.flows.off, *story.off}
     audiences, sending = settings.audiences, _sending(story, settings)
     return Stage(
@@ -149,6 +163,7 @@ def set_stage(story: Story, settings: Settings, flows: Sequence[Flow]) -> Stage:
         outages=story.outages,
         stock=story.stock,
         consent=settings.consent,
+        holdout=settings.experiments.holdout,
     )
 
 
@@ -157,4 +172,8 @@ def _sending(story: Story, settings: Settings) -> SendingSettings:
     try:
         return msgspec.convert(given, SendingSettings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{story.name}: [sending] of the story is wrong: {error}") from error
+        raise SettingsError(
+            f"{story.name}: [sending] of the story is wrong: {error}. It sets what the settings "
+            "set there: quiet_from, quiet_until, marketing_per_day, marketing_per_week, priority, "
+            "blackout_dates"
+        ) from error

@@ -27,7 +27,7 @@ class Outcome:
     """What a story came to."""
 
     contacts: int = 0
-    #: flow, step (empty: the flow's own), what, the reason if there is one -> how often
+    #: flow, step (empty: the flow's own), what, the reason (of what is sent, the mode) -> how often
     counts: Counter[tuple[str, str, What, str]] = field(default_factory=Counter)
     per_hour: Counter[datetime] = field(default_factory=Counter)  #: e-mails sent, by shop hour
     told: list[Lived] = field(default_factory=list)  #: those whose timelines are wanted
@@ -84,7 +84,7 @@ def _count(lived: Lived, outcome: Outcome) -> None:
     for moment in lived.moments:
         if moment.what not in _COUNTED:
             continue
-        reason = moment.text if moment.what is not What.SENT else ""
+        reason = moment.text if moment.what is not What.SENT else moment.mode
         outcome.counts[moment.flow, moment.step, moment.what, reason] += 1
         if moment.what is What.SENT:
             outcome.per_hour[moment.at.replace(minute=0, second=0, microsecond=0)] += 1

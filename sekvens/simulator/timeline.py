@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from sekvens.flows.steps import Mode
 from sekvens.simulator.moments import Lived, Moment, What
 from sekvens.simulator.telling import Outcome
 
@@ -28,6 +29,12 @@ class Count(NamedTuple):
     entered: int
     refused: dict[str, int]
     left: dict[str, int]
+    mode: Mode = Mode.LIVE
+
+
+def mark(mode: str) -> str:
+    """Mark what is not live: it is shown as it would be."""
+    return "" if mode == Mode.LIVE else f" ({mode})"
 
 
 def lines_of(lived: Lived) -> list[Line]:
@@ -50,7 +57,7 @@ def _words(moment: Moment) -> str:
         case What.REFUSED:
             return f"{moment.flow} does not take them: {moment.text}"
         case What.SENT:
-            return f"{moment.flow}/{moment.step}"
+            return f"{moment.flow}/{moment.step}{mark(moment.mode)}"
         case What.SKIPPED | What.HELD | What.CARRIED_OUT:
             return f"{moment.flow}/{moment.step}: {moment.text}"
         case What.LEFT:
@@ -63,7 +70,7 @@ def count_lines(outcome: Outcome) -> list[Count]:
     for (flow, step, what, reason), times in sorted(outcome.counts.items()):
         count = found.setdefault((flow, step), Count(flow, step, 0, {}, 0, {}, {}))
         if what is What.SENT:
-            count = count._replace(sent=count.sent + times)
+            count = count._replace(sent=count.sent + times, mode=Mode(reason))
         elif what is What.ENTERS:
             count = count._replace(entered=count.entered + times)
         else:

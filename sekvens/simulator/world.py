@@ -9,7 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sekvens.contacts.tables import ConsentStatus
-from sekvens.flows.commands import NextBestTime, NextDate, NextLocalTime, Question, WhichBranch
+from sekvens.flows.commands import (
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    Question,
+    WhichBranch,
+    WhichVariant,
+)
 from sekvens.flows.conditions import Condition, Subscribed
 from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import (
@@ -86,6 +93,9 @@ class World:
                 return None, fixed_time(question, NEVER_QUIET, self._scenario.zone)
             case NextDate():
                 return None, self._date(question)
+            case WhichVariant():
+                names = [variant.name for variant in question.step.variants]
+                return names.index(self._scenario.variants.get(question.step.id, names[0])), None
             case WhichBranch():
                 holding = (self._holds(condition, now) for condition in question.conditions)
                 return next((index for index, holds in enumerate(holding) if holds), None), None

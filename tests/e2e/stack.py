@@ -43,7 +43,7 @@ from sekvens.messages.tables import Message, MessageState
 from sekvens.plugin import sekvens_plugin
 from sekvens.settings import load_settings
 from tests.e2e.postgresql import url_of
-from tests.e2e.services import Services, eventually
+from tests.e2e.services import PATIENCE, Services, eventually
 from tests.e2e.warm import launch_warm
 from tests.ports import free_ports
 
@@ -350,7 +350,7 @@ def _http(
 ) -> bytes:
     assert url.startswith("http://127.0.0.1:")
     request = urllib.request.Request(url, body, dict(headers or {}), method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  checked above
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310  checked above
         assert answer.status == 200
         content: bytes = answer.read()
         return content

@@ -1,10 +1,11 @@
-"""Recorded histories of scheduled workflows: `python -m tests.replay.recording_scheduled`.
+"""Recorded histories of scheduled workflows: `python -m tests.replay.recording_scheduled [NAME …]`.
 
 As with those of the stories, recording one anew is a decision, and the diff is to be explained.
 """
 
 import asyncio
 import gzip
+import sys
 from pathlib import Path
 
 from temporalio.client import WorkflowHistory
@@ -18,7 +19,11 @@ from sekvens.audiences.wire import (
     RetentionInput,
     SegmentsInput,
 )
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
 from sekvens.plugin import sekvens_plugin
+from sekvens.predictions.names import PREDICTION_WORKFLOW
+from sekvens.predictions.wire import PredictionInput
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
 
@@ -31,6 +36,8 @@ RUNS = {
     "expiry": (names.EXPIRY_WORKFLOW, ExpiryInput(), 0),
     "segments": (names.SEGMENTS_WORKFLOW, SegmentsInput(), 0),
     "metrics-refresh": (names.REFRESH_WORKFLOW, RefreshInput(), 0),
+    "experiment-looks": (LOOKS_WORKFLOW, LooksInput(), 0),
+    "predictions": (PREDICTION_WORKFLOW, PredictionInput(), 0),
 }
 
 
@@ -40,8 +47,8 @@ def history_of(name: str) -> WorkflowHistory:
     return WorkflowHistory.from_json(name, text)
 
 
-async def record() -> None:
-    """Run each on a real server, and keep its history."""
+async def record(*wanted: str) -> None:
+    """Run some on a real server, and keep their histories; none named: all of them."""
     env = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
@@ -51,7 +58,8 @@ async def record() -> None:
         plugins=[sekvens_plugin()],
     )
     async with env:
-        for name, (workflow, order, faults) in RUNS.items():
+        for name in wanted or RUNS:
+            workflow, order, faults = RUNS[name]
             async with scripted_worker(env, faults=faults):
                 handle = await start(env, workflow, order)
                 await handle.result()
@@ -63,4 +71,4 @@ async def record() -> None:
 
 if __name__ == "__main__":
     HISTORIES.mkdir(exist_ok=True)
-    asyncio.run(record())
+    asyncio.run(record(*sys.argv[1:]))

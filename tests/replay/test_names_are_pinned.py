@@ -10,6 +10,8 @@ from sekvens.contacts.tables import ConsentStatus, ErasureReason, SuppressionRea
 from sekvens.enrollments import names
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import EnrollmentInput
+from sekvens.experiments import names as experiments
+from sekvens.experiments.tables import ExperimentState, Verdict
 from sekvens.feedback.fates import FateState
 from sekvens.feedback.kinds import ReportKind
 from sekvens.flows.catalogue import CATALOGUE
@@ -17,12 +19,26 @@ from sekvens.flows.codec import from_json
 from sekvens.flows.commands import Question
 from sekvens.flows.conditions import Condition, EventPattern
 from sekvens.flows.definition import Flow, Reentry
+from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.lots import EVERYTHING, TREATED
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import BestTime, Date, ExitReason, LocalTime, Purpose, Step
+from sekvens.flows.steps import (
+    Adoption,
+    BestTime,
+    Date,
+    ExitReason,
+    LocalTime,
+    Measure,
+    Mode,
+    Purpose,
+    Step,
+)
 from sekvens.messages.tables import MessageState
+from sekvens.predictions import names as predictions
+from sekvens.predictions.kinds import Kind, Method
 from tests.replay.recording import history_of, recorded
 
 
@@ -47,6 +63,7 @@ def test_the_names_that_temporal_knows_us_by_never_change():
     }
     assert names.EXIT_BY_RELAY_PATCH == "exit-by-relay"
     assert names.move_patch(7) == "move-7"
+    assert names.look_patch(7) == "look-7"
     assert names.SEARCH_ATTRIBUTES == ("ContactId", "FlowVersion", "ExitReason", "ParkedReason")
 
 
@@ -69,15 +86,21 @@ def test_the_names_of_scheduled_work_never_change():
     assert scheduled.SEGMENTS_ACTIVITY == "watch_segments_batch"
     assert scheduled.REFRESH_WORKFLOW == scheduled.REFRESH_SCHEDULE == "metrics-refresh"
     assert scheduled.REFRESH_ACTIVITY == "refresh_metrics_batch"
+    assert experiments.LOOKS_WORKFLOW == experiments.LOOKS_SCHEDULE == "experiment-looks"
+    assert experiments.LOOKS_ACTIVITY == "look_at_experiments"
     assert [rule.name for rule in RULES] == [
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
         "engagement.visitor", "deliveries", "events.properties",
     ]  # fmt: skip
+    assert predictions.PREDICTION_WORKFLOW == predictions.PREDICTION_SCHEDULE == "predictions"
+    assert predictions.PREDICT_ACTIVITY == "predict_batch"
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"
 
 
 def test_the_values_that_rows_and_states_hold_never_change():
+    assert [*Kind] == ["orders_in_90_days", "churn", "next_order", "lapse"]
+    assert [*Method] == ["bg_nbd", "gaps"]
     assert [*ExitReason] == [
         "completed", "converted", "unsubscribed", "suppressed", "no_longer_matches", "superseded",
         "cancelled", "failed",
@@ -85,6 +108,8 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SkipReason] == [
         "no_consent", "suppressed", "no_address", "not_allowed", "exited", "filter",
         "frequency_cap", "quiet_hours_expired", "stale", "rejected", "outcome_unknown", "operator",
+        "holdout",
+        "draft", "not_approved",
     ]  # fmt: skip
     assert [*Purpose] == ["marketing", "transactional"]
     assert [*MessageState] == ["pending", "dispatching", "accepted", "skipped"]
@@ -101,6 +126,12 @@ def test_the_values_that_rows_and_states_hold_never_change():
     assert [*SuppressionReason] == ["bounce", "complaint", "manual", "invalid", "inactive"]
     assert [*ErasureReason] == ["request", "inactive", "staff", "unconfirmed"]
     assert [*Policy] == ["finish_old", "move_at_next_step", "recompute_waits"]
+    assert [*Measure] == ["clicks", "orders", "revenue"]
+    assert [*Adoption] == ["by_hand", "auto"]
+    assert [*ExperimentState] == ["running", "adopted", "stopped"]
+    assert [*Verdict] == ["open", "won", "no_winner", "mismatch"]
+    assert (EVERYTHING, TREATED, HOLDOUT) == ("everything", "treated", "holdout")
+    assert [*Mode] == ["draft", "manual", "live"]
     assert FORMAT == 1
 
 
@@ -141,10 +172,10 @@ SHIPPED = {
         "looked-again-by-day-five", "who-makes-it", "until-day-eight",
         "looked-again-by-day-eight", "before-you-decide",
     ],
-    "cart-abandonment v2": [
+    "cart-abandonment v3": [
         "settle", "your-cart-misses-you", "until-day-one", "questions-answered",
         "until-day-two", "nothing-to-lose", "looked-again", "a-pause", "never-ordered",
-        "a-small-nudge", "until-day-seven", "last-word",
+        "does-the-nudge-pay", "a-small-nudge", "until-day-seven", "last-word",
     ],
     "checkout-abandonment v1": [
         "settle", "did-it-get-stuck", "until-twenty-hours", "in-good-hands", "until-day-two",
@@ -225,6 +256,11 @@ EARLIER = {
         "hello", "until-day-two", "who-we-are", "until-day-four", "what-others-say",
         "until-day-seven", "a-code-for-you", "until-day-thirteen", "last-day",
     ],
+    "cart-abandonment v2": [
+        "settle", "your-cart-misses-you", "until-day-one", "questions-answered",
+        "until-day-two", "nothing-to-lose", "looked-again", "a-pause", "never-ordered",
+        "a-small-nudge", "until-day-seven", "last-word",
+    ],
     "cart-abandonment v1": [
         "settle", "your-cart-misses-you", "until-day-one", "questions-answered",
         "until-day-two", "nothing-to-lose", "looked-again", "a-pause", "never-ordered",
@@ -241,11 +277,13 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
 
     assert kinds == {
         "step": [
-            "send", "wait", "wait_for", "listen", "split", "set_trait", "set_consent", "suppress",
-            "rest", "webhook", "enroll", "exit",
+            "send", "wait", "wait_for", "listen", "split", "experiment", "set_trait",
+            "set_consent", "suppress", "rest", "webhook", "enroll", "exit",
         ],
         "outcome": ["sent", "done", "skipped", "deferred", "in_doubt", "parked"],
-        "question": ["next_local_time", "next_best_time", "next_date", "which_branch"],
+        "question": [
+            "next_local_time", "next_best_time", "next_date", "which_branch", "which_variant",
+        ],
         "time of day": ["local_time", "best_time"],
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [

@@ -21,7 +21,7 @@ from workflows.registered import WORKFLOWS
 histories = pytest.mark.parametrize("name", recorded())
 
 #: A replay that is not deterministic can hang for ever instead of failing.
-REPLAY_SECONDS_MAX = 20
+REPLAY_SECONDS_MAX = 120
 
 
 async def replay(history: WorkflowHistory) -> None:

@@ -16,7 +16,7 @@ from sekvens.enrollments import names
 from sekvens.flows.codec import from_json
 from sekvens.flows.definition import Flow
 from sekvens.flows.graph import Graph, branches, compile_flow
-from sekvens.flows.steps import ExitFlow, ExitReason, Listen, Split, WaitFor
+from sekvens.flows.steps import ExitFlow, ExitReason, Experiment, Listen, Split, WaitFor
 
 #: From a step to the next, or to the reason for which it was the last.
 Way = tuple[str, str]
@@ -32,7 +32,7 @@ def ways_on(graph: Graph) -> Iterator[Way]:
     """Go through every way on that the flow has."""
     end = ExitReason.COMPLETED
     for step_id, step in graph.steps.items():
-        if isinstance(step, Split | WaitFor):
+        if isinstance(step, Split | WaitFor | Experiment):
             for branch in branches(step):
                 yield step_id, graph.enter(branch, step_id) or end
             continue

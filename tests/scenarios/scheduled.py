@@ -30,6 +30,10 @@ from sekvens.audiences.wire import (
     SegmentsResult,
 )
 from sekvens.enrollments.names import FLOWS_QUEUE
+from sekvens.experiments.names import LOOKS_ACTIVITY, LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput, LooksResult
+from sekvens.predictions.names import PREDICT_ACTIVITY, PREDICTION_WORKFLOW
+from sekvens.predictions.wire import PredictBatchInput, PredictionResult, Worked
 from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
@@ -56,12 +60,22 @@ REFRESHES: dict[str | None, RefreshBatchResult] = {
     None: RefreshBatchResult(cursor="days/", days=40),
     "days/": RefreshBatchResult(cursor=None, days=2),
 }
+LOOKS = LooksResult(verdicts={"welcome/subject": "open", "cart-abandonment/code": "no_winner"})
+#: What is handed in -> what it comes to: a run is begun, goes on, and is over.
+FIRST, SECOND, LAST = (
+    Worked(version=7, subject="orders"),
+    Worked(version=7, subject="orders", contacts=2_000, predicted=900),
+    Worked(version=7, subject="orders", contacts=2_400, predicted=1_100, is_over=True),
+)
+PREDICTED = {Worked(): FIRST, FIRST: SECOND, SECOND: LAST}
 RESULTS = {
+    PREDICTION_WORKFLOW: PredictionResult,
     names.SCAN_WORKFLOW: AudienceScanResult,
     names.RETENTION_WORKFLOW: RetentionResult,
     names.EXPIRY_WORKFLOW: ExpiryResult,
     names.SEGMENTS_WORKFLOW: SegmentsResult,
     names.REFRESH_WORKFLOW: RefreshResult,
+    LOOKS_WORKFLOW: LooksResult,
 }
 
 
@@ -98,6 +112,14 @@ class ScriptedActivities:
     async def refresh(self, order: RefreshBatchInput) -> RefreshBatchResult:
         return REFRESHES[order.cursor]
 
+    @activity.defn(name=LOOKS_ACTIVITY)
+    async def look(self, _order: LooksInput) -> LooksResult:
+        return LOOKS
+
+    @activity.defn(name=PREDICT_ACTIVITY)
+    async def predict(self, order: PredictBatchInput) -> Worked:
+        return PREDICTED[order.worked]
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -110,8 +132,8 @@ async def scripted_worker(
         task_queue=FLOWS_QUEUE,
         workflows=WORKFLOWS,
         activities=[
-            *(scripted.scan, scripted.erase, scripted.expire),
-            *(scripted.watch, scripted.refresh),
+            *(scripted.scan, scripted.erase, scripted.expire, scripted.predict),
+            *(scripted.watch, scripted.refresh, scripted.look),
         ],
     ):
         yield scripted

@@ -35,6 +35,8 @@ from tests.scenarios.temporal_driver import WorldActivities, world_worker
 from workflows.registered import WORKFLOWS
 
 START = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+#: Behind the first letter, in the first wait.
+STARTED = hours(30)
 
 
 def version(number: int, *steps: Step, **given: Any) -> Flow:
@@ -109,11 +111,17 @@ async def begin(time_skipping: WorkflowEnvironment) -> AsyncIterator[Begin]:
 
 
 async def _begin(
-    env: WorkflowEnvironment, played: WorldActivities, name: str, **given: Any
+    env: WorkflowEnvironment,
+    played: WorldActivities,
+    name: str,
+    *,
+    scenario: Scenario = NOTHING_HAPPENS,
+    after: timedelta = STARTED,
+    **given: Any,
 ) -> Passage:
     # What a send of any version may be: the world knows no flow, it only writes down.
     everything = compile_flow(replace(SHORTER, steps=(*SHORTER.steps, send("late"))))
-    world = World(NOTHING_HAPPENS, everything)
+    world = World(scenario, everything)
     played.worlds[name] = world
     moves = played.moved.setdefault(name, [])
     order = EnrollmentInput(
@@ -128,7 +136,7 @@ async def _begin(
             "moving", order, id=f"moving/{name}", task_queue=names.FLOWS_QUEUE
         )
     passage = Passage(env, handle, world, moves)
-    await passage.let_pass(hours(30))
+    await passage.let_pass(after)
     return passage
 
 

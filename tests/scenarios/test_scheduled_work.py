@@ -18,7 +18,11 @@ from sekvens.audiences.wire import (
     SegmentsInput,
     SegmentsResult,
 )
-from tests.scenarios.scheduled import scripted_worker, start
+from sekvens.experiments.names import LOOKS_WORKFLOW
+from sekvens.experiments.wire import LooksInput
+from sekvens.predictions.names import PREDICTION_WORKFLOW
+from sekvens.predictions.wire import PredictionInput, PredictionResult
+from tests.scenarios.scheduled import LAST, LOOKS, scripted_worker, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -106,3 +110,26 @@ async def test_a_refresh_of_metrics_goes_on_until_every_day_is_counted(
         result = await handle.result()
 
     assert result == RefreshResult(days=42)
+
+
+async def test_a_round_of_looks_tells_what_they_came_to(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, LOOKS_WORKFLOW, LooksInput())
+        result = await handle.result()
+
+    assert result == LOOKS
+    assert result.sentence == "cart-abandonment/code: no winner, welcome/subject: open"
+
+
+@pytest.mark.parametrize("history_events_max", [None, 1])
+async def test_predictions_are_worked_out_until_they_are_over(
+    time_skipping: WorkflowEnvironment, history_events_max: int | None
+):
+    order = PredictionInput(history_events_max=history_events_max)
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, PREDICTION_WORKFLOW, order)
+        result = await handle.result()
+        progress = await handle.query(names.PROGRESS_QUERY, result_type=PredictionResult)
+
+    said = "orders, version 7: 2,400 contacts looked at, something is predicted of 1,100"
+    assert result == progress == PredictionResult(worked=LAST, sentence=said)

@@ -28,6 +28,7 @@ stories = pytest.mark.parametrize("story", sorted(path.stem for path in STORIES.
 CONTINUED = (
     "browse-still-looking",
     "cart-added-by-signal",
+    "cart-left-alone-by-lot",
     "cart-looked-again",
     "cart-of-a-customer",
     "cart-still-shopping",

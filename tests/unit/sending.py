@@ -17,6 +17,7 @@ from sekvens.enrollments.publish import PublishedFlow, pinned_flow, publish
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.tables import OutboxEntry
+from sekvens.experiments_section import ExperimentSettings
 from sekvens.flows.asking import happened, not_
 from sekvens.flows.builder import (
     MARKETING,
@@ -115,7 +116,7 @@ class PostOffice:
         self.enroll("e-1", self.contact_id)
         self.sender = self.another_sender(**sending)
 
-    def another_sender(self, **sending: Any) -> Sender:
+    def another_sender(self, *, holdout: float = 0.0, **sending: Any) -> Sender:
         """Build a sender, as each worker process does."""
         rails = SendingSettings(**({"production": True} | NO_CALM | sending))
         shop = sample_shop()
@@ -126,6 +127,7 @@ class PostOffice:
             clock=self.clock,
             envelope=envelope,
             sending=rails,
+            experiments=ExperimentSettings(holdout=holdout),
         )
 
     def subscriber(self, user: str, address: str = ADDRESS) -> str:

@@ -242,7 +242,7 @@ def test_no_activity_is_broken_off_by_an_exception_in_its_thread() -> None:
     ]
     activities = [each for each in defined if each is not None]
 
-    assert len(activities) == 9
+    assert len(activities) == 10
     assert [each.name for each in activities if not each.no_thread_cancel_exception] == []
 
 

@@ -34,10 +34,13 @@ from sekvens.flows.conditions import (
 )
 from sekvens.flows.definition import Audience
 from sekvens.messages.tables import Message
+from sekvens.predictions.tables import Prediction, PredictionModel
 from sekvens.segments import memory, sql
 from sekvens.segments.audience import candidates, is_decided
+from sekvens.segments.figures import Lapse
 from sekvens.segments.memory import ContactFacts, PastEvent
 from tests.conftest import NOON
+from tests.unit.predicting import store_lapse
 
 GAP = timedelta(days=60)
 MINUTE = timedelta(minutes=1)
@@ -90,13 +93,14 @@ EVENTS = st.builds(
     AGO,
 )
 FACTS = st.builds(
-    lambda consent, events, traits, received: ContactFacts(
+    lambda consent, events, traits, received, lapse: ContactFacts(
         consent=consent,
         events=tuple(events),
         traits=traits,
         received=tuple(NOON - ago for ago in received),
         flows=frozenset({"f"} if received else ()),
         reorder_gap=GAP,
+        lapse=lapse,
     ),
     st.sampled_from(ConsentStatus),
     st.lists(EVENTS, max_size=4),
@@ -105,6 +109,7 @@ FACTS = st.builds(
         st.sampled_from(["1987-03-05", "--03-03", "03-08", "2000-02-29", "soon", None]),
     ),
     st.lists(AGO, max_size=2),
+    st.none() | st.builds(lambda ago, on: Lapse(NOON - ago, NOON - on), AGO, AGO),
 )
 
 
@@ -112,7 +117,9 @@ def store(database: Database, everybody: list[ContactFacts]) -> list[str]:
     """Write contacts down; every third has an alias who has done every other thing."""
     ids = [f"c-{number}" for number in range(len(everybody))]
     with database.write() as session:
-        for table in (Message, Enrollment, ContactEvent, Consent):
+        for table in (
+            Prediction, PredictionModel, Message, Enrollment, ContactEvent, Consent,
+        ):  # fmt: skip
             session.execute(delete(table))
         session.execute(delete(Contact).where(Contact.merged_into.is_not(None)))
         session.execute(delete(Contact))
@@ -129,6 +136,8 @@ def store(database: Database, everybody: list[ContactFacts]) -> list[str]:
                 )
             )
             session.add_all(rows_of(ident, facts))
+            if facts.lapse is not None:
+                store_lapse(session, ident, facts.lapse)
     return ids
 
 
@@ -232,3 +241,23 @@ def test_the_shipped_audiences_can_be_found(database: Database):
             asked = AllOf(conditions=(*flow.trigger.conditions, *flow.entry))
 
             assert find(database, asked) == []
+
+
+def test_a_contact_lapses_on_their_own_day_and_an_order_since_makes_it_void(
+    sqlite_database: Database,
+):
+    days = timedelta(days=1)
+    fallen, to_come = Lapse(NOON - 10 * days, NOON - days), Lapse(NOON - 10 * days, NOON + days)
+    everybody = [
+        ContactFacts(events=(PastEvent("Order Completed", {}, NOON - ago * days),), lapse=lapse)
+        for ago, lapse in ((50, fallen), (5, fallen), (70, None), (70, to_come), (50, None))
+    ]
+    ids = store(sqlite_database, everybody)
+
+    found = find(sqlite_database, lapsed())
+    assert found == [ids[0], ids[2]]
+    assert found == [
+        ident
+        for ident, facts in zip(ids, everybody, strict=True)
+        if memory.holds(lapsed(), facts, now=NOON)
+    ]

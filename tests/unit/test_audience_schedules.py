@@ -96,6 +96,8 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_t
         "audience/winback": False, "audience/sunset": True, "retention": True, "expiry": False,
         "segments": False,
         "metrics-refresh": False,
+        "experiment-looks": False,
+        "predictions": False,
     }  # fmt: skip
 
 
@@ -119,7 +121,7 @@ async def test_several_workers_at_once_make_each_schedule_once(client: Client):
 
     assert await ids(client, at_least=5) == {
         "audience/winback", "audience/sunset", "retention", "expiry", "segments",
-        "metrics-refresh",
+        "metrics-refresh", "experiment-looks", "predictions",
     }  # fmt: skip
     described = await client.get_schedule_handle("audience/winback").describe()
     assert described.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from sekvens.audiences.figures import keep_send_hours
-from sekvens.commands.send_time import send_time
 from sekvens.db.session import Database
 from sekvens.engagement.tables import Engagement
 from sekvens.events.tables import ContactEvent
@@ -24,6 +23,7 @@ from sekvens.send_time.figures import keep_known, read_known
 from sekvens.send_time.lift import Tally, lift_of, tallies
 from sekvens.send_time.quiet_hours import QuietHours
 from sekvens.send_time.section import SendTimeSettings
+from starter import main
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON
 from tests.unit.sending import PostOffice
@@ -244,10 +244,10 @@ def test_the_command_tells_the_shops_hours_and_one_contacts(
     office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEKVENS_DATABASE__URL", str(office.database.engine.url))
-    early = CliRunner().invoke(send_time, [])
+    early = CliRunner().invoke(main, ["send-time"])
     known(office, 19)
-    shop = CliRunner().invoke(send_time, [])
-    mine = CliRunner().invoke(send_time, ["--contact", office.contact_id])
+    shop = CliRunner().invoke(main, ["send-time"])
+    mine = CliRunner().invoke(main, ["send-time", "--contact", office.contact_id])
 
     assert "Nothing is known yet" in early.output
     assert "200 clicks by people of 200 wanted" in shop.output

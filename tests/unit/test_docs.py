@@ -278,6 +278,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "privacy",
             "tracking",
             "consent",
+            "experiments",
             "clock",
             "worker",
         )

@@ -35,6 +35,7 @@ def found(check: str, build_id: str, told: Any) -> Finding | None:
     ("check", "build_id", "told", "says"),
     [
         (WORKER, "new", versions(current="old", there=("old", "new")), f"{SET} --build-id new"),
+        (WORKER, "new", versions(current="old", there=("old",)), f"{SET} --build-id new"),
         (WORKER, "new", versions(there=("", "new")), f"{SET} --build-id new"),
         (WORKER, "", versions(current="old", there=("old", "")), f"{SET} --unversioned"),
         (WORKER, "new", versions(current="new", there=("old", "new")), f"{SET} --build-id old"),

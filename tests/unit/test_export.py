@@ -13,10 +13,12 @@ from sekvens.contacts.export import export
 from sekvens.contacts.person import person_of
 from sekvens.contacts.tables import Contact, Erasure
 from sekvens.db.session import Database
+from sekvens.experiments.drawing import variant_of
 from sekvens.feedback.tables import Feedback
 from sekvens.messages.tables import Message, MessageState, Overlap
 from sekvens.offers.tables import OfferClaim, Referral
 from starter import main
+from tests.unit.experimenting import plan
 from tests.unit.ingesting import NOON, identify, track
 from tests.unit.sending import ADDRESS, PostOffice
 from tests.unit.test_holdings import NAMES
@@ -49,6 +51,7 @@ def fill(office: PostOffice) -> None:
             Referral(friend_id=shop.contact_id("friend"), referrer_id=contact_id,
                      order_id="of a friend", referred_at=NOON),
         ])  # fmt: skip
+        variant_of(session, plan(), contact_id=contact_id, now=NOON)
 
 
 @pytest.fixture
@@ -70,8 +73,9 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
 #: what nobody has asked for, clicked or reported.
 EMPTY = {
     "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
+    "message_effects", "order_results", "cart_results", "contact_results",
     "message_fates", "message_links", "notices", "preferences", "privacy_requests",
-    "send_time_choices",
+    "segment_memberships", "send_time_choices",
 }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def happens(meter: Meter, seed: int) -> None:
     """Let everything happen in an order of its own, with looks at it in between."""
     chance = random.Random(seed)  # noqa: S311  no secret
     meter.join(sign_ups(meter, BOUGHT))
+    meter.refresher.refresh()  # all that follows is to be noticed
     going, late = chains(meter), []
     while going or late:
         if going and (not late or chance.random() < 0.8):
@@ -149,6 +150,21 @@ def test_what_comes_late_corrects_the_day_of_its_message(meter: Meter):
     meter.refresher.refresh()
 
     assert (before, value(meter, "complaints", day)) == (0, 1)
+
+
+def test_a_click_that_settles_long_after_a_look_counts_all_the_same(meter: Meter):
+    message, day = sent(meter, timedelta(days=50)), meter.clock.now() - timedelta(days=50)
+    now = meter.clock.now()
+    meter.does(message, "click", now, settles_at=now + timedelta(seconds=1))
+    meter.refresher.refresh()
+    meter.later(timedelta(days=1))
+    meter.refresher.refresh()
+    before = value(meter, "click-rate", RULES.day_of(day))
+    meter.settles()
+
+    meter.refresher.refresh()
+
+    assert (before, value(meter, "click-rate", RULES.day_of(day))) == (0, 1)
 
 
 def test_a_look_without_news_counts_nothing_and_changes_nothing(meter: Meter):

@@ -32,12 +32,14 @@ from sekvens.flows.conditions import (
     TraitIs,
 )
 from sekvens.messages.tables import Message, MessageState
+from sekvens.predictions.tables import Prediction, PredictionModel
 from sekvens.products.tables import OrderLine, Product
 from sekvens.segments import memory, sql
-from sekvens.segments.figures import REORDER_GAP
+from sekvens.segments.figures import REORDER_GAP, Lapse
 from sekvens.segments.memory import ORDER, ContactFacts, PastEvent
 from sekvens.segments.tables import ShopFigure
 from tests.conftest import NOON
+from tests.unit.predicting import store_lapse
 
 NAMES = st.sampled_from(["Order Completed", "Order Refunded", "Product Viewed", "Email Delivered"])
 #: Ids of orders and products alike, so that an entry's key is met as either, often.
@@ -108,13 +110,15 @@ FACTS = st.builds(
     cart=st.lists(IDS, max_size=2).map(tuple),
     flows=st.frozensets(st.sampled_from(["plain", "other"])),
     reorder_gap=MINUTES.filter(lambda gap: gap > timedelta(0)),
+    lapse=st.none() | st.builds(lambda ago, on: Lapse(NOON - ago, NOON - on), MINUTES, MINUTES),
     zone=st.sampled_from(["UTC", "Europe/Stockholm", "Pacific/Auckland"]),
 )
 
 
 #: In the order in which they can be emptied.
 WRITTEN = (
-    Message, Enrollment, OrderLine, Cart, Product, ShopFigure, ContactEvent, Consent, Contact,
+    Prediction, PredictionModel, Message, Enrollment, OrderLine, Cart, Product, ShopFigure,
+    ContactEvent, Consent, Contact,
 )  # fmt: skip
 
 
@@ -165,6 +169,8 @@ def store(database: Database, facts: ContactFacts, *, alias_too: bool = False) -
                 name=REORDER_GAP, value=facts.reorder_gap / timedelta(days=1), computed_at=NOON
             )
         )
+        if facts.lapse is not None:
+            store_lapse(session, "c-maja", facts.lapse)
         lines = [{"product_id": product_id} for product_id in facts.cart]
         session.add(Cart(contact_id="c-maja", cart_id="7", lines=lines, updated_at=NOON))
         session.add_all(

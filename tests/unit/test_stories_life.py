@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from sekvens.consent_section import ConsentSettings, Topic
 from sekvens.flows.asking import active, happened, lapsed
 from sekvens.flows.catalogue import CATALOGUE
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
+from sekvens.flows.catalogue.welcome import WELCOME
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
 from sekvens.flows.dealings import ClickRate, EngagementIs, Ordered, Spent, Viewed
 from sekvens.flows.graph import compile_flow
+from sekvens.flows.lots import EVERYTHING, draw, is_held_out
 from sekvens.flows.outcomes import SkipReason
 from sekvens.segments.lasting import RECEIVED, Lasting, lasting
 from sekvens.segments.memory import PastEvent, holds
+from sekvens.settings import load_settings
 from sekvens.simulator import entries
 from sekvens.simulator.driver import run_scenario
 from sekvens.simulator.facts import GrowingFacts
@@ -25,11 +29,11 @@ from sekvens.simulator.invariants import Invariant, breaches
 from sekvens.simulator.moments import What
 from sekvens.simulator.population import people
 from sekvens.simulator.scenario import PastAct, Scenario
-from sekvens.simulator.stage import Stage
-from sekvens.simulator.story import Outage, Population, StockChange
+from sekvens.simulator.stage import Stage, set_stage
+from sekvens.simulator.story import Outage, Person, Population, StockChange, Story
 from sekvens.simulator.telling import tell
 from sekvens.simulator.timeline import trace
-from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, told
+from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, somebody, told
 
 DAY = timedelta(days=1)
 
@@ -274,3 +278,46 @@ def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_chan
     last = START + 120 * DAY if until is None else until
     asked = {START + timedelta(hours=hour) for hour in range(0, 120 * 24, 7)}
     assert {holds(condition, facts, now=at) for at in {*asked, last} if at <= last} == {answer}
+
+
+MANY = [f"c-{number}" for number in range(40)]
+
+
+def test_who_is_held_out_of_everything_gets_order_mail_and_no_marketing():
+    stage = replace(a_stage(20), holdout=0.5)
+    held, treated = (
+        next(name for name in MANY if is_held_out(EVERYTHING, name, 0.5) is wanted)
+        for wanted in (True, False)
+    )
+    acts = somebody("subscribes", "buys on day 3").acts
+    lives = [live(stage, Person(name=name, zone=HOME, acts=acts)) for name in (held, treated)]
+
+    got = [{email.flow for email in lived.sent()} for lived in lives]
+    assert got[0] == {"order-updates"}
+    assert {"welcome", "order-updates"} <= got[1]
+    assert {"holdout"} == {reason for _, reason in reasons(lives[0], What.SKIPPED)}
+
+
+def test_a_flow_with_a_holdout_takes_nobody_whom_the_lot_keeps_out():
+    welcome = replace(WELCOME, holdout=0.5)
+    story = Story(name="a-test", about="", starts=START, days=20)
+    stage = set_stage(story, load_settings({}), [welcome])
+    acts = somebody("subscribes").acts
+    lives = {n: live(stage, Person(name=n, zone=HOME, acts=acts)) for n in MANY[:8]}
+
+    entered = {name: bool(lived.sent()) for name, lived in lives.items()}
+    assert entered == {name: not is_held_out("welcome", name, 0.5) for name in lives}
+    assert set(entered.values()) == {True, False}
+
+
+def test_a_contact_of_a_story_draws_by_their_name():
+    acts = somebody("subscribes", "puts a product into the cart on day 1").acts
+    story = Story(name="a-test", about="", starts=START, days=20)
+    stage = set_stage(story, load_settings({}), [CART_ABANDONMENT])
+    lives = {n: live(stage, Person(name=n, zone=HOME, acts=acts)) for n in MANY[:6]}
+    weights = (("nudge", 1.0), ("holdout", 1.0))
+
+    nudged = {n: "cart-abandonment/a-small-nudge" in emails(life) for n, life in lives.items()}
+    drawn = {n: draw("cart-abandonment/does-the-nudge-pay", n, weights) for n in lives}
+    assert nudged == {name: variant == "nudge" for name, variant in drawn.items()}
+    assert set(nudged.values()) == {True, False}

@@ -1,10 +1,12 @@
 """A story is read as a marketer writes it, and what is wrong in it is said with line and remedy."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import available_timezones
 
 import pytest
 
+from sekvens.errors import SettingsError
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.settings import load_settings
 from sekvens.simulator.acts import VERBS, Belongings, read_act
@@ -99,6 +101,15 @@ def test_a_story_is_read(tmp_path):
         ("buys on day 3", "clicks e-mail two-ish", 8, "write its number, or its name"),
         ("buys on day 3", "buys on day 3 at 25:00", 8, "write it like 09:30"),
         ("days = 30", "days = 0", 3, "from 1 to"),
+        ("days = 30", "days = true", 3, "must be a number"),
+        ("buys on day 3", "buys on day three", 8, "write “on day 3”"),
+        ("buys on day 3", "bounces after 3 days", 8, "says when, but not so that we know"),
+        ("buys on day 3", "buys on day 31", 8, "the story is over on day 30"),
+        ("buys on day 3", "clicks e-mail 0", 8, "the first is e-mail 1"),
+        ("buys on day 3", "tells the birthday 31-12", 8, "write month and day, 03-20"),
+        ("contacts = 10", "contacts = 10\nclicks = 2", 12, "from 0 to 1"),
+        ("contacts = 10", 'contacts = 10\nseed = "a"', 12, "seed must be a number"),
+        ("contacts = 10", 'contacts = 10\nzones = ["x"]', 12, "write zones = {"),
         ("days = 30", 'stock = ["a-hat is gone"]', 3, "write “a-hat is sold out on day 3”"),
         ("days = 30", 'stock = ["a-hat is back on day 3 at 27:00"]', 3, "write it like 09:30"),
         ("from 08:00", "from 28:00", 4, "write it like 09:30"),
@@ -123,3 +134,25 @@ def test_what_is_wrong_is_said_with_file_line_and_remedy(old, new, line, says, t
 def test_a_story_of_nobody_is_refused(tmp_path):
     with pytest.raises(StoryError, match="nobody is in it"):
         read("days = 3", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('off = ["welcom"]\n[contacts.a]', "“welcom” is no flow; did you mean welcome?"),
+        ('[contacts.a]\nlocale = "xx"', "“xx” is no language of the shop; there is en, sv"),
+        ('[contacts.a]\ndoes = ["clicks e-mail welcome/helo"]', "did you mean welcome/hello?"),
+        ('[contacts.a]\ndoes = ["buys 2 days after e-mail a/b"]', "“a/b” is no e-mail"),
+        ('[contacts.a]\ndoes = ["wants nothing about gnus"]', "there is news, occasions"),
+        ('[contacts.a]\n[sending]\nquiet_form = "21:00"', "quiet_from, quiet_until"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_not_there_is_told_with_what_is(text, says, tmp_path):
+    story = read(text, tmp_path)
+
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        set_stage(story, load_settings({}), CATALOGUE)
+
+
+def test_a_product_may_be_called_whatever_it_is():
+    assert read_act("buys a-shirt-in-blue on day 3").about == "a-shirt-in-blue"

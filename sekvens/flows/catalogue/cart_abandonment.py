@@ -11,6 +11,9 @@ morning where the contact lives: each wait is half a day short of its days, so t
 o'clock is the one nearest to the day meant. Who looks at the cart again after day 2 is thinking
 about it: they are left in peace for a day and get no nudge, only the goodbye.
 
+What is not known: whether the nudge pays. Half of those who would get it are left alone, by lot,
+until what contacts order for has shown which is better.
+
 Who leaves: whoever orders, starts the checkout (its own e-mails take over) or empties the cart, and
 everybody whose cart is sold out.
 """
@@ -33,13 +36,14 @@ from sekvens.flows.builder import (
     wait_for,
 )
 from sekvens.flows.definition import Flow
+from sekvens.flows.experimenting import REVENUE, experiment, holdout, variant
 from sekvens.flows.steps import ExitReason
 
 MORNING = local_time("09:00")
 
 CART_ABANDONMENT: Flow = flow(
     "cart-abandonment",
-    version=2,
+    version=3,
     purpose=MARKETING,
     trigger=event("Product Added"),
     entry_key="cart_id",
@@ -71,8 +75,17 @@ CART_ABANDONMENT: Flow = flow(
                     "never-ordered",
                     case(
                         not_(happened("Order Completed")),
-                        # Later than this, little would be left of the seven days it holds.
-                        send("a-small-nudge", offer="nudge", lateness_max=days(1)),
+                        experiment(
+                            "does-the-nudge-pay",
+                            # Later than this, little would be left of the seven days it holds.
+                            variant(
+                                "nudge",
+                                send("a-small-nudge", offer="nudge", lateness_max=days(1)),
+                            ),
+                            holdout(),
+                            contacts=4_000,
+                            measure=REVENUE,
+                        ),
                     ),
                     otherwise=[],
                 ),

@@ -7,7 +7,7 @@ from sekvens.db import base
 from sekvens.events.tables import AutoId
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

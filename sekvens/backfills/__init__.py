@@ -1,0 +1,1 @@
+"""Backfills: contacts let into a flow whose trigger lies in the past."""

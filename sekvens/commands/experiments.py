@@ -1,0 +1,250 @@
+"""`experiments`: what is being compared, what is known of it, and what becomes of it."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sekvens.commands.resources import login_name, open_database
+from sekvens.commands.tables import make_console, make_table, minute
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from sekvens.experiments.judging import Seen
+    from sekvens.experiments.measuring import Measured
+    from sekvens.experiments.plan import Plan
+    from sekvens.experiments.tables import ExperimentPlan, Look
+    from sekvens.settings import Settings
+
+
+@click.group()
+def experiments() -> None:
+    """Plan, watch and end experiments and holdouts; to read their figures decides nothing.
+
+    Example: starter.py experiments list
+    """
+
+
+@experiments.command("list")
+def list_() -> None:
+    """List the experiments and holdouts that contacts have come to.
+
+    Example: starter.py experiments list
+    """
+    from sqlalchemy import func, select
+
+    from sekvens.experiments.drawing import plan_of
+    from sekvens.experiments.looking import last_look
+    from sekvens.experiments.tables import Draw, ExperimentPlan
+    from sekvens.experiments.wording import verdict_in_words
+
+    table = make_table("experiment", "state", "drawn", "planned", "looks", "what is known")
+    with open_database() as database, database.read() as session:
+        for begun in session.scalars(select(ExperimentPlan).order_by(ExperimentPlan.name)).all():
+            plan, look = plan_of(begun), last_look(session, begun)
+            counted = (Draw.experiment == begun.name) & (Draw.round == begun.round)
+            drawn = session.scalar(select(func.count()).select_from(Draw).where(counted))
+            known = verdict_in_words(look)
+            state = begun.state if begun.adopted is None else f"{begun.state}: {begun.adopted}"
+            table.add_row(
+                begun.name,
+                state,
+                f"{drawn:,}",
+                "-" if plan.contacts is None else f"{plan.contacts:,}",
+                "-" if plan.is_holdout else f"{look.number if look else 0} of {plan.looks}",
+                "see `experiments show`" if plan.is_holdout else known,
+            )
+    make_console().print(table)
+
+
+@experiments.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show what the experiment or holdout NAME has come to, with intervals.
+
+    Only contacts count whose time is over. The intervals of an experiment are those of its newest
+    planned look.
+
+    Example: starter.py experiments show cart-abandonment/subject
+    """
+    from sekvens.experiments.looking import last_look, named
+    from sekvens.settings import load_settings
+
+    settings = load_settings()
+    with open_database() as database, database.read() as session:
+        begun = named(session, name)
+        measured, now = _measured(session, begun, settings)
+        look = last_look(session, begun)
+    for line in _shown(begun, measured, look, currency=settings.shop.currency, now=now):
+        click.echo(line)
+
+
+@experiments.command()
+@click.argument("flow")
+@click.option("--lift", type=click.FloatRange(min=0.1), default=15.0, show_default=True,
+              help="How much better it is hoped to be, in per cent of today.")  # fmt: skip
+@click.option("--measure", type=click.Choice(["clicks", "orders", "revenue"]), default="orders",
+              show_default=True, help="What decides.")  # fmt: skip
+@click.option("--variants", type=click.IntRange(min=2), default=2, show_default=True,
+              help="How many ways are compared, with equal weights.")  # fmt: skip
+@click.option("--looks", type=click.IntRange(min=1, max=60), default=10, show_default=True,
+              help="How often it may be decided.")  # fmt: skip
+@click.option("--days", type=click.IntRange(min=1), default=90, show_default=True,
+              help="Look at those who entered in so many days.")  # fmt: skip
+def plan(flow: str, *, lift: float, measure: str, variants: int, looks: int, days: int) -> None:
+    """Tell how many contacts an experiment in FLOW needs, and how long that takes.
+
+    By what those did who entered FLOW lately. Nothing is begun.
+
+    Example: starter.py experiments plan cart-abandonment --lift 20 --measure orders
+    """
+    from datetime import timedelta
+
+    from sekvens.clock import SystemClock
+    from sekvens.enrollments.publish import live_flow
+    from sekvens.experiments.plan import WITHIN_DEFAULT
+    from sekvens.experiments.planning import needed, today_of
+    from sekvens.flows.steps import Measure
+    from sekvens.settings import load_settings
+
+    settings = load_settings()
+    now = settings.shop_time().at(SystemClock().now())
+    with open_database() as database, database.read() as session:
+        goal = live_flow(session, flow).flow.goal
+        within = WITHIN_DEFAULT if goal is None else goal.within
+        today, rate = today_of(
+            session, flow, within=within, looks_back=timedelta(days=days), now=now,
+            currency=settings.shop.currency,
+        )  # fmt: skip
+    found = needed(
+        Measure(measure), today, lift=lift / 100, variants=variants, looks=looks, rate=rate,
+        within=within,
+    )  # fmt: skip
+    click.echo(
+        f"Today: {rate:,.1f} new contacts a day enter {flow}; of {today.contacts:,} whose time is "
+        f"over, {today.clicks.some:,} clicked and {today.orders.some:,} ordered."
+    )
+    if found is None:
+        click.echo(f"Nothing is known of {measure} yet: wait until some of them have.")
+        return
+    lasts = "nobody enters now" if found.days is None else f"about {found.days:,.0f} days from now"
+    click.echo(
+        f"{found.contacts:,} contacts find a lift of {lift:g} % in {measure} four times in five, "
+        f"with {variants} variants and {looks} looks: {lasts}."
+    )
+
+
+@experiments.command()
+@click.argument("name")
+@click.argument("variant")
+@click.option("--anyway", is_flag=True, help="Also if no look has shown that it is better.")
+def adopt(name: str, variant: str, *, anyway: bool) -> None:
+    """Let VARIANT of the experiment NAME be the way for all who have not drawn.
+
+    Who has drawn keeps their variant. Nobody draws any more.
+
+    Example: starter.py experiments adopt cart-abandonment/subject second-subject
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.experiments import looking
+    from sekvens.settings import load_settings
+
+    now = load_settings().shop_time().at(SystemClock().now())
+    with open_database() as database, database.write() as session:
+        looking.adopt(session, name, variant, by=login_name(), now=now, anyway=anyway)
+    click.echo(f"{name}: whoever has not drawn gets {variant} from now on")
+
+
+@experiments.command()
+@click.argument("name")
+def stop(name: str) -> None:
+    """End the experiment or holdout NAME without a winner.
+
+    Who has not drawn gets the first variant; of a flow's holdout, nobody is held out any more.
+
+    Example: starter.py experiments stop cart-abandonment/subject
+    """
+    from sekvens.clock import SystemClock
+    from sekvens.experiments import looking
+    from sekvens.settings import load_settings
+
+    now = load_settings().shop_time().at(SystemClock().now())
+    with open_database() as database, database.write() as session:
+        variant = looking.stop(session, name, by=login_name(), now=now)
+    click.echo(f"{name} is stopped: whoever has not drawn gets {variant} from now on")
+
+
+def _measured(
+    session: "Session", begun: "ExperimentPlan", settings: "Settings"
+) -> "tuple[Measured, datetime]":
+    from sekvens.clock import SystemClock
+    from sekvens.experiments.drawing import plan_of
+    from sekvens.experiments.measuring import entries_of, measure
+
+    now = settings.shop_time().at(SystemClock().now())
+    entries, currency = entries_of(session, begun), settings.shop.currency
+    return measure(session, plan_of(begun), entries, now=now, currency=currency), now
+
+
+def _shown(
+    begun: "ExperimentPlan",
+    measured: "Measured",
+    look: "Look | None",
+    *,
+    currency: str,
+    now: "datetime",
+) -> list[str]:
+    from sekvens.experiments import wording
+    from sekvens.experiments.drawing import plan_of
+
+    plan = plan_of(begun)
+    lines = [f"{begun.name}, since {minute(begun.began_at)}: {begun.state}"]
+    if begun.adopted is not None:
+        by = begun.decided_by or "the look"
+        lines += [f"{begun.adopted} since {minute(begun.decided_at)}, by {by}"]
+    lines += [wording.plan_in_words(plan), *_counts(measured, currency, now)]
+    if plan.is_holdout:
+        return [*lines, *_gained(plan, measured, currency)]
+    looks = f"{look.number if look else 0} of {plan.looks} looks"
+    known = wording.verdict_in_words(look)
+    lines += [f"{looks}: {known}"]
+    if look is not None:
+        lines += wording.effects_in_words(plan, _seen(look), currency=currency)
+    is_over = look is not None and look.verdict != "open"
+    if not is_over:
+        lines += [wording.next_look_in_words(plan, look, measured.contacts)]
+    return [*lines, wording.honesty_in_words(plan, is_decided=is_over)]
+
+
+def _gained(plan: "Plan", measured: "Measured", currency: str) -> list[str]:
+    from sekvens.experiments import wording
+    from sekvens.experiments.judging import see
+
+    seen = see(plan, measured)
+    return [
+        *wording.effects_in_words(plan, seen, currency=currency),
+        *wording.gained_in_words(seen, currency=currency),
+        wording.honesty_in_words(plan, is_decided=False),
+    ]
+
+
+def _seen(look: "Look") -> "Seen":
+    from sekvens.experiments.judging import Seen
+    from sekvens.flows.codec import from_json
+
+    return from_json(Seen, look.seen)
+
+
+def _counts(measured: "Measured", currency: str, now: "datetime") -> list[str]:
+    lines = [f"Contacts whose time is over, at {minute(now)}:"]
+    for name, tally in measured.tallies.items():
+        lines.append(
+            f"  {name}: {tally.contacts:,} of {measured.drawn.get(name, 0):,} drawn, "
+            f"{tally.clicks.some:,} clicked, {tally.orders.some:,} ordered, "
+            f"{tally.revenue.total:,.2f} {currency}"
+        )
+    if measured.foreign:
+        lines.append(f"  {measured.foreign:,} orders in another currency count as no revenue")
+    return lines

@@ -1,0 +1,1 @@
+"""Experiments and holdouts: who draws what, what it comes to, and when that is known."""

@@ -1,0 +1,1 @@
+"""What a contact is likely to want next: needed again, or going with what they have."""

@@ -1,0 +1,1 @@
+"""What a model expects of a contact: the next order, orders to come, and when they are gone."""

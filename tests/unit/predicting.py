@@ -1,0 +1,82 @@
+"""Real purchases and ratings for the tests of predictions, and shops that have them.
+
+The files are data of packages that are installed and never imported, or copied.
+"""
+
+import importlib.metadata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.tables import Contact
+from sekvens.db.session import Database
+from sekvens.demo.purchases import purchases_file, read_purchases
+from sekvens.events.tables import Order
+from sekvens.predictions.histories import History
+from sekvens.predictions.kinds import Kind, Method
+from sekvens.predictions.tables import Prediction, PredictionModel
+from sekvens.segments.figures import Lapse
+from tests.conftest import NOON
+
+#: The first 39 weeks of CDNOW, and the 39 after them.
+CDNOW_CUT, CDNOW_AHEAD = date(1997, 9, 30).toordinal(), 39 * 7
+CDNOW_END = date(1998, 6, 30).toordinal()
+
+
+def data_file(package: str, name: str) -> Path:
+    """Find a data file among those of an installed package."""
+    files = importlib.metadata.distribution(package).files or []
+    return next(Path(str(file.locate())) for file in files if file.name == name)
+
+
+@cache
+def cdnow() -> tuple[History, ...]:
+    """The purchases of all customers of CDNOW, by the day."""
+    days: dict[str, list[int]] = {}
+    for purchase in read_purchases(purchases_file()):
+        days.setdefault(purchase.customer_id, []).append(purchase.day.toordinal())
+    return tuple(history_of(whose, own) for whose, own in sorted(days.items()))
+
+
+def history_of(contact_id: str, days: Iterable[int]) -> History:
+    """A customer who bought on these days."""
+    own = tuple(sorted(set(days)))
+    return History(contact_id, own, datetime.fromordinal(own[-1]).replace(tzinfo=UTC))
+
+
+def store_orders(
+    database: Database, histories: Sequence[History], *, last_day: int, state: str = "completed"
+) -> None:
+    """Write customers and their orders down, as if the last day were that of `NOON`."""
+    shift = NOON.toordinal() - last_day
+    told = {"traits": {}, "traits_at": {}, "created_at": NOON, "updated_at": NOON}
+    rows = [
+        {"contact_id": each.contact_id, "order_id": f"{each.contact_id}-{day}", "products": [],
+         "details": {}, "state": state, "ordered_at": at, "updated_at": at}
+        for each in histories
+        for day in each.days
+        for at in [datetime.fromordinal(day + shift).replace(tzinfo=UTC)]
+    ]  # fmt: skip
+    with database.write() as session:
+        session.execute(insert(Contact), [{"id": each.contact_id, **told} for each in histories])
+        session.execute(insert(Order), rows)
+
+
+def store_lapse(session: Session, contact_id: str, lapse: Lapse) -> None:
+    """Write down when a contact counts as lapsed, as a run of the model would."""
+    run = PredictionModel(
+        subject="orders", as_of=lapse.predicted_on, parameters={}, backtest={}, reason=""
+    )
+    session.add(run)
+    session.flush()
+    session.add(
+        Prediction(
+            contact_id=contact_id, kind=Kind.LAPSE, value=None, falls_on=lapse.falls_on,
+            method=Method.MODEL, version=run.id, computed_at=lapse.predicted_on,
+        )
+    )  # fmt: skip
+    session.flush()
