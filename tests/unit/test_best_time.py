@@ -229,3 +229,13 @@ def test_chance_gives_every_hour_of_the_window_its_turn_and_keeps_to_it() -> Non
     assert {at.hour for at in drawn} == set(range(8, 21))
     assert random_time(question, "e-7", NIGHT, "UTC") == drawn[7]
     assert is_allowed(drawn[0], question, NIGHT, "UTC")
+
+
+def test_the_fixed_hour_of_a_day_of_25_hours_comes_too_late_and_an_earlier_one_is_taken() -> None:
+    just_after_ten = datetime(2026, 10, 24, 8, 0, 1, tzinfo=UTC)
+    question = NextBestTime(not_before=just_after_ten, best_time=EVERY_DAY)
+
+    at = fixed_time(question, NIGHT, "Europe/Stockholm")
+
+    assert at - just_after_ten <= days(1)
+    assert f"{at.astimezone(ZoneInfo('Europe/Stockholm')):%a %H:%M}" == "Sat 11:00"
