@@ -30,6 +30,7 @@ from sekvens.commands.replay import make_replay
 from sekvens.commands.reviews import reviews
 from sekvens.commands.schema import migrate
 from sekvens.commands.segments import segments
+from sekvens.commands.send_time import send_time
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
 from sekvens.commands.simulate import simulate
@@ -63,7 +64,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate, feeds),
     *(products, reviews, answers, offers),
-    *(audiences, segments, contacts, predict, staff),
+    *(audiences, segments, send_time, contacts, predict, staff),
     *(metrics, experiments),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume, approve),

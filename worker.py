@@ -54,6 +54,7 @@ from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
 from sekvens.messages.send import Sender
+from sekvens.messages.situation import rules_of
 from sekvens.metrics.refresh import Refresher
 from sekvens.metrics.rules import Rules
 from sekvens.plugin import connect, deployment_of
@@ -62,6 +63,7 @@ from sekvens.prometheus.asked import tell_of
 from sekvens.quota.asking import QuotaDesk
 from sekvens.quota.keeping import keeping_to_quota
 from sekvens.quota.queue_limit import QueueLimit
+from sekvens.send_time.choosing import BestTimes
 from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
@@ -142,7 +144,11 @@ def build_workers(
     webhooks = WebhookCaller(database=database, clock=clock, webhooks=settings.webhooks)
     deeds = Deeds(database=database, clock=clock, webhooks=webhooks)
     enrollments = EnrollmentActivities(
-        database=database, clock=clock, shop=settings.shop, deeds=deeds
+        database=database,
+        clock=clock,
+        shop=settings.shop,
+        deeds=deeds,
+        best_times=BestTimes(settings.shop, rules_of(settings.sending).quiet, settings.send_time),
     )
     messages = MessageActivities(build_sender(settings, database, ses), Bugs(database, clock))
     interceptors, deployment = [Outages()], deployment_of(settings.worker)

@@ -30,11 +30,19 @@ from sekvens.events.ingest import record_fact, reject
 from sekvens.experiments.drawing import variant_of
 from sekvens.experiments.plan import of_question
 from sekvens.flows.codec import from_json
-from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch, WhichVariant
+from sekvens.flows.commands import (
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    Question,
+    WhichBranch,
+    WhichVariant,
+)
 from sekvens.flows.outcomes import Parked
 from sekvens.messages import ledger
 from sekvens.prometheus.counted import ENDED
 from sekvens.segments import sql
+from sekvens.send_time.choosing import BestTimes, keep_choice
 from sekvens.send_time.local_time import next_local_time
 from sekvens.shop import Shop
 
@@ -44,11 +52,20 @@ logger = logging.getLogger(__name__)
 class EnrollmentActivities:
     """Reads and writes what an enrollment may not touch itself; synchronous, so run in threads."""
 
-    def __init__(self, *, database: Database, clock: Clock, shop: Shop, deeds: Deeds) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        shop: Shop,
+        deeds: Deeds,
+        best_times: BestTimes,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._shop = shop
         self._deeds = deeds
+        self._best_times = best_times
         self._bugs = Bugs(database, clock)
 
     @activity.defn(name=names.ANSWER_ACTIVITY, no_thread_cancel_exception=True)
@@ -66,6 +83,8 @@ class EnrollmentActivities:
         match question:
             case NextLocalTime():
                 instant = self._local_time(order, question)
+            case NextBestTime():
+                instant = self._best_time(order, question)
             case NextDate():
                 instant = self._date(order, question)
             case WhichBranch():
@@ -145,6 +164,29 @@ class EnrollmentActivities:
         with self._database.read() as session:
             zone = zone_of(session, order.contact_id, self._shop)
         return next_local_time(question.not_before, question.local_time, zone)
+
+    def _best_time(self, order: AnswerInput, question: NextBestTime) -> datetime:
+        if order.skip:
+            return question.not_before
+        with self._database.read() as session:
+            contact_id = canonical_id(session, order.contact_id)
+            choice = self._best_times.choose(
+                session,
+                question,
+                contact_id=contact_id,
+                seed=f"{order.enrollment_id}/{order.step_id}",
+                now=order.now,
+            )
+        with self._database.write() as session:
+            keep_choice(
+                session,
+                choice,
+                enrollment_id=order.enrollment_id,
+                step_id=order.step_id,
+                contact_id=contact_id,
+                now=order.now,
+            )
+        return choice.at
 
     def _date(self, order: AnswerInput, question: NextDate) -> datetime | None:
         if order.skip:

@@ -42,6 +42,7 @@ from sekvens.sections import (
     is_local,
     is_timezone,
 )
+from sekvens.send_time.section import SendTimeSettings
 from sekvens.shop import Offer, Shop
 from sekvens.tracking_section import TrackingSettings
 from sekvens.worker_section import WorkerSettings
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tracking: TrackingSettings = TrackingSettings()
     consent: ConsentSettings = ConsentSettings()
     metrics: MetricsSettings = MetricsSettings()
+    send_time: SendTimeSettings = SendTimeSettings()
     experiments: ExperimentSettings = ExperimentSettings()
     webhooks: dict[str, WebhookSettings] = {}
     feeds: dict[str, FeedSettings] = {}

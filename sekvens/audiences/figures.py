@@ -11,10 +11,14 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sekvens.db.session import Database
 from sekvens.events.tables import Order
 from sekvens.flows.shop_time import ShopTime
 from sekvens.segments.figures import REORDER_GAP, top_share
 from sekvens.segments.tables import ContactSummary, ShopFigure
+from sekvens.send_time.activity import count_hours
+from sekvens.send_time.figures import CLICKS, keep_known
+from sekvens.shop import Shop
 
 #: With fewer the ninth tenth is a matter of ten customers, and the default stands.
 GAPS_MIN: Final = 100
@@ -28,7 +32,7 @@ _ROWS_AT_ONCE: Final = 5_000
 def keep_reorder_gap(session: Session, *, now: datetime, shop_time: ShopTime) -> timedelta | None:
     """Work the figure out if the last one is a day old; None: it is not known. `now`: wall time."""
     row = session.get(ShopFigure, REORDER_GAP)
-    if row is not None and shop_time.at(now) - shop_time.at(row.computed_at) < STANDS_FOR:
+    if row is not None and _stands(row, now, shop_time):
         return timedelta(days=row.value)
     gap = compute_reorder_gap(session, shop_time.at(now))
     if gap is None:
@@ -50,7 +54,7 @@ def keep_top_shares(
     """
     for share in shares:
         row = session.get(ShopFigure, top_share(share))
-        if row is not None and shop_time.at(now) - shop_time.at(row.computed_at) < STANDS_FOR:
+        if row is not None and _stands(row, now, shop_time):
             continue
         least = compute_top_share(session, share)
         if least is None:
@@ -60,6 +64,24 @@ def keep_top_shares(
             session.add(row)
         row.value, row.computed_at = least, now
     session.flush()
+
+
+def keep_send_hours(database: Database, shop: Shop, *, now: datetime, shop_time: ShopTime) -> None:
+    """Work out at which hours contacts are there, if the last figures are a day old.
+
+    It is read before anything is written, so that no other writer waits. `now` is wall time.
+    """
+    with database.read() as session:
+        row = session.get(ShopFigure, CLICKS)
+        if row is not None and _stands(row, now, shop_time):
+            return
+        counts = count_hours(session, now=shop_time.at(now), zone=shop.timezone)
+    with database.write() as session:
+        keep_known(session, counts, now=now)
+
+
+def _stands(row: ShopFigure, now: datetime, shop_time: ShopTime) -> bool:
+    return shop_time.at(now) - shop_time.at(row.computed_at) < STANDS_FOR
 
 
 def compute_top_share(session: Session, share: float) -> int | None:

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from sekvens.audiences.figures import keep_top_shares
+from sekvens.audiences.figures import keep_send_hours, keep_top_shares
 from sekvens.audiences.look_back import flows_in_use
 from sekvens.audiences.wire import SegmentsBatchResult
 from sekvens.clock import Clock
@@ -76,6 +76,8 @@ class Rounds:
 
     def _begin(self) -> None:
         now = self._clock.now()
+        if self._shop is not None:
+            keep_send_hours(self._database, self._shop, now=now, shop_time=self._shop_time)
         with self._database.write() as session:
             shares = _shares(session)
             keep_top_shares(session, shares, now=now, shop_time=self._shop_time)

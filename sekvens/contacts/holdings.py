@@ -47,6 +47,7 @@ from sekvens.predictions.tables import Prediction
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
 from sekvens.segments.tables import ContactSummary, SegmentMembership
+from sekvens.send_time.tables import SendTimeChoice
 
 Column: TypeAlias = InstrumentedAttribute[Any]
 #: Says which rows are a person's.
@@ -223,6 +224,7 @@ HOLDINGS: Final = (
     ),
     Holding(ContactSummary, own(ContactSummary.contact_id), Deleted()),
     Holding(SegmentMembership, own(SegmentMembership.contact_id), Deleted()),
+    Holding(SendTimeChoice, own(SendTimeChoice.contact_id), Deleted()),
     Holding(
         Review,
         own(Review.contact_id),

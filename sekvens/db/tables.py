@@ -22,6 +22,7 @@ from sekvens.products import tables as products
 from sekvens.quota import tables as quota
 from sekvens.reviews import tables as reviews
 from sekvens.segments import tables as segments
+from sekvens.send_time import tables as send_time
 from sekvens.staff import tables as staff
 from sekvens.switches import tables as switches
 
@@ -48,6 +49,7 @@ __all__ = [
     "requests",
     "reviews",
     "segments",
+    "send_time",
     "staff",
     "switches",
 ]

@@ -11,6 +11,7 @@ from sekvens.flows.conditions import Condition, EventPattern
 from sekvens.flows.definition import TRIGGER_AGE_MAX, Audience, ExitRule, Flow, Goal, Reentry
 from sekvens.flows.steps import (
     AnniversaryOf,
+    BestTime,
     Case,
     Date,
     DateOf,
@@ -128,7 +129,7 @@ def wait(
     step_id: str,
     duration: timedelta = timedelta(0),
     *,
-    until: LocalTime | Date | None = None,
+    until: LocalTime | BestTime | Date | None = None,
     restart_on: str | EventPattern | Sequence[EventPattern] = (),
 ) -> Wait:
     """Wait for a duration and then, if asked, until a local time of day or a date of the contact's.
@@ -271,6 +272,24 @@ def always() -> Reentry:
 def local_time(at: str, weekdays: Sequence[int] = (0, 1, 2, 3, 4, 5, 6)) -> LocalTime:
     """The next time the contact's clock shows `at` ("09:30") on a weekday (Monday is 0)."""
     return LocalTime(at=time.fromisoformat(at), weekdays=tuple(sorted(weekdays)))
+
+
+def best_time(
+    earliest: str,
+    latest: str,
+    *,
+    otherwise: str,
+    weekdays: Sequence[int] = (0, 1, 2, 3, 4, 5, 6),
+    delay_max: timedelta = timedelta(days=1),
+) -> BestTime:
+    """The hour between two local times that suits the contact; `otherwise` until that is known."""
+    return BestTime(
+        earliest=time.fromisoformat(earliest),
+        latest=time.fromisoformat(latest),
+        otherwise=time.fromisoformat(otherwise),
+        delay_max=delay_max,
+        weekdays=tuple(sorted(weekdays)),
+    )
 
 
 def date_of(trait: str, *, at: str) -> DateOf:

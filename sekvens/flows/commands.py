@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from sekvens.flows.conditions import Condition
-from sekvens.flows.steps import Date, Deed, ExitReason, Experiment, LocalTime, Send
+from sekvens.flows.steps import BestTime, Date, Deed, ExitReason, Experiment, LocalTime, Send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,15 @@ class NextLocalTime:
     not_before: datetime
     local_time: LocalTime
     kind: Literal["next_local_time"] = "next_local_time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextBestTime:
+    """When does the hour that suits the contact next come, not before an instant?"""
+
+    not_before: datetime
+    best_time: BestTime
+    kind: Literal["next_best_time"] = "next_best_time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +56,7 @@ class WhichVariant:
     kind: Literal["which_variant"] = "which_variant"
 
 
-Question: TypeAlias = NextLocalTime | NextDate | WhichBranch | WhichVariant
+Question: TypeAlias = NextLocalTime | NextBestTime | NextDate | WhichBranch | WhichVariant
 
 
 @dataclass(frozen=True, kw_only=True)

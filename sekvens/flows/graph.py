@@ -8,6 +8,7 @@ from functools import cached_property
 from sekvens.flows.conditions import Condition, EventPattern, Subscribed
 from sekvens.flows.definition import ExitRule, Flow
 from sekvens.flows.steps import (
+    BestTime,
     ExitFlow,
     ExitReason,
     Experiment,
@@ -223,7 +224,7 @@ def _until_next_send(
 def _straight_on(graph: Graph, step: Step) -> tuple[timedelta, tuple[str | None, ...]]:
     """Tell how long a step lasts when nothing happens, and where it may lead then."""
     if isinstance(step, Wait):
-        is_known = step.until is None or isinstance(step.until, LocalTime)
+        is_known = step.until is None or isinstance(step.until, LocalTime | BestTime)
         return step.duration, (graph.following[step.id],) if is_known else ()
     if isinstance(step, WaitFor):
         return step.timeout, (graph.enter(step.otherwise, step.id),)

@@ -14,6 +14,7 @@ from sekvens.flows.commands import (
     CarryOut,
     Command,
     Finish,
+    NextBestTime,
     NextDate,
     NextLocalTime,
     SendMessage,
@@ -26,6 +27,7 @@ from sekvens.flows.hearing import hear, listen, unseen
 from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
 from sekvens.flows.state import State, changed, clock_text
 from sekvens.flows.steps import (
+    BestTime,
     Date,
     Deed,
     ExitFlow,
@@ -250,9 +252,13 @@ def _wait_until(state: State, step_id: str, instant: datetime, now: datetime) ->
     return changed(state, due_at=instant).note(now, f"{step_id}: until {clock_text(instant)}")
 
 
-def _when(not_before: datetime, until: LocalTime | Date) -> NextLocalTime | NextDate:
+def _when(
+    not_before: datetime, until: LocalTime | BestTime | Date
+) -> NextLocalTime | NextBestTime | NextDate:
     if isinstance(until, LocalTime):
         return NextLocalTime(not_before=not_before, local_time=until)
+    if isinstance(until, BestTime):
+        return NextBestTime(not_before=not_before, best_time=until)
     return NextDate(not_before=not_before, date=until)
 
 

@@ -56,6 +56,22 @@ class LocalTime:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BestTime:
+    """The hour that suits the contact, on their clock, from `earliest` until `latest`.
+
+    It comes at most `delay_max` after the wait's duration, on one of `weekdays` (Monday is 0). It
+    is `otherwise` for as long as too little is known.
+    """
+
+    earliest: time
+    latest: time
+    otherwise: time
+    delay_max: timedelta
+    weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    kind: Literal["best_time"] = "best_time"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DateOf:
     """The next return of a date that the contact told us (a trait such as `birthday`), at `at`."""
 
@@ -115,7 +131,7 @@ class Wait:
 
     id: str
     duration: timedelta
-    until: LocalTime | Date | None = None
+    until: LocalTime | BestTime | Date | None = None
     restart_on: tuple[EventPattern, ...] = ()
     kind: Literal["wait"] = "wait"
 

@@ -12,6 +12,7 @@ from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment
 from sekvens.flows.graph import branches
 from sekvens.flows.steps import (
+    BestTime,
     ExitFlow,
     Experiment,
     Listen,
@@ -86,6 +87,8 @@ def _after(step: Step, at: Span, start: timedelta, times: dict[str, Span]) -> Sp
         at = at.later(step.duration, step.duration)
         if step.until is None:
             return at
+        if isinstance(step.until, BestTime):
+            return at.later(timedelta(0), step.until.delay_max)
         if not isinstance(step.until, LocalTime):
             return at.later(timedelta(0), DATE_AWAY_MAX.get(step.until.kind, timedelta(0)))
         return Span(_until(step.until, at.earliest, start), _until(step.until, at.latest, start))

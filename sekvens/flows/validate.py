@@ -16,7 +16,7 @@ from sekvens.flows.definition import Flow
 from sekvens.flows.durations import in_words
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.known import Finding, Known
-from sekvens.flows.steps import ExitReason, LocalTime, Purpose, Send, Split, Wait
+from sekvens.flows.steps import BestTime, ExitReason, LocalTime, Purpose, Send, Split, Wait
 from sekvens.flows.survey import every_step, heard, patterns, sends, stretches
 from sekvens.flows.timetable import timetable
 from sekvens.flows.validate_experiments import experiments, holdouts
@@ -239,7 +239,7 @@ def _durations(flow: Flow, _: Known) -> Iterator[Finding]:
         if duration <= timedelta(0):
             yield step_id, f"{name} is not positive", "Write how long, such as days(2)"
     for step in every_step(flow.steps):
-        if isinstance(step, Wait) and isinstance(step.until, LocalTime):
+        if isinstance(step, Wait) and isinstance(step.until, LocalTime | BestTime):
             weekdays = step.until.weekdays
             if not weekdays or not set(weekdays) <= set(range(7)):
                 problem = f"it waits for a weekday in {weekdays}"

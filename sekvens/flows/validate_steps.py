@@ -4,13 +4,16 @@ A part of `sekvens.flows.validate`, which runs every check.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sekvens.flows.conditions import Condition, EventPattern, InStock, Owns
 from sekvens.flows.definition import Audience, Flow
+from sekvens.flows.durations import in_words
 from sekvens.flows.graph import branches
 from sekvens.flows.known import Finding, Known
 from sekvens.flows.modes import faults as modes
 from sekvens.flows.steps import (
+    BestTime,
     Enroll,
     Listen,
     OfferEnd,
@@ -100,6 +103,32 @@ def dates(flow: Flow, _: Known) -> Iterator[Finding]:
             if step.until.days_before < 0:
                 problem = f"it waits until {-step.until.days_before} days after the offer has ended"
                 yield step.id, problem, "Count days_before from 0, the offer's last day"
+
+
+def best_times(flow: Flow, _: Known) -> Iterator[Finding]:
+    """Find windows in which no hour could be chosen, or that could be missed."""
+    for step in every_step(flow.steps):
+        if not (isinstance(step, Wait) and isinstance(step.until, BestTime)):
+            continue
+        best, ends = step.until, timedelta(hours=step.until.latest.hour)
+        ends += timedelta(minutes=step.until.latest.minute)
+        begins = timedelta(hours=best.earliest.hour, minutes=best.earliest.minute)
+        if ends - begins < timedelta(hours=1):
+            problem = "its window is shorter than an hour, or goes over midnight"
+            yield step.id, problem, "Let it end at least an hour after it begins, on the same day"
+        if not best.earliest <= best.otherwise <= best.latest:
+            problem = "its hour for contacts of whom too little is known lies outside its window"
+            yield step.id, problem, "Name a time within the window as `otherwise`"
+        apart = _days_apart(best.weekdays)
+        if best.delay_max < timedelta(days=apart):
+            problem = f"it may wait {in_words(best.delay_max)}, but its days lie further apart"
+            yield step.id, problem, f"Allow at least days({apart}) as `delay_max`"
+
+
+def _days_apart(weekdays: tuple[int, ...]) -> int:
+    """Tell the most days from one that counts to the next."""
+    later = (*weekdays[1:], weekdays[0] + 7) if weekdays else ()
+    return max((after - day for day, after in zip(weekdays, later, strict=True)), default=0)
 
 
 def deeds(flow: Flow, known: Known) -> Iterator[Finding]:
@@ -206,6 +235,7 @@ STEP_CHECKS = (
     bound_to_an_entry,
     repetitions,
     dates,
+    best_times,
     deeds,
     audience,
     promotion,

@@ -28,6 +28,7 @@ from sekvens.flows.definition import Audience
 from sekvens.flows.durations import in_words
 from sekvens.flows.steps import (
     AnniversaryOf,
+    BestTime,
     Date,
     DateOf,
     Deed,
@@ -126,11 +127,13 @@ def named(key: str) -> str:
     return key.removesuffix("_id")
 
 
-def until_in_words(until: LocalTime | Date) -> str:
+def until_in_words(until: LocalTime | BestTime | Date) -> str:
     """Say when: `09:00 where the contact lives, on a working day`, `their birthday, at 09:00`."""
     match until:
         case LocalTime():
-            return _local_time(until)
+            return _clock(until.at) + _where(until.weekdays)
+        case BestTime():
+            return _best_time(until)
         case DateOf():
             return f"their {until.trait}, at {_clock(until.at)}"
         case AnniversaryOf():
@@ -179,13 +182,22 @@ def plan_in_words(step: Experiment) -> str:
     return f"compared by {by[step.measure]}, {step.contacts:,} contacts, {looks}, {then}"
 
 
-def _local_time(local_time: LocalTime) -> str:
-    text = f"{_clock(local_time.at)} where the contact lives"
-    if local_time.weekdays == tuple(range(7)):
+def _best_time(best: BestTime) -> str:
+    window = f"from {_clock(best.earliest)} to {_clock(best.latest)}"
+    known = f"{_clock(best.otherwise)} until enough is known"
+    return (
+        f"the hour {window} that suits them ({known}, at most {in_words(best.delay_max)} later)"
+        f"{_where(best.weekdays)}"
+    )
+
+
+def _where(weekdays: tuple[int, ...]) -> str:
+    text = " where the contact lives"
+    if weekdays == tuple(range(7)):
         return text
-    if local_time.weekdays == WORKDAYS:
+    if weekdays == WORKDAYS:
         return f"{text}, on a working day"
-    names = [WEEKDAYS[day] for day in local_time.weekdays if day < len(WEEKDAYS)]
+    names = [WEEKDAYS[day] for day in weekdays if day < len(WEEKDAYS)]
     return f"{text}, on a {' or '.join(names)}"
 
 

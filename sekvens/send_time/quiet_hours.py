@@ -31,6 +31,9 @@ class QuietHours:
         return LocalTime(at=self.begins), LocalTime(at=self.ends)
 
 
+NEVER_QUIET = QuietHours(begins=time(0), ends=time(0))
+
+
 def when_quiet_ends(now: datetime, quiet: QuietHours, zone: str) -> datetime | None:
     """Tell when the quiet hours that `now` lies in are over; None when it lies in none.
 

@@ -4,9 +4,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sekvens.flows import interpreter
-from sekvens.flows.commands import Ask, NextDate, NextLocalTime, WhichBranch, WhichVariant
+from sekvens.flows.commands import (
+    Ask,
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    WhichBranch,
+    WhichVariant,
+)
 from sekvens.flows.lots import draw, name_of, weights_of
 from sekvens.segments.memory import holds
+from sekvens.send_time.best import fixed_time
 from sekvens.simulator.dates import next_date
 from sekvens.simulator.passage import Passage
 
@@ -20,6 +28,8 @@ def ask(life: "Life", passage: Passage, command: Ask) -> None:
     match question:
         case NextLocalTime():
             instant = life.local_time(question)
+        case NextBestTime():  # a story begins with a shop that knows nothing yet
+            instant = fixed_time(question, life.stage.rules.quiet, life.facts.zone)
         case NextDate():
             instant = _date(life, passage, question)
         case WhichBranch():

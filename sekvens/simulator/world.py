@@ -9,7 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sekvens.contacts.tables import ConsentStatus
-from sekvens.flows.commands import NextDate, NextLocalTime, Question, WhichBranch, WhichVariant
+from sekvens.flows.commands import (
+    NextBestTime,
+    NextDate,
+    NextLocalTime,
+    Question,
+    WhichBranch,
+    WhichVariant,
+)
 from sekvens.flows.conditions import Condition, Subscribed
 from sekvens.flows.graph import Graph
 from sekvens.flows.outcomes import (
@@ -30,7 +37,9 @@ from sekvens.flows.steps import (
     SetTrait,
 )
 from sekvens.segments.memory import ContactFacts, PastEvent, holds
+from sekvens.send_time.best import fixed_time
 from sekvens.send_time.local_time import next_local_time
+from sekvens.send_time.quiet_hours import NEVER_QUIET
 from sekvens.simulator.dates import next_date
 from sekvens.simulator.scenario import Scenario, ScenarioEvent
 
@@ -80,6 +89,8 @@ class World:
         match question:
             case NextLocalTime():
                 return None, self._local_time(question)
+            case NextBestTime():
+                return None, fixed_time(question, NEVER_QUIET, self._scenario.zone)
             case NextDate():
                 return None, self._date(question)
             case WhichVariant():

@@ -47,6 +47,9 @@ from sekvens.messages.envelope import Envelope
 from sekvens.messages.send import Sender
 from sekvens.messages.tables import Message
 from sekvens.sections import FeedbackSettings, SendingSettings
+from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.quiet_hours import NEVER_QUIET
+from sekvens.send_time.section import SendTimeSettings
 from sekvens.ses.taking import Ses
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
@@ -139,7 +142,11 @@ class VirtualShop:
         webhooks = WebhookCaller(database=database, clock=self.clock, webhooks={})
         deeds = Deeds(database=database, clock=self.clock, webhooks=webhooks)
         self._quick = EnrollmentActivities(
-            database=database, clock=self.clock, shop=sample_shop(), deeds=deeds
+            database=database,
+            clock=self.clock,
+            shop=sample_shop(),
+            deeds=deeds,
+            best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
         )
         self.sender = self.make_sender(None)
 

@@ -25,7 +25,17 @@ from sekvens.flows.lots import EVERYTHING, TREATED
 from sekvens.flows.moving import Policy
 from sekvens.flows.outcomes import Outcome, SkipReason
 from sekvens.flows.state import FORMAT
-from sekvens.flows.steps import Adoption, Date, ExitReason, Measure, Mode, Purpose, Step
+from sekvens.flows.steps import (
+    Adoption,
+    BestTime,
+    Date,
+    ExitReason,
+    LocalTime,
+    Measure,
+    Mode,
+    Purpose,
+    Step,
+)
 from sekvens.messages.tables import MessageState
 from sekvens.predictions import names as predictions
 from sekvens.predictions.kinds import Kind, Method
@@ -271,7 +281,10 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
             "set_consent", "suppress", "rest", "webhook", "enroll", "exit",
         ],
         "outcome": ["sent", "done", "skipped", "deferred", "in_doubt", "parked"],
-        "question": ["next_local_time", "next_date", "which_branch", "which_variant"],
+        "question": [
+            "next_local_time", "next_best_time", "next_date", "which_branch", "which_variant",
+        ],
+        "time of day": ["local_time", "best_time"],
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
@@ -286,6 +299,7 @@ UNIONS = {
     "step": Step,
     "outcome": Outcome,
     "question": Question,
+    "time of day": LocalTime | BestTime,
     "date": Date,
     "condition": Condition,
 }

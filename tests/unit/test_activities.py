@@ -22,10 +22,15 @@ from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, Rec
 from sekvens.errors import SesPaused
 from sekvens.events.tables import ContactEvent, Order, OutboxEntry
 from sekvens.flows.asking import happened, trait_is
+from sekvens.flows.builder import best_time
 from sekvens.flows.codec import to_json
-from sekvens.flows.commands import NextLocalTime, Question, WhichBranch
+from sekvens.flows.commands import NextBestTime, NextLocalTime, Question, WhichBranch
 from sekvens.flows.outcomes import Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
+from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.quiet_hours import NEVER_QUIET
+from sekvens.send_time.section import SendTimeSettings
+from sekvens.send_time.tables import SendTimeChoice
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, alias, identify
@@ -42,7 +47,11 @@ def acting(office: PostOffice) -> EnrollmentActivities:
     webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
     deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
     return EnrollmentActivities(
-        database=office.database, clock=office.clock, shop=sample_shop(), deeds=deeds
+        database=office.database,
+        clock=office.clock,
+        shop=sample_shop(),
+        deeds=deeds,
+        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
     )
 
 
@@ -83,6 +92,20 @@ def test_a_contact_without_a_zone_has_the_shops(
     at_nine = NextLocalTime(not_before=NOON, local_time=NIGHT.local_time)
 
     assert ask(acting, office, at_nine).instant == datetime(2026, 3, 5, 8, tzinfo=UTC)
+
+
+def test_the_best_time_is_the_fixed_hour_of_the_contacts_clock_until_enough_is_known(
+    acting: EnrollmentActivities, office: PostOffice
+) -> None:
+    window = best_time("08:00", "20:00", otherwise="10:00")
+    question = NextBestTime(not_before=NOON, best_time=window)
+
+    assert [ask(acting, office, question).instant for _ in range(2)] == [
+        datetime(2026, 3, 5, 8, tzinfo=UTC)
+    ] * 2
+    with office.database.read() as session:
+        kept = session.query(SendTimeChoice).one()
+    assert (kept.enrollment_id, kept.contact_id, kept.cohort) == ("e-1", office.contact_id, None)
 
 
 @pytest.mark.parametrize(

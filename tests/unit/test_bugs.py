@@ -51,6 +51,9 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.steps import SetTrait
 from sekvens.messages.tables import MessageState
 from sekvens.outages import is_outage
+from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.quiet_hours import NEVER_QUIET
+from sekvens.send_time.section import SendTimeSettings
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.ingesting import NOON, track
@@ -67,7 +70,11 @@ def acting(office: PostOffice) -> EnrollmentActivities:
     webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
     deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
     return EnrollmentActivities(
-        database=office.database, clock=office.clock, shop=sample_shop(), deeds=deeds
+        database=office.database,
+        clock=office.clock,
+        shop=sample_shop(),
+        deeds=deeds,
+        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
     )
 
 

@@ -18,6 +18,9 @@ from sekvens.flows.commands import WhichVariant
 from sekvens.flows.lots import EVERYTHING, draw, weights_of
 from sekvens.flows.outcomes import Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
+from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.quiet_hours import NEVER_QUIET
+from sekvens.send_time.section import SendTimeSettings
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.experimenting import Laboratory, way
@@ -90,7 +93,11 @@ def acting(office: PostOffice) -> EnrollmentActivities:
     webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
     deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
     return EnrollmentActivities(
-        database=office.database, clock=office.clock, shop=sample_shop(), deeds=deeds
+        database=office.database,
+        clock=office.clock,
+        shop=sample_shop(),
+        deeds=deeds,
+        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
     )
 
 

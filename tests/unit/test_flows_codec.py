@@ -79,6 +79,14 @@ conditions = st.recursive(
 local_times = st.builds(
     s.LocalTime, at=st.times(), weekdays=st.lists(st.integers(0, 6), max_size=3).map(tuple)
 )
+best_times = st.builds(
+    s.BestTime,
+    earliest=st.times(),
+    latest=st.times(),
+    otherwise=st.times(),
+    delay_max=spans,
+    weekdays=st.lists(st.integers(0, 6), max_size=3).map(tuple),
+)
 dates = (
     st.builds(s.DateOf, trait=words, at=st.times())
     | st.builds(s.AnniversaryOf, pattern=patterns, at=st.times())
@@ -109,7 +117,7 @@ leaves = (
         s.Wait,
         id=words,
         duration=spans,
-        until=st.none() | local_times | dates,
+        until=st.none() | local_times | best_times | dates,
         restart_on=st.lists(patterns, max_size=2).map(tuple),
     )
     | st.builds(s.ExitFlow, id=words, reason=st.sampled_from(s.ExitReason))

@@ -26,6 +26,7 @@ from sekvens.flows.builder import (
     WORKDAYS,
     always,
     answered,
+    best_time,
     case,
     clicked,
     days,
@@ -176,6 +177,15 @@ def test_a_condition_reads_as_people_say_it(condition: Condition, words: str) ->
 def test_weekdays_are_named() -> None:
     assert until_in_words(local_time("09:00", WORKDAYS)).endswith(", on a working day")
     assert until_in_words(local_time("09:00", (0, 4))).endswith(", on a Monday or Friday")
+
+
+def test_a_best_hour_is_told_with_its_window_and_what_it_is_until_enough_is_known() -> None:
+    lunch = best_time("11:30", "13:00", otherwise="12:00", weekdays=WORKDAYS, delay_max=days(3))
+
+    assert until_in_words(lunch) == (
+        "the hour from 11:30 to 13:00 that suits them (12:00 until enough is known, "
+        "at most 3 days later) where the contact lives, on a working day"
+    )
 
 
 def test_the_text_tells_what_the_shipped_flows_do_not_have() -> None:

@@ -18,9 +18,11 @@ from sekvens.flows.asking import (
 from sekvens.flows.builder import (
     MARKETING,
     TRANSACTIONAL,
+    WORKDAYS,
     after,
     anniversary_of,
     audience,
+    best_time,
     case,
     days,
     enroll,
@@ -340,6 +342,38 @@ PLANTED = {
         of(wait("a-day", days(1), until=LocalTime(at=time(9), weekdays=(7,)))),
         "a-day",
         "(7,)",
+    ),
+    "a best hour on no weekday": (
+        of(wait("a-day", until=best_time("08:00", "20:00", otherwise="10:00", weekdays=()))),
+        "a-day",
+        "it waits for a weekday in ()",
+    ),
+    "a best hour in a window over midnight": (
+        of(wait("a-day", until=best_time("20:00", "08:00", otherwise="20:00"))),
+        "a-day",
+        "goes over midnight",
+    ),
+    "a best hour in a window of minutes": (
+        of(wait("a-day", until=best_time("12:00", "12:59", otherwise="12:00"))),
+        "a-day",
+        "shorter than an hour",
+    ),
+    "a fixed hour outside the window": (
+        of(wait("a-day", until=best_time("11:00", "13:00", otherwise="10:00"))),
+        "a-day",
+        "lies outside its window",
+    ),
+    "a best hour on workdays that cannot wait for Monday": (
+        of(
+            wait(
+                "a-day",
+                until=best_time(
+                    "11:00", "13:00", otherwise="12:00", weekdays=WORKDAYS, delay_max=days(2)
+                ),
+            )
+        ),
+        "a-day",
+        "its days lie further apart",
     ),
     "no lateness at all": (of(send("hello", lateness_max=hours(0))), "hello", "lateness_max"),
     "no trigger is young enough": (

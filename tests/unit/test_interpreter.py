@@ -11,6 +11,7 @@ from sekvens.flows import interpreter
 from sekvens.flows.asking import subscribed
 from sekvens.flows.builder import (
     MARKETING,
+    best_time,
     case,
     date_of,
     days,
@@ -35,6 +36,7 @@ from sekvens.flows.commands import (
     Ask,
     CarryOut,
     Finish,
+    NextBestTime,
     NextDate,
     NextLocalTime,
     SendMessage,
@@ -200,7 +202,7 @@ class Player:
         branch = instant = None
         if isinstance(command.question, NextDate) and self.data.draw(st.integers(0, 3)) == 0:
             pass  # nobody told us the date
-        elif isinstance(command.question, NextLocalTime | NextDate):
+        elif isinstance(command.question, NextLocalTime | NextBestTime | NextDate):
             instant = command.question.not_before + timedelta(
                 hours=self.data.draw(st.integers(0, 23))
             )
@@ -271,6 +273,21 @@ def test_a_local_time_that_an_outage_has_eaten_is_asked_for_again():
     assert isinstance(command, Ask)
     assert isinstance(command.question, NextLocalTime)
     assert command.question.not_before > late
+
+
+def test_a_wait_until_the_best_time_asks_once_and_ends_at_the_answer():
+    window = best_time("08:00", "20:00", otherwise="10:00")
+    steps = [wait("a-day", timedelta(days=1), until=window)]
+    graph = compile_flow(replace(EVERYTHING, steps=tuple(steps)))
+    state, asked = interpreter.decide(graph, interpreter.start(graph, START), START)
+    at = START + timedelta(days=1, hours=7)
+
+    state = interpreter.answer(graph, state, None, at, now=START)
+
+    question = NextBestTime(not_before=START + timedelta(days=1), best_time=window)
+    assert asked == Ask(step_id="a-day", question=question)
+    assert interpreter.decide(graph, state, START)[1] == SleepUntil(step_id="a-day", until=at)
+    assert isinstance(interpreter.decide(graph, state, at)[1], Finish)
 
 
 def test_the_first_reason_to_leave_stands():

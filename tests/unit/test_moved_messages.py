@@ -13,6 +13,9 @@ from sekvens.enrollments.wire import MoveInput
 from sekvens.errors import OutcomeUnknown, SesPaused
 from sekvens.flows.outcomes import Sent
 from sekvens.messages.tables import MessageState
+from sekvens.send_time.choosing import BestTimes
+from sekvens.send_time.quiet_hours import NEVER_QUIET
+from sekvens.send_time.section import SendTimeSettings
 from sekvens.webhooks.caller import WebhookCaller
 from tests.unit.composing import sample_shop
 from tests.unit.sending import NOON, PostOffice, letters, store_letters
@@ -30,7 +33,11 @@ def is_moved(office: PostOffice, step_id: str | None) -> None:
     webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
     deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
     acting = EnrollmentActivities(
-        database=office.database, clock=office.clock, shop=sample_shop(), deeds=deeds
+        database=office.database,
+        clock=office.clock,
+        shop=sample_shop(),
+        deeds=deeds,
+        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
     )
     order = MoveInput(enrollment_id="e-1", version=2, step_id=step_id, counts_from=NOON)
     with office.database.write() as session:
