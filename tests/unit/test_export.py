@@ -70,12 +70,12 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
 
 
 #: Tables of which the story above has nothing: codes of a pool, what comes after an erasure, and
-#: what nobody has asked for, clicked or reported.
+#: what nobody has asked for, approved, predicted, clicked or reported.
 EMPTY = {
     "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
     "message_effects", "order_results", "cart_results", "contact_results",
     "message_fates", "message_links", "notices", "preferences", "privacy_requests",
-    "segment_memberships", "send_time_choices",
+    "segment_memberships", "send_time_choices", "approvals", "predictions", "next_best",
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ from sekvens.flows.commands import (
     NextLocalTime,
     SendMessage,
     SleepUntil,
+    WhichVariant,
 )
 from sekvens.flows.doing import doing
 from sekvens.flows.graph import Graph, compile_flow
@@ -206,6 +207,8 @@ class Player:
             instant = command.question.not_before + timedelta(
                 hours=self.data.draw(st.integers(0, 23))
             )
+        elif isinstance(command.question, WhichVariant):
+            branch = self.data.draw(st.integers(0, len(command.question.step.variants) - 1))
         else:
             index = self.data.draw(st.integers(0, len(command.question.conditions)))
             branch = index if index < len(command.question.conditions) else None
