@@ -15,4 +15,5 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up later than in production; a test of giving up sets its own time."""
     monkeypatch.setattr(barrier, "TIMEOUT", timedelta(seconds=PATIENCE))
     monkeypatch.setattr(send, "LOCK_TIMEOUT", timedelta(seconds=PATIENCE))
+    monkeypatch.setattr(send, "DISPATCH_DEADLINE", timedelta(seconds=PATIENCE))
     monkeypatch.setattr(adapters, "REPLY_SECONDS", PATIENCE)

@@ -80,7 +80,7 @@ class HearingOffice(PostOffice):
         enrollment_id = f"e-other-{next(self._numbers)}"
         self.enroll(enrollment_id, self.contact_id)
         outcome = self.send("receipt", enrollment_id=enrollment_id)
-        assert isinstance(outcome, Sent)
+        assert isinstance(outcome, Sent), outcome
         if tells:
             self.tells(outcome.message_id)
         return outcome.message_id

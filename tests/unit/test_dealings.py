@@ -191,7 +191,9 @@ def facts_of(did: list[Did], sent: list[tuple[int, str]], least: float) -> Conta
 
 def summary(database: Database, contact_id: str) -> dict[str, Any]:
     with database.read() as session:
-        row = session.get(ContactSummary, contact_id)
+        # Whoever did nothing that counts may have none.
+        nothing = ContactSummary(contact_id=contact_id, orders=0, spent=0, categories=0)
+        row = session.get(ContactSummary, contact_id) or nothing
         return {c.key: getattr(row, c.key) for c in ContactSummary.__table__.columns}
 
 
