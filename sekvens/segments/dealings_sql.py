@@ -279,16 +279,19 @@ class Dealings:
 
 def _ids_of(condition: Ordered) -> Select[Any]:
     """List the ids of what a condition names, variants included."""
-    wanted = [
+    kind = [
         column == value
         for column, value in (
-            (Product.id, condition.product),
             (Product.category, condition.category),
             (Product.brand, condition.brand),
         )
         if value is not None
     ]
-    products = select(Product.id).where(*wanted)
+    products = select(Product.id).where(*kind)
     variants = select(ProductVariant.id).join(Product, Product.id == ProductVariant.product_id)
-    named = products.union_all(variants.where(*wanted)).subquery()
+    variants, name = variants.where(*kind), condition.product
+    if name is not None:  # of a product, or of one of its variants
+        products = products.where(Product.id == name)
+        variants = variants.where(or_(Product.id == name, ProductVariant.id == name))
+    named = products.union_all(variants).subquery()
     return select(named.c.id)

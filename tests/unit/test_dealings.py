@@ -128,6 +128,7 @@ DID = st.one_of(
     looks("Coupon Entered"),  # no sign of life
 )
 SENT = st.lists(st.tuples(DAYS, st.sampled_from(["", "soft_bounced", "delivered"])), max_size=3)
+SOCKS = [{"product_id": "sock-42"}]
 _numbers = itertools.count()
 
 
@@ -246,6 +247,19 @@ def agree(
     assert found or not so
     if is_decided(condition) and (merged is None or is_of_one_row(condition)):
         assert found == so
+
+
+def test_a_variant_goes_by_its_own_id_and_by_its_products_brand(sqlite_database: Database):
+    stock(sqlite_database)
+    did = Did("Order Completed", {"products": SOCKS}, 0, is_other=False)
+    shop = Shop(sqlite_database)
+    shop.post(identify("u"), posted(0, did, ("u", "u")))
+    facts = facts_of([did], [], 0)
+
+    for brand, is_so in (("Delsbo", True), ("Bjuråker", False)):
+        asked = Ordered(times=1, product="sock-42", brand=brand)
+        assert memory.holds(asked, facts, now=NOON) is is_so
+        agree(sqlite_database, asked, facts, shop.contact_id("u"), NOON)
 
 
 MONTH = 30 * DAY
