@@ -125,8 +125,8 @@ def _next_push(
     today = at.astimezone(place).date()
     if rules.blackout_dates and {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
         return next_day(at, situation.zone), HoldReason.BLACKOUT
-    left = _left(rules, situation, today)
-    if left is not None and left <= 0 and not situation.past_cap:
+    left = None if situation.past_cap else _left(rules, situation, today)
+    if left is not None and left <= 0:
         return next_day(at, situation.zone), HoldReason.FREQUENCY_CAP
     ends = when_quiet_ends(at, rules.quiet, situation.zone)
     return None if ends is None else (ends, HoldReason.QUIET_HOURS)
