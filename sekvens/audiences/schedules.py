@@ -109,21 +109,22 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
-        Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings)),
+        Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings, days)),
         Wanted(id=names.REFRESH_SCHEDULE, schedule=_refresh(settings, days)),
         Wanted(id=LOOKS_SCHEDULE, schedule=_looks(settings, days)),
         Wanted(id=predictions.PREDICTION_SCHEDULE, schedule=_predictions(settings, days)),
     ]
 
 
-def _segments(settings: Settings) -> Schedule:
+def _segments(settings: Settings, days: int) -> Schedule:
     action = _action(
         names.SEGMENTS_WORKFLOW,
         SegmentsInput(),
         workflow_id=names.SEGMENTS_WORKFLOW,
         summary="who has entered or left a segment",
     )
-    return _schedule(settings, action, is_held=False)
+    hours = settings.audiences.every_hours if days == 1 else HOURS * days
+    return _schedule(settings, action, is_held=False, every_hours=hours)
 
 
 def _expiry(settings: Settings, days: int) -> Schedule:

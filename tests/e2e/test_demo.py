@@ -60,7 +60,7 @@ def started(tmp_path) -> Iterator[subprocess.Popen[str]]:
 def test_a_demo_for_a_while_shows_e_mails_and_early_exits_and_leaves_nothing_behind(tmp_path):
     data = tmp_path / "demo"
     done = subprocess.run(
-        command(data, "--for", "25"),
+        command(data, "--for", "40"),
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
