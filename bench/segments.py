@@ -104,7 +104,7 @@ def _fill(database: Database, contacts: int) -> None:
             session.execute(text(statement), {"n": contacts} if ":n" in statement else {})
     _vacuum(database)
     migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0016").module
-    took = _seconds(lambda: _add_up(database, migration.statements()))
+    took = _seconds(lambda: _add_up(database, migration.statements("postgresql")))
     print(f"added up by the migration in {took:.1f} s")
     _vacuum(database)
     with database.write() as session:

@@ -268,7 +268,7 @@ def _of_orders() -> tuple[Metric, ...]:
             above="what contacts came to who got the e-mails, less what those of the holdout did",
             below="contacts who got the e-mails", window="that of the experiment",
             left_out="flows without a holdout",
-            without="of each holdout, `starter.py experiments show` tells it, with its interval",
+            without="no flow has a holdout, or `starter.py experiments show` tells its worth",
         ),
     )  # fmt: skip
 

@@ -350,7 +350,7 @@ def test_the_migration_adds_up_what_ingest_does(database: Database):
     with database.write() as session:
         session.execute(delete(ContactSummary))
         session.execute(update(Order).values(amount=0))
-        for statement in migration.statements():
+        for statement in migration.statements(database.engine.dialect.name):
             session.execute(text(statement))
 
     assert [summary(database, whose) for whose in users] == before

@@ -14,6 +14,7 @@ from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import OutboxEntry
+from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
 from sekvens.messages.tables import Message, MessageState
 from sekvens.products.tables import Product
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
@@ -154,7 +155,7 @@ def test_a_cart_of_what_is_sold_out_is_not_reminded_of(shop):
             shop,
             shop.contact_id(user),
             flow="cart-abandonment",
-            flow_version=2,
+            flow_version=CART_ABANDONMENT.version,
             step_id="your-cart-misses-you",
             entry_key=f"c-{user}",
             next_send_at=NOON,

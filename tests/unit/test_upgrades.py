@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -86,8 +86,8 @@ def row_of(table: sa.Table) -> dict[str, Any]:
 def _value(column: sa.Column[Any]) -> Any:
     if isinstance(column.type, sa.JSON):
         return {}
-    value = {bool: False, int: 7, float: 7.0, bytes: b"7", datetime: NOW, str: "seven"}
-    return value[column.type.python_type]
+    value = {bool: False, int: 7, float: 7.0, bytes: b"7", str: "seven"}
+    return (value | {datetime: NOW, date: NOW.date()})[column.type.python_type]
 
 
 def test_no_migration_takes_from_the_version_before_what_it_needs(bare: Database) -> None:

@@ -24,8 +24,10 @@ SIGNS = (
 AMOUNTS = """
 UPDATE orders SET amount = CAST(ROUND(CAST(total AS NUMERIC) * 100) AS BIGINT)
 WHERE total IS NOT NULL AND LENGTH(total) <= 14
-  AND CAST(total AS NUMERIC) > 0 AND CAST(total AS NUMERIC) <= 1000000000
+  AND CASE WHEN {is_amount} THEN CAST(total AS NUMERIC) ELSE 0 END BETWEEN 0.01 AND 1000000000
 """
+#: PostgreSQL refuses to read what is no number, SQLite takes it for nothing.
+IS_AMOUNT = {"postgresql": r"total ~ '^[0-9]+([.][0-9]+)?$'", "sqlite": "TRUE"}
 SUMMARIES = """
 WITH seen AS (
     SELECT contact_id, MIN(CASE WHEN {signs} THEN occurred_at END) AS first_active_at,
@@ -104,14 +106,14 @@ def upgrade() -> None:
         sa.Column("complete_at", time, nullable=True),
         sa.PrimaryKeyConstraint("segment", name=op.f("pk_segment_watches")),
     )
-    for statement in statements():
+    for statement in statements(op.get_bind().dialect.name):
         op.execute(sa.text(statement))
 
 
-def statements() -> tuple[str, ...]:
-    """List what adds up the rows that are there."""
+def statements(dialect: str) -> tuple[str, ...]:
+    """List what adds up the rows that are there, in a database's own words."""
     signs = "name IN ({})".format(", ".join(f"'{name}'" for name in SIGNS))
-    return AMOUNTS, SUMMARIES.format(signs=signs)
+    return AMOUNTS.format(is_amount=IS_AMOUNT[dialect]), SUMMARIES.format(signs=signs)
 
 
 def downgrade() -> None:
