@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sekvens.send_time.quiet_hours import QuietHours, next_day, when_quiet_ends
@@ -123,13 +124,19 @@ def _next_push(
 ) -> tuple[datetime, HoldReason] | None:
     place = ZoneInfo(situation.zone)
     today = at.astimezone(place).date()
-    if rules.blackout_dates and {today.isoformat(), f"{today:%m-%d}"} & rules.blackout_dates:
+    if rules.blackout_dates and _is_blacked_out(today, rules.blackout_dates):
         return next_day(at, situation.zone), HoldReason.BLACKOUT
     left = None if situation.past_cap else _left(rules, situation, today)
     if left is not None and left <= 0:
         return next_day(at, situation.zone), HoldReason.FREQUENCY_CAP
     ends = when_quiet_ends(at, rules.quiet, situation.zone)
     return None if ends is None else (ends, HoldReason.QUIET_HOURS)
+
+
+@lru_cache(maxsize=1024)  # stories ask of the same days again and again
+def _is_blacked_out(day: date, dates: frozenset[str]) -> bool:
+    """Tell whether a date is among those that are written with their year, or without."""
+    return day.isoformat() in dates or f"{day:%m-%d}" in dates
 
 
 def _left(rules: Rules, situation: Situation, day: date) -> int | None:
