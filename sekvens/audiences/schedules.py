@@ -7,7 +7,7 @@ each writes what the settings say. What an operator paused stays paused.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -109,22 +109,8 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         *audiences,
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
-        Wanted(id=names.SEGMENTS_SCHEDULE, schedule=_segments(settings, days)),
-        Wanted(id=names.REFRESH_SCHEDULE, schedule=_refresh(settings, days)),
-        Wanted(id=LOOKS_SCHEDULE, schedule=_looks(settings, days)),
-        Wanted(id=predictions.PREDICTION_SCHEDULE, schedule=_predictions(settings, days)),
+        *_shop_wide(settings, days),
     ]
-
-
-def _segments(settings: Settings, days: int) -> Schedule:
-    action = _action(
-        names.SEGMENTS_WORKFLOW,
-        SegmentsInput(),
-        workflow_id=names.SEGMENTS_WORKFLOW,
-        summary="who has entered or left a segment",
-    )
-    hours = settings.audiences.every_hours if days == 1 else HOURS * days
-    return _schedule(settings, action, is_held=False, every_hours=hours)
 
 
 def _expiry(settings: Settings, days: int) -> Schedule:
@@ -138,35 +124,22 @@ def _expiry(settings: Settings, days: int) -> Schedule:
     return _schedule(settings, action, is_held=is_held, every_hours=HOURS * days)
 
 
-def _refresh(settings: Settings, days: int) -> Schedule:
-    action = _action(
-        names.REFRESH_WORKFLOW,
-        RefreshInput(),
-        workflow_id=names.REFRESH_WORKFLOW,
-        summary="count what metrics are read from",
-    )
-    hours = settings.metrics.every_hours if days == 1 else HOURS * days
-    return _schedule(settings, action, is_held=False, every_hours=hours)
-
-
-def _looks(settings: Settings, days: int) -> Schedule:
-    action = _action(
-        LOOKS_WORKFLOW,
-        LooksInput(),
-        workflow_id=LOOKS_WORKFLOW,
-        summary="take the looks at experiments that are due",
-    )
-    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
-
-
-def _predictions(settings: Settings, days: int) -> Schedule:
-    action = _action(
-        predictions.PREDICTION_WORKFLOW,
-        PredictionInput(),
-        workflow_id=predictions.PREDICTION_WORKFLOW,
-        summary="what contacts are expected to do",
-    )
-    return _schedule(settings, action, is_held=False, every_hours=HOURS * days)
+def _shop_wide(settings: Settings, days: int) -> Iterator[Wanted]:
+    """List the rounds over the whole shop, with how many hours lie between two of them."""
+    for schedule_id, workflow, order, summary, every in (
+        (names.SEGMENTS_SCHEDULE, names.SEGMENTS_WORKFLOW, SegmentsInput(),
+         "who has entered or left a segment", settings.audiences.every_hours),
+        (names.REFRESH_SCHEDULE, names.REFRESH_WORKFLOW, RefreshInput(),
+         "count what metrics are read from", settings.metrics.every_hours),
+        (LOOKS_SCHEDULE, LOOKS_WORKFLOW, LooksInput(),
+         "take the looks at experiments that are due", HOURS),
+        (predictions.PREDICTION_SCHEDULE, predictions.PREDICTION_WORKFLOW, PredictionInput(),
+         "what contacts are expected to do", HOURS),
+    ):  # fmt: skip
+        action = _action(workflow, order, workflow_id=workflow, summary=summary)
+        hours = every if days == 1 else HOURS * days
+        schedule = _schedule(settings, action, is_held=False, every_hours=hours)
+        yield Wanted(id=schedule_id, schedule=schedule)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:
