@@ -49,7 +49,6 @@ from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
 from sekvens.feedback.probe import Prober
 from sekvens.feedback.queue import SqsQueue
-from sekvens.feeds.desk import FeedDesk
 from sekvens.flows.definition import Audience, Flow
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.links import check_secret
@@ -193,23 +192,11 @@ def build_sender(settings: Settings, database: Database, ses: SesClient) -> Send
         database=database,
         ses=ses,
         clock=SystemClock(),
-        envelope=build_envelope(settings, database),
+        envelope=Envelope.of(settings, database),
         sending=settings.sending,
         evidence=build_evidence(settings, database, ses),
         consent=settings.consent,
         experiments=settings.experiments,
-    )
-
-
-def build_envelope(settings: Settings, database: Database) -> Envelope:
-    """Build what makes messages; it asks the feeds, for all of the process's sends together."""
-    return Envelope(
-        database=database,
-        shop=settings.shop,
-        api=settings.api,
-        tracking=settings.tracking,
-        keeps_copies=settings.privacy.copies_days > 0,
-        feeds=FeedDesk(settings.feeds),
     )
 
 

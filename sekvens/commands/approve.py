@@ -178,22 +178,13 @@ def _show(message_id: str, *, by: str) -> None:
 
     from sekvens.approvals.showing import show
     from sekvens.clock import SystemClock
-    from sekvens.feeds.desk import FeedDesk
     from sekvens.messages.envelope import Envelope
     from sekvens.settings import load_settings
 
     settings = load_settings()
     now = settings.shop_time().at(SystemClock().now())
     with open_database() as database:
-        envelope = Envelope(
-            database=database,
-            shop=settings.shop,
-            api=settings.api,
-            tracking=settings.tracking,
-            keeps_copies=settings.privacy.copies_days > 0,
-            feeds=FeedDesk(settings.feeds),
-        )
-        shown = show(database, envelope, message_id, now=now)
+        shown = show(database, Envelope.of(settings, database), message_id, now=now)
     extra = {"action": "message_shown", "message_id": message_id, "contact_id": shown.contact_id}
     logging.getLogger(__name__).info("%s looked at a message", by, extra=extra)
     click.echo(f"To: contact {shown.contact_id}\nSubject: {printable(shown.subject)}\n")

@@ -31,6 +31,7 @@ from sekvens.offers.claims import Claim, claim
 from sekvens.offers.referral import referral_code
 from sekvens.sections import ApiSettings
 from sekvens.ses.mime import Mail, assemble
+from sekvens.settings import Settings
 from sekvens.shop import Shop
 from sekvens.tracking_section import TrackingSettings
 
@@ -72,6 +73,18 @@ class Envelope:
         self.shop = shop
         #: (flow, version) -> the property that tells its entries apart
         self._entry_names: dict[tuple[str, int], str | None] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database) -> "Envelope":
+        """Make what the settings say; it asks the feeds, for all of a process's sends together."""
+        return cls(
+            database=database,
+            shop=settings.shop,
+            api=settings.api,
+            tracking=settings.tracking,
+            keeps_copies=settings.privacy.copies_days > 0,
+            feeds=FeedDesk(settings.feeds),
+        )
 
     def fill(self, order: SendInput, message_id: str, recipient: str) -> Sealed:
         """Make the message of one step for one recipient.
