@@ -16,7 +16,6 @@ from activities.messages import MessageActivities
 from sekvens.contacts.tables import Consent
 from sekvens.db.session import Database
 from sekvens.enrollments import names
-from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.tables import EnrollmentState
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, FinishInput, RecordInput
 from sekvens.errors import SesPaused
@@ -27,12 +26,8 @@ from sekvens.flows.codec import to_json
 from sekvens.flows.commands import NextBestTime, NextLocalTime, Question, WhichBranch
 from sekvens.flows.outcomes import Parked, Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
-from sekvens.send_time.choosing import BestTimes
-from sekvens.send_time.quiet_hours import NEVER_QUIET
-from sekvens.send_time.section import SendTimeSettings
 from sekvens.send_time.tables import SendTimeChoice
-from sekvens.webhooks.caller import WebhookCaller
-from tests.unit.composing import sample_shop
+from tests.unit.acting import activities_of
 from tests.unit.ingesting import NOON, alias, identify
 from tests.unit.sending import NIGHT, PostOffice
 
@@ -44,15 +39,7 @@ def office(database: Database) -> PostOffice:
 
 @pytest.fixture
 def acting(office: PostOffice) -> EnrollmentActivities:
-    webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
-    deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
-    return EnrollmentActivities(
-        database=office.database,
-        clock=office.clock,
-        shop=sample_shop(),
-        deeds=deeds,
-        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
-    )
+    return activities_of(office)
 
 
 def ask(acting: EnrollmentActivities, office: PostOffice, question: Question) -> AnswerResult:

@@ -22,7 +22,6 @@ from activities.bugs import ATTEMPTS_MAX, Bugs
 from activities.enrollments import EnrollmentActivities
 from activities.messages import MessageActivities
 from sekvens.db.session import Database
-from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.testing import FakeTemporal
 from sekvens.enrollments.wire import AnswerInput, AnswerResult, CarryOutInput, RecordInput
@@ -51,11 +50,7 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.steps import SetTrait
 from sekvens.messages.tables import MessageState
 from sekvens.outages import is_outage
-from sekvens.send_time.choosing import BestTimes
-from sekvens.send_time.quiet_hours import NEVER_QUIET
-from sekvens.send_time.section import SendTimeSettings
-from sekvens.webhooks.caller import WebhookCaller
-from tests.unit.composing import sample_shop
+from tests.unit.acting import activities_of
 from tests.unit.ingesting import NOON, track
 from tests.unit.sending import ADDRESS, NIGHT, PostOffice
 
@@ -67,15 +62,7 @@ def office(sqlite_database: Database) -> PostOffice:
 
 @pytest.fixture
 def acting(office: PostOffice) -> EnrollmentActivities:
-    webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
-    deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
-    return EnrollmentActivities(
-        database=office.database,
-        clock=office.clock,
-        shop=sample_shop(),
-        deeds=deeds,
-        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
-    )
+    return activities_of(office)
 
 
 def attempt(number: int) -> ActivityEnvironment:

@@ -8,7 +8,6 @@ from temporalio.testing import ActivityEnvironment
 from activities.enrollments import EnrollmentActivities
 from activities.experiments import ExperimentActivities
 from sekvens.db.session import Database
-from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.wire import AnswerInput, AnswerResult
 from sekvens.experiments.tables import Draw
 from sekvens.experiments.wire import LooksInput, LooksResult
@@ -18,11 +17,7 @@ from sekvens.flows.commands import WhichVariant
 from sekvens.flows.lots import EVERYTHING, draw, weights_of
 from sekvens.flows.outcomes import Sent, Skipped, SkipReason
 from sekvens.messages.tables import MessageState
-from sekvens.send_time.choosing import BestTimes
-from sekvens.send_time.quiet_hours import NEVER_QUIET
-from sekvens.send_time.section import SendTimeSettings
-from sekvens.webhooks.caller import WebhookCaller
-from tests.unit.composing import sample_shop
+from tests.unit.acting import activities_of
 from tests.unit.experimenting import Laboratory, way
 from tests.unit.ingesting import NOON
 from tests.unit.sending import PostOffice, mixed
@@ -90,15 +85,7 @@ def test_order_mail_draws_nothing(office: PostOffice):
 
 @pytest.fixture
 def acting(office: PostOffice) -> EnrollmentActivities:
-    webhooks = WebhookCaller(database=office.database, clock=office.clock, webhooks={})
-    deeds = Deeds(database=office.database, clock=office.clock, webhooks=webhooks)
-    return EnrollmentActivities(
-        database=office.database,
-        clock=office.clock,
-        shop=sample_shop(),
-        deeds=deeds,
-        best_times=BestTimes(sample_shop(), NEVER_QUIET, SendTimeSettings()),
-    )
+    return activities_of(office)
 
 
 def ask(acting: EnrollmentActivities, office: PostOffice, *, skip: bool = False) -> AnswerResult:
