@@ -17,6 +17,8 @@ from tests.chaos.verdicts import pytest_configure, pytest_terminal_summary  # no
 from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures, for every test
 from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
 
+pytest_plugins = ("tests.stalls",)
+
 #: A Wednesday at noon, far from every change of daylight saving.
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 

@@ -15,6 +15,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import BinaryIO
 
 from sekvens.demo.processes import ROOT, Running, launch
+from tests.stalls import be_patient_with_workflows
 
 #: What services import; the server of the forks does so once.
 PRELOADED = ("worker", "starter", "sekvens.ses.local.__main__", "sekvens.web.app", "uvicorn")
@@ -70,6 +71,7 @@ def _become(program: str, arguments: Sequence[str], environ: Mapping[str, str], 
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environ)
+    be_patient_with_workflows()
     sys.argv = [program, *arguments]
     if program.endswith(".py"):
         runpy.run_path(program, run_name="__main__")
