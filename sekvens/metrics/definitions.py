@@ -52,8 +52,9 @@ class Metric:
     without: str = "nothing of the kind has happened yet"  #: why there may be no data
 
 
-_MESSAGE: Final = ("flow", "version", "step", "variant", "locale", "purpose")
+_MESSAGE: Final = ("flow", "version", "step", "variant", "segment", "locale", "purpose")
 _CART: Final = ("category", "cart-value")
+_EXIT: Final = ("flow", "version", "variant", "segment", "reason")
 _NO_FEEDBACK: Final = "no message was reported as delivered: is SES's feedback read?"
 _ERASED: Final = "what contacts did who have been erased"
 _DELIVERED: Final = "messages that the receiving server took"
@@ -203,14 +204,16 @@ def _of_carts() -> tuple[Metric, ...]:
             above="of these, those that nobody touched for `cart_left_hours`",
             below="carts in which something was put", window="`cart_left_hours`",
             left_out="visitors whom we do not know; carts of erased contacts",
-            numerator=(Sum(name="cart_left"),), denominator=(Sum(name="cart"),), by=_CART,
+            numerator=(Sum(name="cart_left"),), denominator=(Sum(name="cart"),),
+            by=(*_CART, "segment"),
         ),
         Metric(
             name="cart-recovery", unit=Unit.SHARE, above="of these, those that were ordered",
             below="carts that nobody touched for `cart_left_hours`",
             window="`cart_days` after the last touch before it was left",
             left_out="as cart-abandonment; whether an e-mail had a part in it",
-            numerator=(Sum(name="cart_recovered"),), denominator=(Sum(name="cart_left"),), by=_CART,
+            numerator=(Sum(name="cart_recovered"),), denominator=(Sum(name="cart_left"),),
+            by=(*_CART, "segment"),
             matures="cart_days",
         ),
         Metric(
@@ -248,12 +251,14 @@ def _of_orders() -> tuple[Metric, ...]:
             above="what the orders come to that are owed to a message",
             below="what all orders come to", window=last, left_out=money,
             numerator=(Sum(name="order_by_email", is_amount=True),), denominator=_REVENUE,
+            by=("segment",),
         ),
         Metric(
             name="repeat-purchase", unit=Unit.SHARE, above="of these, those that another followed",
             below="contacts' first orders", window="`repeat_days` after the first order",
             left_out="orders refunded or cancelled", matures="repeat_days",
             numerator=(Sum(name="second", until="repeat_days"),), denominator=_FIRST,
+            by=("segment",),
         ),
         Metric(
             name="repeat-value", unit=Unit.MONEY, above="what orders come to that are not a "
@@ -261,7 +266,7 @@ def _of_orders() -> tuple[Metric, ...]:
             left_out=money,
             numerator=tuple(Sum(name=each.name, details=each.details, is_amount=True)
                             for each in _REPEAT),
-            denominator=_REPEAT,
+            denominator=_REPEAT, by=("segment",),
         ),
         Metric(
             name="incremental-revenue", unit=Unit.MONEY,
@@ -293,13 +298,12 @@ def _of_contacts() -> tuple[Metric, ...]:
             below="enrollments that ended, by that day, of contacts whom we could send marketing "
             "when they began", window="`kept_days` after the exit", left_out="as kept-30-days",
             numerator=(*_LEFT, Sum(name="lost_after", until="kept_days", factor=-1)),
-            denominator=_LEFT, by=("flow", "version", "variant", "reason"), matures="kept_days",
+            denominator=_LEFT, by=_EXIT, matures="kept_days",
         ),
     )  # fmt: skip
 
 
 def _of_flows() -> tuple[Metric, ...]:
-    exits = ("flow", "version", "variant", "reason")
     return (
         Metric(
             name="skipped", unit=Unit.SHARE, above="messages that were not sent, by skip reason",
@@ -313,7 +317,7 @@ def _of_flows() -> tuple[Metric, ...]:
                 name=name, unit=Unit.DAYS, above=f"whole days after which {part} of them had ended",
                 below="enrollments that ended, by that day", window="none",
                 left_out="enrollments under way",
-                denominator=_EXITED, by=exits, quantile=quantile,
+                denominator=_EXITED, by=_EXIT, quantile=quantile,
             )
             for name, part, quantile in (
                 ("time-to-exit", "half", 0.5),

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
-from sekvens.metrics.calendar import next_month
+from sekvens.metrics.adding import added_up, needed
 from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
-from sekvens.metrics.dimensions import COLUMNS, PERIODS, ends, period_of
+from sekvens.metrics.dimensions import BESIDE_A_SEGMENT, COLUMNS, PERIODS, ends, period_of
 from sekvens.metrics.rules import HUNDREDTHS, Rules
-from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark, Period
+from sekvens.metrics.tables import MetricDay, MetricMark
 
 #: With fewer, a number says little: chance alone moves it by a sixth.
 FEW: Final = 30
@@ -72,20 +72,19 @@ def check(metric: Metric, by: Collection[str]) -> None:
     Raises:
         CannotTellApart: it is not; the message says by what it is.
     """
-    if "segment" in by:
-        raise CannotTellApart("nothing is counted by segment yet")
-    wrong = [each for each in by if each not in (*metric.by, *PERIODS)]
+    allowed = BESIDE_A_SEGMENT if "segment" in by else metric.by
+    wrong = [each for each in by if each not in PERIODS and each not in {*allowed} & {*metric.by}]
     if wrong and (metric.numerator or metric.quantile):
         raise CannotTellApart(
-            f"{metric.name} is not counted by {wrong[0]}: by {', '.join((*metric.by, *PERIODS))}"
+            f"{metric.name} is not counted by {' and '.join(by)}: "
+            f"by {', '.join((*metric.by, *PERIODS))}; by segment beside flow and step alone"
         )
 
 
 def read(session: Session, asked: Asked, rules: Rules, *, today: date) -> list[Number]:
     """Read metrics, each group's in order; `today` is the shop's day."""
     metrics = [METRICS[name] for name in asked.names]
-    names = {each.name for metric in metrics for each in (*metric.numerator, *metric.denominator)}
-    counts = _Counts(session, asked, names, rules)
+    counts = _Counts(session, asked, metrics, rules)
     return [number for metric in metrics for number in counts.numbers(metric, today)]
 
 
@@ -120,11 +119,11 @@ class _Counts:
     """The counts of one question, read once."""
 
     def __init__(
-        self, session: Session, asked: Asked, names: Collection[str], rules: Rules
+        self, session: Session, asked: Asked, metrics: Sequence[Metric], rules: Rules
     ) -> None:
         self._asked = asked
         self._rules = rules
-        self._rows = _rows(session, asked, names)
+        self._rows = added_up(session, asked, needed(metrics, self._days, by=asked.by))
 
     def numbers(self, metric: Metric, today: date) -> list[Number]:
         """Make a metric's numbers, one of each group; without any, one that says why."""
@@ -144,7 +143,7 @@ class _Counts:
         """Sort counts into groups."""
         found: defaultdict[Group, list[_Part]] = defaultdict(list)
         for each in sums:
-            until = self._days(each.until)
+            until = None if each.until is None else self._days(each.until)
             for row in self._rows.get(each.name, ()):
                 fits = not each.details or row.detail in each.details
                 if fits and (until is None or (row.bucket is not None and row.bucket < until)):
@@ -182,7 +181,7 @@ class _Counts:
         periods = (ends(name, each) for each, name in told if each in PERIODS and name)
         return min([self._asked.until, *periods])
 
-    def _days(self, until: str | int | None) -> int | None:
+    def _days(self, until: str | int) -> int:
         return getattr(self._rules.settings, until) if isinstance(until, str) else until
 
     def _number(
@@ -194,7 +193,7 @@ class _Counts:
         today: date,
     ) -> Number:
         numerator, denominator = _added(metric.numerator, above), _added(metric.denominator, below)
-        matures = timedelta(days=self._days(metric.matures) or 0)
+        matures = timedelta(days=self._days(metric.matures))
         return Number(
             metric=metric.name,
             unit=metric.unit,
@@ -240,39 +239,3 @@ def _quantile(parts: Sequence[_Part], share: float) -> float:
         if seen >= needed:
             return part.bucket or 0
     return 0
-
-
-def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str, list[Any]]:
-    """Add counts up in the database, apart only by what is asked for or summed up here."""
-    columns = {COLUMNS[each].key: COLUMNS[each] for each in asked.by}
-    kept = [MetricCount.name, MetricCount.detail, MetricCount.bucket]
-    apart = [*kept, *(each for each in columns.values() if each not in kept)]
-    query = (
-        select(
-            *apart,
-            # PostgreSQL adds whole numbers up to decimals.
-            func.sum(MetricCount.n).cast(BigInteger).label("n"),
-            func.sum(MetricCount.amount).cast(BigInteger).label("amount"),
-        )
-        .where(MetricCount.name.in_(sorted(names)), _of_period(asked))
-        .group_by(*apart)
-    )
-    if asked.flow is not None:
-        query = query.where(MetricCount.flow == asked.flow)
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in session.execute(query):
-        found[row.name].append(row)
-    return found
-
-
-def _of_period(asked: Asked) -> ColumnElement[bool]:
-    """Pick the rows that a period is the sum of: whole months where it may, else days."""
-    since, until, day = asked.since, asked.until, MetricCount.day
-    first = since if since.day == 1 else next_month(since)
-    last = until.replace(day=1)
-    days = MetricCount.period == Period.DAY
-    if first >= last or not {"day", "week"}.isdisjoint(asked.by):
-        return and_(days, day >= since, day < until)
-    months = and_(MetricCount.period == Period.MONTH, day >= first, day < last)
-    before, after = and_(days, day >= since, day < first), and_(days, day >= last, day < until)
-    return or_(months, before, after)

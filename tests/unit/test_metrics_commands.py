@@ -81,7 +81,7 @@ def test_what_is_exported_can_be_read(run: Run, form: str):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("nps", "--by", "segment"), "nothing is counted by segment yet"),
+        (("nps", "--by", "segment", "--by", "locale"), "nps is not counted by segment and locale"),
         (("email-share", "--by", "flow"), "email-share is not counted by flow"),
         (("nosuch",), "there is no metric 'nosuch'"),
         (("--by", "colour"), "'colour' is none of flow"),
