@@ -18,7 +18,15 @@ class Unit(StrEnum):
     SHARE = "share"  #: of one
     SCORE = "score"  #: from -100 to 100
     MONEY = "money"  #: in the shop's currency, for each of the denominator
+    NUMBER = "number"  #: for each of the denominator
     DAYS = "days"  #: of shop time; the denominator says of how many it is a quantile
+
+
+class Increase(StrEnum):
+    """Of what a holdout shows how much more there is."""
+
+    ORDERS = "orders"
+    REVENUE = "revenue"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +56,7 @@ class Metric:
     #: days, or their setting, after the period until which it may still change for want of time
     matures: str | int = 0
     quantile: float | None = None
+    increase: Increase | None = None  #: it is read from holdouts, and has no sums of counts
     beside: str | None = None  #: the metric that is shown with it
     without: str = "nothing of the kind has happened yet"  #: why there may be no data
 
@@ -268,13 +277,24 @@ def _of_orders() -> tuple[Metric, ...]:
                             for each in _REPEAT),
             denominator=_REPEAT, by=("segment",),
         ),
+    )  # fmt: skip
+
+
+def _of_holdouts() -> tuple[Metric, ...]:
+    below = "contacts who were not held out, by the day of their draw, and whose time is over"
+    less = "for contacts who were not held out, less what as many came to who were"
+    said = "orders refunded or cancelled; experiments with a holdout among their variants"
+    return tuple(
         Metric(
-            name="incremental-revenue", unit=Unit.MONEY,
-            above="what contacts came to who got the e-mails, less what those of the holdout did",
-            below="contacts who got the e-mails", window="that of the experiment",
-            left_out="flows without a holdout",
-            without="no flow has a holdout, or `starter.py experiments show` tells its worth",
-        ),
+            name=f"incremental-{what}", unit=unit, above=f"{above} {less}", below=below,
+            window="that of the holdout after the draw", increase=what, by=("flow",),
+            left_out=said + more,
+            without="nobody is held out: `holdout=` of a flow, `[experiments] holdout` of all",
+        )
+        for what, unit, above, more in (
+            (Increase.ORDERS, Unit.NUMBER, "orders", ""),
+            (Increase.REVENUE, Unit.MONEY, "what orders come to", "; orders of another currency"),
+        )
     )  # fmt: skip
 
 
@@ -332,8 +352,8 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     {
         metric.name: metric
         for group in (
-            _of_delivery(), _of_engagement(), _of_answers(), _of_orders(), _of_carts(),
-            _of_contacts(), _of_flows(),
+            _of_delivery(), _of_engagement(), _of_answers(), _of_orders(), _of_holdouts(),
+            _of_carts(), _of_contacts(), _of_flows(),
         )
         for metric in group
     }

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
 from sekvens.metrics.adding import added_up, needed
-from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
+from sekvens.metrics.definitions import METRICS, Increase, Metric, Sum, Unit
 from sekvens.metrics.dimensions import BESIDE_A_SEGMENT, COLUMNS, PERIODS, ends, period_of
+from sekvens.metrics.increments import increments
 from sekvens.metrics.rules import HUNDREDTHS, Rules
 from sekvens.metrics.tables import MetricDay, MetricMark
 
@@ -46,7 +47,10 @@ class Number:
     denominator: float
     is_few: bool  #: fewer than `FEW` in the denominator, or of money for so few
     may_grow: bool  #: its window was still open when this was read
-    without: str  #: why there is no data; empty: there is
+    without: str  #: why there is no data, or it is not known yet; empty: there is
+    #: of what a holdout shows: the limits between which it lies, 19 times in 20; None: no limits
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,7 @@ class Asked:
     def __post_init__(self) -> None:
         for name in self.names:
             check(METRICS[name], self.by)
-            if self.flow is not None and "flow" not in METRICS[name].by and METRICS[name].numerator:
+            if self.flow is not None and "flow" not in METRICS[name].by:
                 raise CannotTellApart(f"{name} is not counted by flow")
 
 
@@ -74,7 +78,7 @@ def check(metric: Metric, by: Collection[str]) -> None:
     """
     allowed = BESIDE_A_SEGMENT if "segment" in by else metric.by
     wrong = [each for each in by if each not in PERIODS and each not in {*allowed} & {*metric.by}]
-    if wrong and (metric.numerator or metric.quantile):
+    if wrong:
         raise CannotTellApart(
             f"{metric.name} is not counted by {' and '.join(by)}: "
             f"by {', '.join((*metric.by, *PERIODS))}; by segment beside flow and step alone"
@@ -85,7 +89,15 @@ def read(session: Session, asked: Asked, rules: Rules, *, today: date) -> list[N
     """Read metrics, each group's in order; `today` is the shop's day."""
     metrics = [METRICS[name] for name in asked.names]
     counts = _Counts(session, asked, metrics, rules)
-    return [number for metric in metrics for number in counts.numbers(metric, today)]
+    return [
+        number
+        for metric in metrics
+        for number in (
+            counts.numbers(metric, today)
+            if metric.increase is None
+            else _increases(session, asked, metric, metric.increase)
+        )
+    ]
 
 
 def no_data(metric: Metric, group: Mapping[str, Any]) -> Number:
@@ -101,6 +113,27 @@ def no_data(metric: Metric, group: Mapping[str, Any]) -> Number:
         may_grow=False,
         without=metric.without,
     )
+
+
+def _increases(session: Session, asked: Asked, metric: Metric, what: Increase) -> list[Number]:
+    """Make the numbers that holdouts show; what is not known yet has limits, and no value."""
+    found = [
+        Number(
+            metric=metric.name,
+            unit=metric.unit,
+            group=dict(zip(asked.by, each.group, strict=True)),
+            value=None if each.effect is None or each.without else each.effect.value,
+            numerator=None if each.effect is None else each.effect.value * each.contacts,
+            denominator=each.contacts,
+            is_few=0 < each.contacts < FEW,
+            may_grow=each.may_grow,
+            without=each.without,
+            low=None if each.effect is None else each.effect.low,
+            high=None if each.effect is None else each.effect.high,
+        )
+        for each in increments(session, asked, what)
+    ]
+    return found or [no_data(metric, dict.fromkeys(asked.by))]
 
 
 def counted_at(session: Session) -> datetime | None:
