@@ -40,19 +40,15 @@ _WHOLE: Final[Columns] = {
     "locale": Message.locale,
     "purpose": Message.purpose,
 }
-#: Columns of `metric_counts` that a message fills, with what fills them. Segments are many: they
-#: are told apart by flow and step, and no further.
+#: Columns of `metric_counts` that a message fills, with what fills them. Segments are many: were
+#: they told apart by more than the flow, there would be as many counts as messages.
 OF_A_MESSAGE: Final[Mapping[Apart, Columns]] = {
     Apart.WHOLE: _WHOLE,
     Apart.VARIANT: {**_WHOLE, "variant": VARIANT},
-    Apart.SEGMENT: {
-        "flow": Message.flow,
-        "step_id": Message.step_id,
-        "segment": SegmentStay.segment,
-    },
+    Apart.SEGMENT: {"flow": Message.flow, "segment": SegmentStay.segment},
 }
-#: Beside a segment, a metric is told apart by these and periods alone.
-BESIDE_A_SEGMENT: Final = ("segment", "flow", "step")
+#: Beside a segment, a metric is told apart by the flow and by periods alone.
+BESIDE_A_SEGMENT: Final = ("segment", "flow")
 
 #: What metrics are asked by -> the column of `metric_counts`.
 COLUMNS: Final[Mapping[str, InstrumentedAttribute[object]]] = {

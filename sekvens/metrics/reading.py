@@ -81,7 +81,7 @@ def check(metric: Metric, by: Collection[str]) -> None:
     if wrong:
         raise CannotTellApart(
             f"{metric.name} is not counted by {' and '.join(by)}: "
-            f"by {', '.join((*metric.by, *PERIODS))}; by segment beside flow and step alone"
+            f"by {', '.join((*metric.by, *PERIODS))}; by segment beside flow alone"
         )
 
 

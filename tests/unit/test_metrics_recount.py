@@ -22,7 +22,7 @@ SINCE, CUSTOMERS = date(1998, 3, 1), 60
 BY = ((), ("flow",), ("month",), ("week", "locale"), ("flow", "step"), ("purpose", "version"),
       ("category",), ("cart-value", "step"), ("variant",), ("variant", "flow", "month"),
       ("variant", "version"), ("variant", "category"), ("segment",), ("segment", "week"),
-      ("segment", "flow", "step"))  # fmt: skip
+      ("segment", "flow"))  # fmt: skip
 
 
 def counted(database: Database) -> Meter:
@@ -47,7 +47,7 @@ def named(entry: Entry, by: tuple[str, ...]) -> list[tuple[Any, ...]]:
 
 
 def can(name: str, by: tuple[str, ...]) -> bool:
-    beside = ("segment", "flow", "step") if "segment" in by else METRICS[name].by
+    beside = ("segment", "flow") if "segment" in by else METRICS[name].by
     return all((each in METRICS[name].by and each in beside) or each in PERIODS for each in by)
 
 
