@@ -6,7 +6,7 @@ comes. An order, a cart, a sign-up and an exit belong to their own day.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Date, Result, delete, func, insert, literal, select
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.tables import Template
 from sekvens.metrics import statements
+from sekvens.metrics.calendar import next_month
 from sekvens.metrics.rules import Rules, whole_days
 from sekvens.metrics.statements import DIMENSIONS
 from sekvens.metrics.tables import MetricCount, Period
@@ -54,11 +55,6 @@ def count_month(session: Session, first: date) -> None:
     session.execute(
         insert(MetricCount).from_select(["period", "day", *_APART, "n", "amount"], query)
     )
-
-
-def next_month(day: date) -> date:
-    """Tell the first day of the month after a day's."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def _delete(session: Session, period: Period, day: date) -> None:

@@ -6,13 +6,14 @@ counts would be taken of the messages whose contact is in it. Nothing counts by 
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, String, null
 from sqlalchemy.orm import InstrumentedAttribute
 
 from sekvens.messages.tables import Message
+from sekvens.metrics.calendar import Quarter, next_month
 from sekvens.metrics.tables import MetricCount
 
 #: Columns of `metric_counts` that a message fills, with what fills them. The arm of an experiment
@@ -40,14 +41,35 @@ COLUMNS: Final[Mapping[str, InstrumentedAttribute[object]]] = {
     "day": MetricCount.day,
     "week": MetricCount.day,
     "month": MetricCount.day,
+    "quarter": MetricCount.day,
 }
 
-PERIODS: Final = ("day", "week", "month")
+PERIODS: Final = ("day", "week", "month", "quarter")
 
 
 def period_of(day: date, period: str) -> str:
-    """Write the day, the week (ISO, `2026-W07`) or the month that a day is in."""
-    if period == "week":
-        year, week, _ = day.isocalendar()
-        return f"{year}-W{week:02}"
-    return f"{day:%Y-%m}" if period == "month" else day.isoformat()
+    """Write the day, the week (ISO, `2026-W07`), the month or the quarter (`2026-Q3`) of a day."""
+    match period:
+        case "week":
+            year, week, _ = day.isocalendar()
+            return f"{year}-W{week:02}"
+        case "month":
+            return f"{day:%Y-%m}"
+        case "quarter":
+            return str(Quarter.of(day))
+        case _:
+            return day.isoformat()
+
+
+def ends(written: str, period: str) -> date:
+    """Tell the first day that is no more part of a period, as `period_of` writes it."""
+    match period:
+        case "week":
+            year, week = written.split("-W")
+            return date.fromisocalendar(int(year), int(week), 1) + timedelta(weeks=1)
+        case "month":
+            return next_month(date.fromisoformat(f"{written}-01"))
+        case "quarter":
+            return Quarter.read(written).ends
+        case _:
+            return date.fromisoformat(written) + timedelta(days=1)

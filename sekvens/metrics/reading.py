@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
-from sekvens.metrics.counting import next_month
+from sekvens.metrics.calendar import next_month
 from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
-from sekvens.metrics.dimensions import COLUMNS, PERIODS, period_of
+from sekvens.metrics.dimensions import COLUMNS, PERIODS, ends, period_of
 from sekvens.metrics.rules import HUNDREDTHS, Rules
 from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark, Period
 
@@ -89,6 +89,21 @@ def read(session: Session, asked: Asked, rules: Rules, *, today: date) -> list[N
     return [number for metric in metrics for number in counts.numbers(metric, today)]
 
 
+def no_data(metric: Metric, group: Mapping[str, Any]) -> Number:
+    """Say that there is no data of a group, and why."""
+    return Number(
+        metric=metric.name,
+        unit=metric.unit,
+        group=group,
+        value=None,
+        numerator=None if metric.quantile else 0,
+        denominator=0,
+        is_few=False,
+        may_grow=False,
+        without=metric.without,
+    )
+
+
 def counted_at(session: Session) -> datetime | None:
     """Tell the wall time up to which facts have been looked through; None: never yet."""
     mark = session.get(MetricMark, "facts")
@@ -123,7 +138,7 @@ class _Counts:
             self._number(metric, group, above.get(group, []), below[group], today)
             for group in groups
         ]
-        return numbers or [self._number(metric, (None,) * len(self._asked.by), [], [], today)]
+        return numbers or [no_data(metric, dict.fromkeys(self._asked.by))]
 
     def _groups(self, sums: Iterable[Sum]) -> dict[Group, list["_Part"]]:
         """Sort counts into groups."""
@@ -161,6 +176,12 @@ class _Counts:
             for each in self._asked.by
         )
 
+    def _ends(self, group: Group) -> date:
+        """Tell the first day that is no more part of a group."""
+        told = zip(self._asked.by, group, strict=True)
+        periods = (ends(name, each) for each, name in told if each in PERIODS and name)
+        return min([self._asked.until, *periods])
+
     def _days(self, until: str | int | None) -> int | None:
         return getattr(self._rules.settings, until) if isinstance(until, str) else until
 
@@ -182,7 +203,7 @@ class _Counts:
             numerator=None if metric.quantile else numerator,
             denominator=denominator,
             is_few=0 < sum(part.n for part in below) < FEW,
-            may_grow=self._asked.until - timedelta(days=1) + matures >= today,
+            may_grow=self._ends(group) - timedelta(days=1) + matures >= today,
             without="" if denominator else metric.without,
         )
 
@@ -250,7 +271,7 @@ def _of_period(asked: Asked) -> ColumnElement[bool]:
     first = since if since.day == 1 else next_month(since)
     last = until.replace(day=1)
     days = MetricCount.period == Period.DAY
-    if first >= last or "day" in asked.by or "week" in asked.by:
+    if first >= last or not {"day", "week"}.isdisjoint(asked.by):
         return and_(days, day >= since, day < until)
     months = and_(MetricCount.period == Period.MONTH, day >= first, day < last)
     before, after = and_(days, day >= since, day < first), and_(days, day >= last, day < until)
