@@ -19,6 +19,7 @@ from sekvens.commands.experiments import experiments
 from sekvens.commands.feeds import feeds
 from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
+from sekvens.commands.monday import monday
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
 from sekvens.commands.predict import predict
@@ -64,7 +65,7 @@ for command in (
     *(api, relay, local_ses),
     *(flows, preview, simulate, feeds),
     *(products, reviews, answers, offers),
-    *(audiences, segments, send_time, contacts, predict, staff),
+    *(audiences, segments, send_time, contacts, predict, staff, monday),
     *(metrics, experiments),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume, approve),

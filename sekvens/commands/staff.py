@@ -28,7 +28,6 @@ def _written_to(command: "Callable[..., None]") -> "Callable[..., None]":
     return command
 
 
-
 @click.group()
 def staff() -> None:
     """Let people log in to the staff pages (/staff), and no longer.

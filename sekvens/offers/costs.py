@@ -1,7 +1,7 @@
-"""What offers have cost: the codes of ours that orders carried, and what these orders were spared.
+"""What offers have cost: the codes of ours that orders carried, and what was taken off for them.
 
-An order says itself what was taken off, where the shop posts it (`discount`); elsewhere it is worked
-out from the offer. An order that was refunded or cancelled cost nothing.
+An order says itself what was taken off, where the shop posts it (`discount`); elsewhere that is
+worked out from the offer. An order that was refunded or cancelled cost nothing.
 """
 
 from collections import defaultdict

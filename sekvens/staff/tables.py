@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
 
-
 #: What the staff are written to in.
 LANGUAGES: Final = ("sv", "en")
 
