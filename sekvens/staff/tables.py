@@ -6,7 +6,7 @@ member's address stands in their row alone.
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -70,3 +70,19 @@ class MondayMail(Base):
     called_at: Mapped[datetime]  #: wall time of the newest of them
     ses_message_id: Mapped[str | None]
     note: Mapped[str | None]  #: why it was not sent; no address
+
+
+class AuditEntry(Base):
+    """Something that somebody did on the dashboard. Rows are never changed but by their result."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)  #: wall time
+    by: Mapped[str]  #: a name; it stays when the account goes
+    action: Mapped[str]
+    target: Mapped[dict[str, Any]]  #: what it was done to: ids by their kind
+    says: Mapped[str]  #: what they were told that it would do
+    result: Mapped[str | None]  #: what it did; None: it is under way, or broke off
+    failed: Mapped[bool] = mapped_column(default=False)
+    ended_at: Mapped[datetime | None]  #: wall time
