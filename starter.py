@@ -34,6 +34,7 @@ from sekvens.commands.segments import segments
 from sekvens.commands.send_time import send_time
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.show_settings import settings
 from sekvens.commands.simulate import simulate
 from sekvens.commands.staff import staff
 from sekvens.commands.status import status
@@ -61,7 +62,7 @@ def registered() -> Sequence[type]:
 
 
 for command in (
-    *(demo, up, init, migrate),
+    *(demo, up, init, settings, migrate),
     *(api, relay, local_ses),
     *(flows, preview, simulate, feeds),
     *(products, reviews, answers, offers),
