@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sekvens.metrics.comparing import Verdict, compared, contributions, newest_and_before
+from sekvens.metrics.comparing import Compared, Verdict, compared, contributions, newest_and_before
 from sekvens.metrics.definitions import Unit
 from sekvens.metrics.quarters import Bold
 from sekvens.metrics.reading import FEW, Number
@@ -27,7 +27,7 @@ def number(some: int, of: int, quarter: Any = NOW, *, unit: Unit = Unit.SHARE, *
 
 def seen(
     before: tuple[int, int], now: tuple[int, int], *, target: float | None = None, **kind: Any
-):
+) -> Compared:
     numbers = (number(*before, BEFORE, **kind), number(*now, **kind))
     return compared(Bold(name="open-rate", numbers=numbers, beside=(), tables={}), target=target)
 

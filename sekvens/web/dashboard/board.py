@@ -12,7 +12,6 @@ from babel.numbers import format_decimal
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from sekvens.metrics.bold import BOLD
 from sekvens.metrics.calendar import NoQuarter, Quarter
 from sekvens.metrics.comparing import Compared, Verdict, compared, newest_and_before
 from sekvens.metrics.definitions import METRICS, Unit
@@ -28,8 +27,11 @@ from sekvens.web.dashboard.words import Words
 _QUARTERS: Final = 5
 #: Rows of a table; with more the board would not print on two pages.
 ROWS_MAX: Final = 5
-#: The metrics of the first printed page; the others stand on the second.
-_FIRST_SHEET: Final = 5
+#: What stands on each of the two printed pages: in this order their columns are as long.
+SHEETS: Final = (
+    ("open-rate", "click-to-open", "review-conversion", "repeat-purchase"),
+    ("cart-redemption", "nps", "kept-30-days"),
+)
 #: The tables of each metric, in order: a title of the page's words, and that of its numbers.
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "open-rate": ("by flow",),
@@ -81,7 +83,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] |
         return None
     found = quarters(session, quarter, _QUARTERS, house.rules, today=asked.today)
     writer = _Writer(house, asked, quarter)
-    cards = [writer.card(found.bold[name]) for name in BOLD]
+    sheets = [[writer.card(found.bold[name]) for name in names] for names in SHEETS]
     is_empty = not any(each.denominator for bold in found.bold.values() for each in bold.numbers)
     return {
         "quarter": str(quarter),
@@ -90,7 +92,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] |
         "until": quarter.ends - timedelta(days=1),
         "is_running": quarter == today,
         "counted_at": found.counted_at,
-        "sheets": () if is_empty else (cards[:_FIRST_SHEET], cards[_FIRST_SHEET:]),
+        "sheets": () if is_empty else sheets,
     }
 
 
