@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
@@ -13,11 +13,14 @@ from sqlalchemy import select
 
 from sekvens.db.session import Database
 from sekvens.errors import OutcomeUnknown, SesRejected, SesThrottled
+from sekvens.experiments.gains import Gain
+from sekvens.experiments.intervals import Effect
 from sekvens.messages.tables import MessageState
 from sekvens.metrics.tables import MetricCount
 from sekvens.reviews.tables import Review
 from sekvens.ses.testing import TakenThen
 from sekvens.staff import accounts
+from sekvens.staff.monday.letter import Reader, letter
 from sekvens.staff.monday.needs import Need, NeedKind, needs
 from sekvens.staff.monday.posting import MondayPost
 from sekvens.staff.monday.wire import MondayResult
@@ -39,6 +42,10 @@ from tests.unit.mondays import (
 from tests.unit.offering import Till
 from tests.unit.staffing import PASSWORD, quick_scrypt  # noqa: F401  a fixture
 
+READER = Reader(
+    name="doris", language="en", shop="Garn", currency="SEK", public_url="https://post.shop.example"
+)
+
 
 def rows(database: Database) -> list[tuple[str, date, str, int]]:
     with database.read() as session:
@@ -49,8 +56,8 @@ def rows(database: Database) -> list[tuple[str, date, str, int]]:
 def told(office: Office, name: str = "doris"):
     with office.database.read() as session:
         member = accounts.named(session, name)
-    letter, html, text = office.post.written(member)
-    return letter, html, " ".join(text.split())
+    written, html, text = office.post.written(member)
+    return written, html, " ".join(text.split())
 
 
 def test_it_tells_what_the_flows_earned_beside_the_week_before(database: Database):
@@ -61,12 +68,12 @@ def test_it_tells_what_the_flows_earned_beside_the_week_before(database: Databas
         ("welcome", 5000, THIS_WEEK), ("welcome", 5000, date(2026, 2, 15)),
     ):  # fmt: skip
         earns(database, flow, amount, day)
-    letter, _, text = told(Office(database))
+    said, _, text = told(Office(database))
 
-    assert letter.subject == "Vecka 9: flödena gav 1\xa0500\xa0kr"
+    assert said.subject == "Vecka 9: flödena gav 1\xa0500\xa0kr"
     assert "Vecka 9, 23\xa0februari\u20131\xa0mars".replace("\xa0", " ") in text
     assert "på 6 beställningar. Det är 50 % mer än veckan före, då det var 1 000 kr." in text
-    assert [row[0] for row in letter.sections[0].rows] == ["winback", "welcome"]
+    assert [row[0] for row in said.sections[0].rows] == ["winback", "welcome"]
     assert "Det är 100 % av allt som såldes." in text
 
 
@@ -97,10 +104,10 @@ def test_flows_beyond_the_sixth_are_added_up(sqlite_database: Database):
     subscriber(sqlite_database)
     for nth in range(8):
         earns(sqlite_database, f"flow-{nth}", 100 * (nth + 1))
-    letter, _, _ = told(Office(sqlite_database))
+    said, _, _ = told(Office(sqlite_database))
 
-    assert [row[0] for row in letter.sections[0].rows][-2:] == ["flow-2", "övriga"]
-    assert letter.sections[0].rows[-1][1] == "300\xa0kr"
+    assert [row[0] for row in said.sections[0].rows][-2:] == ["flow-2", "övriga"]
+    assert said.sections[0].rows[-1][1] == "300\xa0kr"
 
 
 def test_it_tells_what_discounts_cost_and_of_what_nobody_knows(sqlite_database: Database):
@@ -114,10 +121,10 @@ def test_it_tells_what_discounts_cost_and_of_what_nobody_knows(sqlite_database: 
     for nth, code in enumerate(sorted(codes)):
         till.shop.post(track("Order Completed", order_id=f"o-{nth}", coupon=code, total="400",
                              currency="SEK", ago=7 * 24 * 60))  # fmt: skip
-    letter, _, _ = told(office)
+    said, _, _ = told(office)
 
-    assert letter.sections[1].title == "The discounts"
-    assert "codes were redeemed, which cost SEK" in letter.sections[1].paragraphs[0]
+    assert said.sections[1].title == "The discounts"
+    assert "codes were redeemed, which cost SEK" in said.sections[1].paragraphs[0]
 
 
 def test_it_says_what_needs_a_person_and_leads_there(database: Database):
@@ -135,37 +142,55 @@ def test_it_says_what_needs_a_person_and_leads_there(database: Database):
     office = Office(database)
     with database.read() as session:
         found = needs(session, now=NOW, shop_now=NOW)
-    letter, html, text = told(office)
+    said, html, text = told(office)
 
     assert found == (
         Need(kind=NeedKind.BREAKER, number=1), Need(kind=NeedKind.SWITCHES, number=1),
         Need(kind=NeedKind.REVIEWS, number=2),
     )  # fmt: skip
-    assert letter.preheader == "3 things wait for you."
+    assert said.preheader == "3 things wait for you."
     assert "2 reviews to read <http://127.0.0.1:8080/staff>" in text
     assert 'href="http://127.0.0.1:8080/staff/deliverability"' in html
 
 
+def test_it_tells_what_holdouts_have_shown_and_what_is_not_known_yet(sqlite_database: Database):
+    office = Office(sqlite_database)
+    with sqlite_database.read() as session:
+        week = office.post._told(session)
+    known = Gain(flow="winback", since=NOW, contacts=900,
+                 revenue=Effect(low=900, value=4200.4, high=7500))  # fmt: skip
+    unsure = replace(known, flow=None, revenue=Effect(low=-5, value=10, high=25))
+    told_all = replace(week, gains=(known, unsure, replace(known, flow="x", revenue=None)))
+    section = letter(told_all, READER, counted_at=None).sections[2]
+
+    assert section.title == "What would not have come anyway"
+    assert [" ".join(each.split()) for each in section.paragraphs] == [
+        "winback: SEK 4,200 since 4 March. 19 times in 20 it lies between SEK 900 and SEK 7,500.",
+        "All marketing: not yet known. Since 4 March the lot keeps some contacts out.",
+        "x: not yet known. Since 4 March the lot keeps some contacts out.",
+    ]
+
+
 def test_where_nothing_waits_it_says_so(sqlite_database: Database):
     subscriber(sqlite_database)
-    letter, _, text = told(Office(sqlite_database))
+    said, _, text = told(Office(sqlite_database))
 
-    assert letter.preheader == "Ingenting väntar på dig."
+    assert said.preheader == "Ingenting väntar på dig."
     assert "Ingenting väntar. Allt sköter sig självt." in text
 
 
 def test_both_parts_say_the_same(sqlite_database: Database):
     subscriber(sqlite_database)
     earns(sqlite_database, "winback", 1200)
-    letter, html, text = told(Office(sqlite_database))
-    said = [
-        *(each for section in letter.sections for each in (section.title, *section.paragraphs)),
-        *(cell for section in letter.sections for row in section.rows for cell in row),
-        letter.board.text,
-        *letter.small,
+    said, html, text = told(Office(sqlite_database))
+    parts = [
+        *(each for section in said.sections for each in (section.title, *section.paragraphs)),
+        *(cell for section in said.sections for row in section.rows for cell in row),
+        said.board.text,
+        *said.small,
     ]
 
-    for each in said:
+    for each in parts:
         assert " ".join(each.split()) in text
         assert each in unescape(html)
 
