@@ -359,6 +359,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "metric_days": "which days have been counted",
     "metric_marks": "how far the facts have been counted",
     "looks": "what experiments came to, in sums over many contacts",
+    "monday_mails": "which weeks the staff have been told of",
     "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
     "prediction_models": "what was learnt from all contacts, and how far a run has come",

@@ -10,17 +10,12 @@ from typing import Final, TypeAlias
 
 from sqlalchemy.orm import Session
 
+from sekvens.metrics.bold import BOLD
 from sekvens.metrics.calendar import Quarter
 from sekvens.metrics.definitions import METRICS
 from sekvens.metrics.reading import Asked, Number, counted_at, days_owed, no_data, read
 from sekvens.metrics.rules import Rules
 
-#: The seven, in the order in which they are shown. Of contacts who signed up, those are told first
-#: of whom it is known first; the later days stand in the table by cohort.
-BOLD: Final = (
-    "open-rate", "click-to-open", "review-conversion", "repeat-purchase", "nps",
-    "cart-redemption", "kept-30-days",
-)  # fmt: skip
 _KEPT: Final = ("kept-30-days", "kept-90-days", "kept-180-days", "kept-365-days")
 _BY_FLOW: Final = ("open-rate", "click-to-open", "review-conversion", "nps", "cart-redemption")
 #: Reads metrics by quarter and what else is named, from a quarter on.

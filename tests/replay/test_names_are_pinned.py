@@ -39,6 +39,7 @@ from sekvens.flows.steps import (
 from sekvens.messages.tables import MessageState
 from sekvens.predictions import names as predictions
 from sekvens.predictions.kinds import Kind, Method
+from sekvens.staff.monday import names as monday
 from tests.replay.recording import history_of, recorded
 
 
@@ -94,6 +95,8 @@ def test_the_names_of_scheduled_work_never_change():
     ]  # fmt: skip
     assert predictions.PREDICTION_WORKFLOW == predictions.PREDICTION_SCHEDULE == "predictions"
     assert predictions.PREDICT_ACTIVITY == "predict_batch"
+    assert monday.MONDAY_WORKFLOW == monday.MONDAY_SCHEDULE == "monday-mail"
+    assert monday.MONDAY_ACTIVITY == "send_monday_mails"
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"
 

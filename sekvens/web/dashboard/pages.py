@@ -3,12 +3,14 @@
 from typing import Final
 
 from sekvens.web.dashboard.action import Action
+from sekvens.web.dashboard.board import BOARD
 from sekvens.web.dashboard.log import LOG
 from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
+    BOARD,
     LOG,
 )
 ACTIONS: Final[tuple[Action, ...]] = ()
