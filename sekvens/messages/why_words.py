@@ -3,7 +3,7 @@
 A sentence speaks of one contact and one e-mail or flow. Instants are written in the shop's zone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType, ModuleType
 from typing import Final
@@ -177,41 +177,41 @@ _SV: Final = {
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"en": _EN, "sv": _SV})
 
-#: What the facts have as a word of their own -> how it reads.
-REASONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+#: What a sentence's reason is a word of, where it is not a name or a text of SES's own.
+KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "en": {"": "none"},
-        "sv": {
-            "": "inget",
-            "completed": "genomfört", "converted": "gjorde det vi hoppades",
-            "unsubscribed": "avregistrerad", "suppressed": "spärrad",
-            "no_longer_matches": "passar inte längre", "superseded": "ett annat flöde tog över",
-            "cancelled": "avslutad av personalen", "failed": "kunde inte gå vidare",
-            "subscribed": "ja", "never_subscribed": "har aldrig sagt ja",
-            "pending": "har inte bekräftat", "bounce": "studsade", "complaint": "klagomål",
-            "manual": "för hand", "invalid": "ogiltig", "inactive": "inaktiv",
-        },
+        "left": "exit", "leaving": "exit", "left_before": "exit", "skipped.exited": "exit",
+        "skipped.no_consent": "consent", "skipped.suppressed": "suppression", "parked": "parked",
     }
 )  # fmt: skip
 
 
-def say(because: Because, language: str, *, zone: ZoneInfo) -> str:
-    """Say it in a sentence, in `en` or `sv`; instants as in the shop's `zone`."""
+def plain(_kind: str, reason: str) -> str:
+    """Write a reason as the facts have it."""
+    return reason.replace("_", " ")
+
+
+def say(
+    because: Because,
+    language: str,
+    *,
+    zone: ZoneInfo,
+    word: Callable[[str, str], str] = plain,
+) -> str:
+    """Say it in a sentence, in `en` or `sv`; instants as in the shop's `zone`.
+
+    `word` writes the reasons of the facts, each with its kind: `exit`, `converted`.
+    """
     words = _WORDING[language]
-    condition, pattern = because.condition, because.pattern
+    condition, pattern, kind = because.condition, because.pattern, KINDS.get(because.key)
     return SENTENCES[language][because.key].format(
         at=_moment(because.at, zone),
         until=_moment(because.until, zone),
         step=because.step or {"en": "the start", "sv": "början"}[language],
-        reason=reason_in_words(because.reason, language),
+        reason=(word(kind, because.reason) if kind else because.reason) or "-",
         condition=words.in_force(condition) if condition is not None else "",
         pattern=words.somebody_does(pattern) if pattern is not None else "",
     )
-
-
-def reason_in_words(reason: str, language: str) -> str:
-    """Say a reason that the facts have as one word; a name or a text of SES's own stays."""
-    return REASONS[language].get(reason, reason.replace("_", " "))
 
 
 def _moment(at: datetime | None, zone: ZoneInfo) -> str:
