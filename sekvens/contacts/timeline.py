@@ -97,9 +97,10 @@ class _Asked:
     limit: int
 
     def all(self) -> Iterator[list[Moment]]:
-        yield from (self._events(), self._begun(), self._parked(), self._ended())
-        yield from (self._sent(), self._unsent(), self._fates(), self._engagement())
-        yield from (self._consent(), self._suppressions())
+        # Of one instant, what follows from something stands above it.
+        yield from (self._ended(), self._suppressions(), self._engagement(), self._fates())
+        yield from (self._sent(), self._unsent(), self._parked(), self._begun())
+        yield from (self._consent(), self._events())
 
     def _newest(self, query: Select[Any], column: Any, *, wall: bool = False) -> Iterable[Any]:
         if self.before is not None:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from sekvens.flows import wording, wording_sv
 from sekvens.messages.why_entry import Because
 
-_WORDING: Final[Mapping[str, ModuleType]] = MappingProxyType({"en": wording, "sv": wording_sv})
+#: The words of flows, in each language.
+WORDINGS: Final[Mapping[str, ModuleType]] = MappingProxyType({"en": wording, "sv": wording_sv})
 
 _EN: Final = {
     "under_way": "They are in it since {at}, at {step}.",
@@ -202,7 +203,7 @@ def say(
 
     `word` writes the reasons of the facts, each with its kind: `exit`, `converted`.
     """
-    words = _WORDING[language]
+    words = WORDINGS[language]
     condition, pattern, kind = because.condition, because.pattern, KINDS.get(because.key)
     return SENTENCES[language][because.key].format(
         at=_moment(because.at, zone),

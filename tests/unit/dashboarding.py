@@ -7,7 +7,6 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from sekvens.clock import FrozenClock
-from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.publish import publish
@@ -84,7 +83,6 @@ def _send(
     clicked: bool = False, **values: Any,
 ) -> None:  # fmt: skip
     row = session.get_one(Enrollment, enrollment)
-    session.get_one(Contact, row.contact_id)
     given = {"state": "accepted"} | values
     is_sent = given["state"] == "accepted"
     session.add(
@@ -102,5 +100,9 @@ def _send(
         session.add(Feedback(id=f"f-{key}", type="Delivery", message_id=key, is_ours=True, at=at,
                              read_at=at, raw={}, kind="delivered"))  # fmt: skip
     if clicked:
-        session.add(Engagement(kind="click", source="link", message_id=key, link_id="l",
-                               contact_id=row.contact_id, at=at + HOUR, is_machine=False))  # fmt: skip
+        session.add(
+            Engagement(
+                kind="click", source="link", message_id=key, link_id="l",
+                contact_id=row.contact_id, at=at + HOUR, is_machine=False,
+            )
+        )  # fmt: skip

@@ -21,8 +21,8 @@ def meter(database: Database) -> Meter:
     meter = Meter(database)
     meter.join(dict.fromkeys(("a", "b", "c"), END - 10 * DAY))
     first = meter.enroll(meter.ids["a"], "carts", "k1", END - 5 * HOUR)
-    sent = meter.claims(first, "one", at=END - 4 * HOUR)
-    meter.sends(sent, END - 4 * HOUR)
+    sent = meter.claims(first, "one")
+    meter.sends(sent, END - 4 * HOUR, locale="sv", tracked=(True, True))
     meter.reports(sent, "delivered", END - 4 * HOUR)
     meter.does(sent, "click", END - 3 * HOUR)
     meter.settles()
@@ -30,7 +30,7 @@ def meter(database: Database) -> Meter:
                currency="USD")  # fmt: skip
     meter.ends(first, "converted", END - 2 * HOUR)
     second = meter.enroll(meter.ids["b"], "carts", "k2", END - 5 * HOUR)
-    meter.skips(meter.claims(second, "one", at=END - HOUR), "filter")
+    meter.skips(meter.claims(second, "one"), "filter")
     meter.enroll(meter.ids["c"], "after", "o9", END - HOUR)
     with database.write() as session:
         session.get_one(Enrollment, first).step_id = "two"

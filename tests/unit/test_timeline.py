@@ -44,7 +44,7 @@ def lived(office: PostOffice) -> PostOffice:
         suppress(session, ADDRESS, reason=SuppressionReason.COMPLAINT, at=NOON + 9 * MINUTE,
                  source="ses")  # fmt: skip
     office.later(5 * MINUTE)
-    office.happens("Order Completed", order_id="1001", ago=0)
+    office.happens("Order Completed", order_id="1001", ago=-5)
     with office.database.write() as session:
         row = session.get_one(Enrollment, "e-1")
         row.state, row.exit_reason = EnrollmentState.ENDED, "converted"

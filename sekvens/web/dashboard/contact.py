@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.person import Person, person_of
 from sekvens.contacts.tables import Consent, IdentityKind, Preferences, Suppression
 from sekvens.contacts.timeline import What, timeline_of
+from sekvens.flows.conditions import EventPattern
+from sekvens.flows.wording import ACTS
 from sekvens.messages.why import why
-from sekvens.messages.why_words import say
+from sekvens.messages.why_words import WORDINGS, say
 from sekvens.staff.tables import Role
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.contacts import masked, name_of
@@ -50,8 +52,17 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
         "is_older": _before(asked) is not None,
         "reasons": reasons,
         "kinds": _KINDS,
+        "did": partial(did, language=asked.language),
         "temporal": partial(_temporal_link, house),
     }
+
+
+def did(name: str, *, language: str) -> str:
+    """Say what an event is as a marketer would: `Adds a product to the cart`; else its name."""
+    if name not in ACTS:
+        return name
+    said = WORDINGS[language].somebody_does(EventPattern(name=name))
+    return said[:1].upper() + said[1:]
 
 
 def _facts(session: Session, person: Person, asked: Asked) -> dict[str, Any]:

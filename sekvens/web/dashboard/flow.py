@@ -164,7 +164,7 @@ def _drawn(session: Session, begun: ExperimentPlan) -> dict[str, int]:
         .where(Draw.experiment == begun.name, Draw.round == begun.round)
         .group_by(Draw.variant)
     )
-    counted = dict(session.execute(query).tuples().all())
+    counted = dict(session.execute(query).all())
     return {variant: counted.get(variant, 0) for variant in plan_of(begun).variants}
 
 
@@ -174,7 +174,7 @@ def _versions(session: Session, flow: str, versions: Sequence[FlowVersion]) -> l
         .where(Enrollment.flow == flow, UNDER_WAY)
         .group_by(Enrollment.flow_version)
     )
-    counted = dict(session.execute(query).tuples().all())
+    counted = dict(session.execute(query).all())
     return [Version(row=row, under_way=counted.get(row.version, 0)) for row in versions]
 
 

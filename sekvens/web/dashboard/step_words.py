@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from types import ModuleType
 
-from sekvens.flows import durations, wording, wording_sv
+from sekvens.flows import durations, wording_sv
 from sekvens.flows.conditions import EventPattern
 from sekvens.flows.definition import Flow
 from sekvens.flows.steps import (
@@ -21,6 +21,7 @@ from sekvens.flows.steps import (
 from sekvens.flows.survey import of_no_day
 from sekvens.flows.timetable import Span, timetable
 from sekvens.flows.wording import shares_of
+from sekvens.messages.why_words import WORDINGS
 from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.words import Words
 
@@ -40,7 +41,7 @@ class StepWords:
 
     def __init__(self, t: Words) -> None:
         self.t = t
-        self._wording: ModuleType = {"sv": wording_sv, "en": wording}[t.language]
+        self._wording = WORDINGS[t.language]
         self._durations: ModuleType = {"sv": wording_sv, "en": durations}[t.language]
         self._reasons = Reasons(t.language)
 
