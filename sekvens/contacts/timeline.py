@@ -102,7 +102,7 @@ class _Asked:
         yield from (self._sent(), self._unsent(), self._parked(), self._begun())
         yield from (self._consent(), self._events())
 
-    def _newest(self, query: Select[Any], column: Any, *, wall: bool = False) -> Iterable[Any]:
+    def _newest(self, query: Select[*tuple[Any, ...]], column: Any, *, wall: bool = False) -> Iterable[Any]:
         if self.before is not None:
             query = query.where(column < (self._wall if wall else self.before))
         return self.session.execute(query.order_by(column.desc()).limit(self.limit))
@@ -201,10 +201,10 @@ class _Asked:
             for (row,) in self._newest(query, Suppression.at)
         ]
 
-    def _enrollments(self) -> Select[Any]:
+    def _enrollments(self) -> Select[*tuple[Any, ...]]:
         return select(Enrollment).where(Enrollment.contact_id.in_(self.person.ids))
 
-    def _messages(self) -> Select[Any]:
+    def _messages(self) -> Select[*tuple[Any, ...]]:
         return select(Message).where(Message.contact_id.in_(self.person.ids))
 
 
