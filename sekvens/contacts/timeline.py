@@ -102,7 +102,9 @@ class _Asked:
         yield from (self._sent(), self._unsent(), self._parked(), self._begun())
         yield from (self._consent(), self._events())
 
-    def _newest(self, query: Select[*tuple[Any, ...]], column: Any, *, wall: bool = False) -> Iterable[Any]:
+    def _newest(
+        self, query: Select[*tuple[Any, ...]], column: Any, *, wall: bool = False
+    ) -> Iterable[Any]:
         if self.before is not None:
             query = query.where(column < (self._wall if wall else self.before))
         return self.session.execute(query.order_by(column.desc()).limit(self.limit))

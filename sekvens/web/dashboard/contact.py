@@ -61,7 +61,7 @@ def did(name: str, *, language: str) -> str:
     """Say what an event is as a marketer would: `Adds a product to the cart`; else its name."""
     if name not in ACTS:
         return name
-    said = WORDINGS[language].somebody_does(EventPattern(name=name))
+    said: str = WORDINGS[language].somebody_does(EventPattern(name=name))
     return said[:1].upper() + said[1:]
 
 
