@@ -58,9 +58,9 @@ _WEEKDAYS: Final = (
 
 
 class _Act(NamedTuple):
-    """What a contact does: now, done, and the rest."""
+    """What a contact does: in the present, in the past, and the rest."""
 
-    now: str
+    does: str
     done: str
     rest: str = ""
 
@@ -106,7 +106,7 @@ def somebody_does(trigger: EventPattern | Audience) -> str:
 def they_do(pattern: EventPattern) -> str:
     """Say it of the contact we speak of: `lägger en vara i kundvagnen`."""
     act = _act(pattern)
-    return act.now + act.rest
+    return act.does + act.rest
 
 
 def in_force(condition: Condition) -> str:
@@ -140,7 +140,7 @@ def until_in_words(until: LocalTime | BestTime | Date) -> str:
         case AnniversaryOf():
             act = _act(until.pattern)
             return (
-                f"årsdagen av att kontakten först {act.now}{act.rest}, klockan {_clock(until.at)}"
+                f"årsdagen av att kontakten först {act.does}{act.rest}, klockan {_clock(until.at)}"
             )
         case OfferEnd():
             before = f"{in_words(timedelta(days=until.days_before))} före " * bool(
