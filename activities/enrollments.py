@@ -137,7 +137,13 @@ class EnrollmentActivities:
     def finish_enrollment(self, order: FinishInput) -> None:
         """Close the enrollment, and leave no message of it without an end."""
         with self._database.write() as session:
-            flow = close(session, order.enrollment_id, reason=order.reason, now=order.now)
+            flow = close(
+                session,
+                order.enrollment_id,
+                reason=order.reason,
+                now=order.now,
+                step_id=order.step_id,
+            )
             ledger.close_enrollment(session, order.enrollment_id)
         if flow is not None:
             ENDED.labels(flow, order.reason).inc()

@@ -55,13 +55,7 @@ class Rules:
     def wall_span(self, day: date) -> tuple[datetime, datetime]:
         """Tell the wall times between which a day of the shop lies."""
         begins, ends = self.span(day)
-        return self._wall(begins), self._wall(ends)
-
-    def _wall(self, at: datetime) -> datetime:
-        shop = self.shop_time
-        if shop.origin is None:
-            return at
-        return shop.origin + shop.wall_delay(at - (shop.begins_at or shop.origin))
+        return self.shop_time.wall(begins), self.shop_time.wall(ends)
 
     def band(self, value: int) -> int:
         """Tell the least that carts of this value's band are worth, in hundredths."""

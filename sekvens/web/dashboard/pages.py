@@ -4,16 +4,29 @@ from typing import Final
 
 from sekvens.web.dashboard.action import Action
 from sekvens.web.dashboard.board import BOARD
+from sekvens.web.dashboard.contact import CONTACT
+from sekvens.web.dashboard.contacts import CONTACTS
+from sekvens.web.dashboard.flow import FLOW
+from sekvens.web.dashboard.flows import FLOWS
 from sekvens.web.dashboard.log import LOG
 from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.switching import PAUSE_FLOW, RESUME_FLOW, STOP_FLOW
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
     BOARD,
+    FLOWS,
+    FLOW,
+    CONTACTS,
+    CONTACT,
     LOG,
 )
-ACTIONS: Final[tuple[Action, ...]] = ()
+ACTIONS: Final[tuple[Action, ...]] = (
+    PAUSE_FLOW,
+    STOP_FLOW,
+    RESUME_FLOW,
+)
 
 _ORDER: Final = (
     "overview", "flows", "contacts", "emails", "experiments", "segments", "offers",
