@@ -95,16 +95,15 @@ def in_words(name: str) -> str:
 def _turn(flow: str | None, state: "SwitchState", *, note: str | None, by: str | None) -> None:
     from sekvens.clock import SystemClock
     from sekvens.switches.tables import EVERYTHING, SwitchState
-    from sekvens.switches.turning import let_senders_pass, turn
+    from sekvens.switches.turning import hold
 
     name = flow or EVERYTHING
     with open_database() as database:
-        with database.write() as session:
-            if flow is not None:
+        if flow is not None:
+            with database.read() as session:
                 _check_flow(session, flow)
-            now = SystemClock().now()
-            switch = turn(session, name, state, by=by or login_name(), note=note, now=now)
-        let_senders_pass(database, name)
+        now = SystemClock().now()
+        switch = hold(database, name, state, by=by or login_name(), note=note, now=now)
     holds = "nothing leaves" if state == SwitchState.STOPPED else "no marketing leaves"
     since = f"{switch.since:%Y-%m-%d %H:%M} UTC, by {switch.by}"
     back = f"--flow {flow}" if flow else ""
