@@ -3,15 +3,36 @@
 from typing import Final
 
 from sekvens.web.dashboard.action import Action
+from sekvens.web.dashboard.deciding import DECIDING
+from sekvens.web.dashboard.deliverability import DELIVERABILITY
+from sekvens.web.dashboard.experiments import ADOPT, EXPERIMENT, EXPERIMENTS
+from sekvens.web.dashboard.holding import HOLDING
 from sekvens.web.dashboard.log import LOG
+from sekvens.web.dashboard.offers import OFFERS
+from sekvens.web.dashboard.operations import OPERATIONS, PARKED
 from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.retrying import RETRY
+from sekvens.web.dashboard.segments import SEGMENT, SEGMENT_LIST
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
     LOG,
+    EXPERIMENTS,
+    EXPERIMENT,
+    SEGMENT_LIST,
+    SEGMENT,
+    OFFERS,
+    DELIVERABILITY,
+    OPERATIONS,
+    PARKED,
 )
-ACTIONS: Final[tuple[Action, ...]] = ()
+ACTIONS: Final[tuple[Action, ...]] = (
+    ADOPT,
+    *DECIDING,
+    *HOLDING,
+    RETRY,
+)
 
 _ORDER: Final = (
     "overview", "flows", "contacts", "emails", "experiments", "segments", "offers",
