@@ -90,10 +90,11 @@ def fill(database: Database) -> str:
     compare(database)
     till = Till(database)
     till.stock("DORIS-A", "DORIS-B")
-    till.claim("e-9", POOL, now=now)
+    till.claim("e-9", POOL, user="buyer", now=now)
     till.shop.now = now
     order = {"order_id": "o-1", "total": 400, "currency": "SEK", "coupon": "DORIS-A"}
-    till.shop.post(track("Order Completed", **order, discount=40) | {"timestamp": now.isoformat()})
+    bought = track("Order Completed", "buyer", **order, discount=40)
+    till.shop.post(bought | {"timestamp": now.isoformat()})
     seen = track("Product Viewed", "visitor", product_id="cap") | {"timestamp": now.isoformat()}
     till.shop.post(seen)
     office = PostOffice(database)
@@ -162,6 +163,6 @@ def test_what_is_live_comes_anew_and_leaves_the_keyboard_where_it_is(
     browser_page.goto(f"{url}/staff/operations")
     browser_page.focus("#retry-1")
     browser_page.evaluate("document.querySelector('#parked h2').textContent = 'old'")
-    browser_page.wait_for_function("document.querySelector('#parked h2').textContent != 'old'")
+    browser_page.get_by_role("heading", name="Parked").wait_for()
 
     assert browser_page.evaluate("document.activeElement.id") == "retry-1"
