@@ -21,6 +21,7 @@ from sekvens.switches.tables import BREAKER
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
+from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.rendering import filters
 
@@ -38,6 +39,10 @@ class Borne:
     rates: tuple[tuple[float | None, Standing], ...]
 
 
+#: They read thousands of messages; the breaker itself takes them once a minute.
+_RATES: Final = Kept(lambda session, asked: rates(session, now=asked.now))
+
+
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
     """Tell the rates of three periods, the breaker's own, suppressions, and what is odd."""
     today, _ = house.rules.wall_span(asked.today)
@@ -48,7 +53,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
         "kinds": tuple(Kind),
         "borne": [_borne(limit, periods) for limit in BORNE],
         "breaker": next((each for each in standing(session) if each.name == BREAKER), None),
-        "rates": rates(session, now=asked.now),
+        "rates": _RATES.answer(house, session, asked),
         "breaks": BREAKS,
         "odd": odd(session, since=asked.now - ODD_FOR),
         "suppressed": _suppressed(house, session, asked),

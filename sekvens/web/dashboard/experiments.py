@@ -118,7 +118,7 @@ def _one(plan: Plan, seen: Seen, name: str, effects: Effects) -> Against:
                 what=what,
                 decides=not plan.is_holdout and what == plan.measure.value,
                 effect=effect,
-                band=effect and band(effect),
+                band=band(effect) if effect is not None else None,
             )
             for what, effect in shown.items()
         ),

@@ -87,19 +87,23 @@ def _order_mail_first(waiting: Iterable[queries.WaitingFor]) -> list[queries.Wai
 
 def _to_decide(session: Session, waiting: Iterable[Group], *, locale: str) -> list[ToDecide]:
     """Put the texts of one step together: they are decided on together."""
-    found: dict[tuple[str, str], ToDecide] = {}
+    together: dict[tuple[str, str], list[Group]] = {}
     for each in waiting:
-        late = each.since + each.too_late_after if each.too_late_after else None
-        before = found.get((each.flow, each.step))
-        found[each.flow, each.step] = ToDecide(
-            flow=each.flow,
-            step=each.step,
-            subject=subject_of(session, each, locale=locale),
-            messages=each.messages + (before.messages if before else 0),
-            since=min(each.since, before.since) if before else each.since,
-            too_late=min(filter(None, (late, before and before.too_late)), default=None),
+        together.setdefault((each.flow, each.step), []).append(each)
+    return [
+        ToDecide(
+            flow=flow,
+            step=step,
+            subject=subject_of(session, texts[-1], locale=locale),
+            messages=sum(each.messages for each in texts),
+            since=min(each.since for each in texts),
+            too_late=min(
+                (each.since + each.too_late_after for each in texts if each.too_late_after),
+                default=None,
+            ),
         )
-    return list(found.values())
+        for (flow, step), texts in together.items()
+    ]
 
 
 def _quota(house: House, session: Session) -> Mapping[str, object]:

@@ -4,8 +4,6 @@ A contact is asked about by our id, since no address may stand in an address of 
 """
 
 import re
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,16 +21,13 @@ from sekvens.segments.members import Reason, count, members, reasons
 from sekvens.segments.tables import ContactSummary
 from sekvens.segments.turns import turned
 from sekvens.web.dashboard.asked import Asked, House
+from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
 
 SHOWN: Final = 10
 #: Entries and leavings are those of so many days (shop time).
 LATELY: Final = timedelta(days=7)
 _CONTACT: Final = re.compile(r"c-[a-z0-9-]{1,40}")
-
-#: All are counted anew after so many times as long as counting them took: a shop of a million
-#: contacts is not counted at every look. In seconds (wall time).
-REST: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,28 +38,12 @@ class Member:
     summary: ContactSummary | None  #: None: no orders, and no sign of life
 
 
-class Counts:
-    """How many are in each segment, kept for a moment. One per process; threads share it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, int] = {}
-        self._of: object = None
-        self._until = 0.0
-
-    def of(self, house: House, session: Session, asked: Asked) -> Mapping[str, int]:
-        """Count, or tell what was counted a moment ago."""
-        with self._lock:
-            if self._of is not house.database or time.monotonic() >= self._until:
-                began = time.monotonic()
-                now = asked.shop_now
-                self._known = {s.name: count(session, s.condition, now=now) for s in SEGMENTS}
-                self._of = house.database
-                self._until = time.monotonic() + REST * (time.monotonic() - began)
-            return self._known
+def _count_all(session: Session, asked: Asked) -> Mapping[str, int]:
+    """Count who is in each segment: of a million contacts that takes some seconds."""
+    return {each.name: count(session, each.condition, now=asked.shop_now) for each in SEGMENTS}
 
 
-_counts: Final = Counts()
+_COUNTS: Final = Kept(_count_all)
 
 
 def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
@@ -72,7 +51,7 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
     since = {"since": asked.shop_now - LATELY, "since_wall": asked.now - LATELY}
     return {
         "segments": SEGMENTS,
-        "counts": _counts.of(house, session, asked),
+        "counts": _COUNTS.answer(house, session, asked),
         "turned": turned(session, **since),
         "days": LATELY.days,
     }
