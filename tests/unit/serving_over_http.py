@@ -31,9 +31,10 @@ class Served:
 
 @contextmanager
 def serving(database: Database, **changes: str) -> Iterator[Served]:
-    """Serve the app for the length of a block."""
+    """Serve the app for the length of a block; it knows its own address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(settings(**changes), database, SystemClock())
+        own = {"SEKVENS_API__PUBLIC_URL": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        app = create_app(settings(**(own | changes)), database, SystemClock())
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
