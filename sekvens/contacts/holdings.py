@@ -339,6 +339,7 @@ HOLDINGS: Final = (
 
 #: Tables with nothing of any contact, each with the reason.
 NOT_HELD: Final[Mapping[str, str]] = {
+    "audit_log": "what the staff did on the dashboard, by ids",
     "consent_hooks": "systems of the shop that are told of consent",
     "drops": "what goes on sale at an instant",
     "edits": "texts of e-mails that the staff wrote",

@@ -40,12 +40,14 @@ def begin(session: Session, member: StaffMember, *, now: datetime) -> str:
     return session_id
 
 
-def whose(session: Session, session_id: str, *, now: datetime) -> StaffMember | None:
-    """Tell who is logged in by this id; None: nobody, or not any more."""
+def whose(
+    session: Session, session_id: str, *, now: datetime, keeps: bool = True
+) -> StaffMember | None:
+    """Tell who is logged in by this id, and keep them so; None: nobody, or not any more."""
     found = session.get(StaffSession, _hash(session_id))
     if found is None or now - found.seen_at >= IDLE or now - found.started_at >= LASTS:
         return None
-    if now - found.seen_at >= _SEEN_EVERY:
+    if keeps and now - found.seen_at >= _SEEN_EVERY:
         found.seen_at = now
     member = session.get(StaffMember, found.name)
     return member if member and member.disabled_at is None else None

@@ -5,6 +5,7 @@ What stands here opens nothing: a password's scrypt, and the hash of a session's
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,3 +48,19 @@ class StaffSession(Base):
     name: Mapped[str] = mapped_column(ForeignKey("staff.name"), index=True)
     started_at: Mapped[datetime]  #: wall time
     seen_at: Mapped[datetime]  #: wall time, to the minute
+
+
+class AuditEntry(Base):
+    """Something that somebody did on the dashboard. Rows are never changed but by their result."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)  #: wall time
+    by: Mapped[str]  #: a name; it stays when the account goes
+    action: Mapped[str]
+    target: Mapped[dict[str, Any]]  #: what it was done to: ids by their kind
+    says: Mapped[str]  #: what they were told that it would do
+    result: Mapped[str | None]  #: what it did; None: it is under way, or broke off
+    failed: Mapped[bool] = mapped_column(default=False)
+    ended_at: Mapped[datetime | None]  #: wall time

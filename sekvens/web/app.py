@@ -22,6 +22,7 @@ from sekvens.web.adapters import Adapters
 from sekvens.web.answers import Answers
 from sekvens.web.clicks import ClickPages
 from sekvens.web.confirm import Confirm
+from sekvens.web.dashboard.serving import Dashboard
 from sekvens.web.ingress import Ingress
 from sekvens.web.limits import Limits
 from sekvens.web.preferences import PreferencePage
@@ -79,6 +80,7 @@ def create_app(
     app.include_router(SignUp(settings, database, clock).router())
     app.include_router(Confirm(settings, database, clock).router())
     app.include_router(StaffPages(settings, database, clock).router())
+    app.include_router(Dashboard(settings, database, clock).router())
     app.include_router(_service(database))
     _add_reference(app, settings.api.public_url)
     return app

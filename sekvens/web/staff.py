@@ -1,7 +1,7 @@
-"""The staff pages: logging in and out, and the first page, which says what needs a person.
+"""Logging in to the dashboard, and out of it.
 
-They work without a script. Nothing is shown to whoever is not logged in, and a login that fails
-says only that it failed: not whether the name exists, nor whether it is disabled.
+A login that fails says only that it failed: not whether the name exists, nor whether it is
+disabled.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ from sekvens.db.session import Database
 from sekvens.settings import Settings
 from sekvens.staff import accounts, sessions
 from sekvens.staff.tables import Role
-from sekvens.staff.waiting import waiting_for_people
 from sekvens.web.pages import page
 from sekvens.web.rates import Buckets, Rate, source_of
 from sekvens.web.replies import failure, unavailable
@@ -39,7 +38,7 @@ _HEADERS: Final = {"referrer-policy": "same-origin", "cross-origin-resource-poli
 
 
 class StaffPages:
-    """Serves `/staff`."""
+    """Serves `/staff/login` and `/staff/logout`."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self._shop = settings.shop
@@ -51,7 +50,6 @@ class StaffPages:
     def router(self) -> APIRouter:
         """Make the routes. They are for browsers, and no part of the API's description."""
         router = APIRouter(include_in_schema=False)
-        router.get("/staff", response_model=None)(self._page(self._home))
         router.get("/staff/login", response_model=None)(self._page(self._ask))
         router.post("/staff/login", response_model=None)(self._page(self._log_in))
         router.post("/staff/logout", response_model=None)(self._page(self._log_out))
@@ -68,14 +66,6 @@ class StaffPages:
                 return unavailable("the database does not answer; try again in a moment")
 
         return endpoint
-
-    def _home(self, request: Request, _form: dict[str, str]) -> Response:
-        who = self._door.of(request, Role.VIEWER)
-        if who is None:
-            return _to("/staff/login")
-        with self._database.read() as session:
-            waiting = waiting_for_people(session, now=self._clock.now())
-        return self._shown(request, "staff_home.html", who=who, waiting=waiting)
 
     def _ask(self, request: Request, _form: dict[str, str]) -> Response:
         if self._door.of(request, Role.VIEWER) is not None:

@@ -54,13 +54,16 @@ class StaffDoor:
         given = request.cookies.get(self.cookie, "")
         return given if len(given) == sessions.ID_CHARACTERS and given.isascii() else None
 
-    def of(self, request: Request, wanted: Role) -> LoggedIn | None:
-        """Tell who is logged in and may do this; None: nobody."""
+    def of(self, request: Request, wanted: Role, *, keeps: bool = True) -> LoggedIn | None:
+        """Tell who is logged in and may do this; None: nobody.
+
+        `keeps` is False for what a page asks by itself: only people keep themselves logged in.
+        """
         session_id = self.session_id(request)
         if session_id is None or not self.is_open:
             return None
         with self._database.write() as session:
-            member = sessions.whose(session, session_id, now=self._clock.now())
+            member = sessions.whose(session, session_id, now=self._clock.now(), keeps=keeps)
             if member is None or not Role(member.role).may(wanted):
                 return None
             return LoggedIn(name=member.name, role=Role(member.role), session_id=session_id)

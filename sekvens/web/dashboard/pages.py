@@ -1,0 +1,26 @@
+"""What the dashboard consists of: its sections in the order of the navigation, pages, actions."""
+
+from typing import Final
+
+from sekvens.web.dashboard.action import Action
+from sekvens.web.dashboard.log import LOG
+from sekvens.web.dashboard.overview import OVERVIEW
+from sekvens.web.dashboard.page import Page
+
+PAGES: Final[tuple[Page, ...]] = (
+    OVERVIEW,
+    LOG,
+)
+ACTIONS: Final[tuple[Action, ...]] = ()
+
+_ORDER: Final = (
+    "overview", "flows", "contacts", "emails", "experiments", "segments", "offers",
+    "deliverability", "operations", "board", "audit",
+)  # fmt: skip
+
+#: Each section's name and where it begins: the first of its pages that needs nothing more said.
+SECTIONS: Final = tuple(
+    next((page.section, page.path) for page in PAGES if page.section == section)
+    for section in _ORDER
+    if any(page.section == section for page in PAGES)
+)
