@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.errors import SekvensError, TemplateError
+from sekvens.errors import TemplateError
 
 if TYPE_CHECKING:
     from sekvens.messages.compose import Composed
     from sekvens.settings import Settings
-
-
-class NotOnTheAllowList(SekvensError):
-    """Outside production only addresses on the allow-list are mailed."""
 
 
 @click.command()
@@ -197,39 +193,7 @@ def _open(html: str) -> None:
 
 
 def _send(composed: "Composed", address: str, settings: "Settings") -> None:
-    import time
+    from sekvens.messages.trial import recipient_of, send_test
 
-    from sekvens.db.base import new_id
-    from sekvens.messages.addresses import usable
-    from sekvens.messages.gate import is_allowed
-    from sekvens.ses.client import SesClient
-    from sekvens.ses.mime import Mail, assemble
-
-    recipient = usable(address)
-    if recipient is None:
-        raise click.BadParameter(
-            f"{address!r} is no address that SES takes", param_hint="--send-to"
-        )
-    if not settings.sending.production and not is_allowed(recipient, settings.sending):
-        raise NotOnTheAllowList(
-            f"{recipient} is not on the allow-list, and sending.production is false: add it to "
-            "sending.allow_list (SEKVENS_SENDING__ALLOW_LIST)"
-        )
-    sender = settings.shop.sender
-    mail = Mail(
-        sender_name=sender.name.get(composed.locale) or next(iter(sender.name.values())),
-        sender_address=sender.address,
-        reply_to=sender.reply_to,
-        recipient=recipient,
-        subject=f"[Test] {composed.subject}",
-        text=composed.text,
-        html=composed.html,
-    )
-    ses_message_id = SesClient(settings.ses).send(
-        raw=assemble(mail),
-        sender=sender.address,
-        recipient=recipient,
-        tags={"message_id": new_id("test")},
-        deadline=time.monotonic() + 5,
-    )
-    click.echo(f"SES took it as {ses_message_id}.")
+    recipient = recipient_of(address, settings, anybody=settings.sending.production)
+    click.echo(f"SES took it as {send_test(composed, recipient, settings)}.")

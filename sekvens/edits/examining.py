@@ -5,12 +5,12 @@ Reading a source is safe anywhere (`sekvens.messages.allowed`); it is rendered i
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.edits.live import LiveEmail
-from sekvens.errors import TemplateError
+from sekvens.errors import TemplateError, TooSlow
 from sekvens.events.schema import KNOWN_EVENTS
 from sekvens.feeds.reading import samples
 from sekvens.flows.steps import Send
@@ -29,6 +29,11 @@ from sekvens.settings import Settings
 _PRODUCTS: Final = (1, 3, 20)
 
 
+KEPT_MAX: Final = 512
+
+_kept: dict[tuple[str, tuple[str, ...], tuple[str, ...], date], tuple[str, ...]] = {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Examiner:
     """What an e-mail is examined with."""
@@ -42,8 +47,24 @@ def findings(
 ) -> list[str]:
     """List what is wrong with a template that is to take an e-mail's place, in the texts `keys`.
 
-    Empty: it may be published.
+    Empty: it may be published. What was found is kept for a day, as a template never changes.
     """
+    texts = tuple(keys)
+    flows = tuple(f"{each.flow.name} v{each.flow.version}" for each in email.flows)
+    kept_as = (template.digest, texts, flows, examiner.now.date())
+    if kept_as not in _kept:
+        if len(_kept) >= KEPT_MAX:
+            _kept.clear()
+        try:
+            _kept[kept_as] = tuple(_findings(examiner, email, template, texts))
+        except TooSlow as error:  # the machine is busy: it may be well another time
+            return [str(error)]
+    return list(_kept[kept_as])
+
+
+def _findings(
+    examiner: Examiner, email: LiveEmail, template: StoredTemplate, keys: Iterable[str]
+) -> list[str]:
     try:
         check_feeds(template.name, needs(template), examiner.settings.feeds)
         found = _faults_of_flows(email, template, examiner.settings)
@@ -53,6 +74,8 @@ def findings(
                 list(_contacts(examiner, template, key)),
                 shop=in_season(examiner.settings.shop, _season(key), now=examiner.now)[0],
             )
+    except TooSlow:
+        raise
     except TemplateError as error:
         return [str(error)]
     return found

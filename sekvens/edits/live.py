@@ -1,4 +1,4 @@
-"""The e-mails that newcomers get now: each template of the live flow versions, with who sends it."""
+"""The e-mails that newcomers get now: templates of the live versions, with who sends them."""
 
 from dataclasses import dataclass
 

@@ -50,7 +50,7 @@ def compose_foreign(
     if targets is None:
         [made] = compose_all_foreign(template, [facts], shop=shop, limits=limits)
         return made
-    apart = targets.with_api(_for_once(targets.api))
+    apart = targets.with_api(for_once(targets.api))
     given = Given(template=template, facts=(facts,), shop=shop, targets=apart)
     made, by_id = _made(given, limits)
     targets.take(by_id)
@@ -99,7 +99,8 @@ def write(given: Given) -> dict[str, Any]:
     return {"made": made, "targets": dict(given.targets.by_id) if given.targets else {}}
 
 
-def _for_once(api: ApiSettings) -> ApiSettings:
+def for_once(api: ApiSettings) -> ApiSettings:
+    """Make settings whose links nobody believes: they are signed with a key for this once."""
     return msgspec.structs.replace(api, link_secret=secrets.token_hex(32), write_keys=())
 
 

@@ -117,18 +117,18 @@ class _Maker:
     def chapters(self) -> Iterator[Chapter]:
         left = dict.fromkeys(template_names(content=self.content))
         for flow in CATALOGUE:
-            whens = {name: when for name, when in _whens(flow).items() if name in left}
-            if whens:
-                yield self._chapter(flow.name, whens)
-            for name in whens:
+            own = {name: when for name, when in whens(flow).items() if name in left}
+            if own:
+                yield self._chapter(flow.name, own)
+            for name in own:
                 del left[name]
         if left:
             yield self._chapter("in no flow", dict.fromkeys(left, ""))
 
-    def _chapter(self, title: str, whens: Mapping[str, str]) -> Chapter:
-        templates = {name: stored(read_sources(name, content=self.content)) for name in whens}
+    def _chapter(self, title: str, comes: Mapping[str, str]) -> Chapter:
+        templates = {name: stored(read_sources(name, content=self.content)) for name in comes}
         shown = tuple(
-            self._shown(template, season, whens[name], feeds=feeds)
+            self._shown(template, season, comes[name], feeds=feeds)
             for name, template in templates.items()
             for season in sorted({key.rpartition(".")[0] for key in template.sources})
             for feeds in ((self.feeds, _NO_FEEDS) if needs(template).feeds else (_NO_FEEDS,))
@@ -191,9 +191,9 @@ def _key(season: str, locale: str) -> str:
     return seasonal(season, locale) if season else locale
 
 
-def _whens(flow: Flow) -> dict[str, str]:
+def whens(flow: Flow) -> dict[str, str]:
     """Tell when each e-mail of a flow may come, in order; a retold one counts once."""
-    leaves, whens = moments(flow), dict[str, str]()
+    leaves, found = moments(flow), dict[str, str]()
     for step in sends(flow):
-        whens.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
-    return whens
+        found.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
+    return found

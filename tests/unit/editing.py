@@ -60,18 +60,17 @@ class Repository:
     def publish_edit(self, *, hours: int = 1, policy: Policy = Policy.FINISH_OLD) -> list[str]:
         with self.database.read() as session:
             seen = publishing.ready(session, NAME).seen
-        return list(
-            publishing.publish(
-                self.database,
-                EXAMINER,
-                NAME,
-                seen=seen,
-                author="doris",
-                note="a warmer word",
-                policy=policy,
-                now=NOON + timedelta(hours=hours),
-            )  # fmt: skip
+        versions = publishing.publish(
+            self.database,
+            EXAMINER,
+            NAME,
+            seen=seen,
+            author="doris",
+            note="a warmer word",
+            policy=policy,
+            now=NOON + timedelta(hours=hours),
         )
+        return list(versions)
 
     def edited(self, word: str, key: str = "sv") -> str:
         """Write the file's text with another last line."""

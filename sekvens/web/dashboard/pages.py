@@ -3,15 +3,24 @@
 from typing import Final
 
 from sekvens.web.dashboard.action import Action
+from sekvens.web.dashboard.email_actions import EMAIL_ACTIONS
+from sekvens.web.dashboard.email_edit import EMAIL_EDIT
+from sekvens.web.dashboard.email_history import EMAIL_HISTORY
+from sekvens.web.dashboard.emails import EMAIL, EMAIL_HTML, EMAILS
 from sekvens.web.dashboard.log import LOG
 from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
+    EMAILS,
+    EMAIL,
+    EMAIL_HTML,
+    EMAIL_EDIT,
+    EMAIL_HISTORY,
     LOG,
 )
-ACTIONS: Final[tuple[Action, ...]] = ()
+ACTIONS: Final[tuple[Action, ...]] = (*EMAIL_ACTIONS,)
 
 _ORDER: Final = (
     "overview", "flows", "contacts", "emails", "experiments", "segments", "offers",
