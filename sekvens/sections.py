@@ -88,6 +88,13 @@ class ApiSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_onl
     link_secret: str = ""
 
 
+class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The pages for the staff."""
+
+    #: what stands on top of every page, by language: that this is a test, or a demo
+    note: dict[str, str] = {}
+
+
 class SesSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Amazon SES, or the local SES."""
 

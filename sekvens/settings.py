@@ -32,6 +32,7 @@ from sekvens.sections import (
     ApiSettings,
     AudienceSettings,
     ClockSettings,
+    DashboardSettings,
     DatabaseSettings,
     FeedbackSettings,
     FlowSettings,
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     shop: Shop
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     ses: SesSettings = SesSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     sending: SendingSettings = SendingSettings()

@@ -11,11 +11,11 @@ HOUR = 1 / 24
 class Call:
     """One call of a shop's backend: `data` are the traits of an identify, else the properties.
 
-    A click is no call: it is what somebody does with the e-mail of a flow's step.
+    A click or an answer is no call: it is what somebody does with the e-mail of a flow's step.
     """
 
     day: float  #: days of shop time since the story began; negative: it is told as long past
-    type: Literal["identify", "track", "page", "click"]
+    type: Literal["identify", "track", "page", "click", "answer"]
     data: Mapping[str, Any]
     event: str | None = None
     user_id: str | None = None
@@ -43,6 +43,11 @@ class Voice:
         """Click in an e-mail that came to this address."""
         where = {"email": email, "flow": flow, "step": step}
         return Call(day=day, type="click", user_id=self.user_id, data=where)
+
+    def answer(self, day: float, email: str, flow: str, step: str, *, answer: str) -> Call:
+        """Answer the question of an e-mail that came to this address, by its own link."""
+        said = {"email": email, "flow": flow, "step": step, "answer": answer}
+        return Call(day=day, type="answer", user_id=self.user_id, data=said)
 
     def page(self, day: float, properties: Mapping[str, Any]) -> Call:
         """Tell that they looked at a page."""

@@ -33,11 +33,13 @@ class Role(StrEnum):
     LAPSED = "lapsed"  #: bought once upon a time, and never again
     RETURNING = "returning"  #: the same, but comes back after all
     SILENT = "silent"  #: wanted our e-mails once, and has never bought
+    LOOKER = "looker"  #: signs up, fills a cart, and never buys
 
 
 #: How many come with a past; with the newcomers the buyers are fifty.
 PAST_ROLES = {Role.REGULAR: 5, Role.RETURNING: 2, Role.LAPSED: 7}
 SILENT_COUNT = 5
+LOOKERS_COUNT = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class Buyer:
 
 
 def choose_cast(purchases: Sequence[Purchase]) -> list[Buyer]:
-    """Choose fifty buyers, newcomers first in the order of their first purchase; then the silent.
+    """Choose fifty buyers, newcomers first, in the order of first purchases; then who never buys.
 
     Each day brings a newcomer who returned later, and every other day one who did not.
     """
@@ -78,7 +80,7 @@ def choose_cast(purchases: Sequence[Purchase]) -> list[Buyer]:
     for role, count in PAST_ROLES.items():
         fitting = [bought for bought in left if _FITS[role](_later_days(bought))]
         chosen += [(role, bought) for bought in fitting[:count]]
-    chosen += [(Role.SILENT, [])] * SILENT_COUNT
+    chosen += [(Role.SILENT, [])] * SILENT_COUNT + [(Role.LOOKER, [])] * LOOKERS_COUNT
     return [
         Buyer(number=number, person=person, role=role, purchases=tuple(bought))
         for number, (person, (role, bought)) in enumerate(zip(invent_people(), chosen, strict=True))

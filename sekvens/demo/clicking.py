@@ -1,7 +1,8 @@
-"""People of the demo who click: they look into the local SES's inbox, and follow a link of theirs.
+"""People of the demo who click and answer: they look into the local SES's inbox, and follow a link.
 
 It is the e-mail's own link, by HTTP and with a browser's words, so that all happens to the click
-that happens to a real one. Whose e-mail has not come yet clicks when it comes.
+that happens to a real one. An answer is posted as the page behind the link would post it. Whose
+e-mail has not come yet clicks when it comes.
 """
 
 import json
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from sekvens.demo.calls import Call
 
@@ -23,7 +25,11 @@ BROWSER: Final = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
     "Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
 )
-_LINK = re.compile(r'href="(http[^"]+/c/[^"]+)"')
+#: Links of an e-mail, by what is done with them.
+_LINKS: Final = {
+    "click": re.compile(r'href="(http[^"]+/c/[^"]+)"'),
+    "answer": re.compile(r'href="(http[^"]+/a/[^"]+)"'),
+}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -39,13 +45,13 @@ class Clicker:
     def __init__(self, inbox_url: str) -> None:
         self._inbox_url = inbox_url
         self._seen = 0  #: the last message looked at
-        #: (address, flow, step) -> the first link of the e-mail that leads through us; empty: none
-        self._links: dict[tuple[str, str, str], str] = {}
+        #: (address, flow, step) -> the first link of the e-mail of each kind; empty: none
+        self._links: dict[tuple[str, str, str], dict[str, str]] = {}
         self._waiting: list[Call] = []
         self._lock = threading.Lock()
 
     def click(self, call: Call) -> None:
-        """Let somebody click, as soon as they have the e-mail."""
+        """Let somebody click or answer, as soon as they have the e-mail."""
         with self._lock:
             self._waiting.append(call)
 
@@ -65,13 +71,13 @@ class Clicker:
         if not waiting:
             return 0
         for mail in self._new():
-            tags, link = mail["tags"], _LINK.search(mail["html"])
+            tags = mail["tags"]
             key = (mail["recipient"], tags.get("flow", ""), tags.get("step", ""))
-            self._links.setdefault(key, link[1] if link else "")
+            self._links.setdefault(key, _links_of(mail["html"]))
             self._seen = max(self._seen, mail["sequence"])
         able = [call for call in waiting if _key(call.data) in self._links]
         for call in able:
-            _follow(self._links[_key(call.data)])
+            _follow(self._links[_key(call.data)][call.type], call.data.get("answer"))
         with self._lock:
             self._waiting = [call for call in self._waiting if call not in able]
         return len(able)
@@ -87,10 +93,16 @@ def _key(data: Mapping[str, Any]) -> tuple[str, str, str]:
     return data["email"], data["flow"], data["step"]
 
 
-def _follow(link: str) -> None:
+def _links_of(html: str) -> dict[str, str]:
+    found = {kind: pattern.search(html) for kind, pattern in _LINKS.items()}
+    return {kind: link[1] if link else "" for kind, link in found.items()}
+
+
+def _follow(link: str, answer: str | None) -> None:
     if not link:
         return  # who has not allowed it has no such links
-    request = urllib.request.Request(link, headers={"User-Agent": BROWSER})  # noqa: S310  ours
+    posted = None if answer is None else urlencode({"answer": answer}).encode()
+    request = urllib.request.Request(link, posted, {"User-Agent": BROWSER})  # noqa: S310  ours
     try:
         urllib.request.build_opener(_NoRedirect).open(request, timeout=10).close()
     except urllib.error.HTTPError as reply:

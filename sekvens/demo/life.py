@@ -56,6 +56,10 @@ class Life:
         """Click in an e-mail."""
         return self.voice.click(day, self.buyer.person.email, flow, step)
 
+    def answer(self, day: float, flow: str, step: str, answer: str) -> Call:
+        """Answer the question of an e-mail."""
+        return self.voice.answer(day, self.buyer.person.email, flow, step, answer=answer)
+
     def choose(self, count: int) -> list[Product]:
         """Choose so many products."""
         return self.random.sample(list(self._products), k=max(1, count))

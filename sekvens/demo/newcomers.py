@@ -28,6 +28,9 @@ CONFIRMS_EVERY = 7
 CONFIRMS_AFTER = 0.5
 #: … or has enough of the e-mails after a few days.
 UNSUBSCRIBES_EVERY = 13
+#: What those who are asked how it was say by turns, so many days after their first order.
+SAY = ("10", "9", "", "7", "10", "3", "", "8")
+SAY_AFTER = 8
 
 
 class Newcomer(Life):
@@ -47,6 +50,11 @@ class Newcomer(Life):
         if self._is_every(UNSUBSCRIBES_EVERY):
             calls.append(self.voice.track(self._signs_up + 2.6, "Unsubscribed", {}))
         days = self.buyer.days
+        said = SAY[self.buyer.number % len(SAY)]
+        if said:
+            calls.append(
+                self.answer(days[0] + SAY_AFTER, "post-purchase-first", "how-was-it", said)
+            )
         for nth, (purchase, day) in enumerate(zip(self.buyer.purchases, days, strict=True)):
             calls += self.order(
                 purchase,

@@ -20,6 +20,13 @@ ENGLISH = (
     "Zoe Hartley, Dev Kapoor, Ruth Ellery, Finn Gallagher, Una Pryce, Ned Ashworth, "
     "Cleo Marlow"
 )
+#: They fill a cart and never buy; the data set, which is of purchases, knows nobody like them.
+SWEDISH_LOOKERS = (
+    "Asta Renström, Bo Hedlund, Disa Kvist, Ivar Rosén, Hedda Modin, Tore Skoog, Vera Ahlin"
+)
+ENGLISH_LOOKERS = (
+    "Isla Fenwick, Tom Adeyemi, Clara Hobbs, Max Rourke, Edie Calder, Amir Shah, Joan Purcell"
+)
 #: locale and time zone; the Swedish shop's Swedish speakers live in Finland too
 SWEDISH_PLACES = (
     ("sv-SE", "Europe/Stockholm", "SE"),
@@ -47,9 +54,13 @@ class Person:
 
 
 def invent_people() -> list[Person]:
-    """Invent fifty-five people, Swedish and English speakers by turns, each with an address."""
-    swedish = [_person(name, SWEDISH_PLACES, i) for i, name in enumerate(SWEDISH.split(", "))]
-    english = [_person(name, ENGLISH_PLACES, i) for i, name in enumerate(ENGLISH.split(", "))]
+    """Invent sixty-nine people, Swedish and English speakers by turns, each with an address."""
+    return _by_turns(SWEDISH, ENGLISH) + _by_turns(SWEDISH_LOOKERS, ENGLISH_LOOKERS)
+
+
+def _by_turns(swedish_names: str, english_names: str) -> list[Person]:
+    swedish = [_person(name, SWEDISH_PLACES, i) for i, name in enumerate(swedish_names.split(", "))]
+    english = [_person(name, ENGLISH_PLACES, i) for i, name in enumerate(english_names.split(", "))]
     by_turns = [person for pair in zip(swedish, english, strict=False) for person in pair]
     return by_turns + swedish[len(english) :]
 

@@ -69,10 +69,12 @@ def place(
     fresh: bool,
     ports: Ports,
     environ: Mapping[str, str] = _NOTHING_SET,
+    with_story: bool = False,
 ) -> Iterator[Place]:
     """Have a place for the services for the length of a block, and stop all of them after it.
 
-    `environ` is set for every service, over what the place itself sets.
+    `environ` is set for every service, over what the place itself sets. `with_story`: the settings
+    are those of the demo's shop.
 
     Raises:
         SekvensError: a setting is refused, no port is free, or the folder is somebody else's.
@@ -83,7 +85,8 @@ def place(
         reserve_ports(ports) as chosen,
     ):
         site = _site(folder, chosen, console, clock, day_seconds)
-        given = {**site.environ(os.environ), **write_settings(site, os.environ), **environ}
+        settings_file = write_settings(site, os.environ, with_story=with_story)
+        given = {**site.environ(os.environ), **settings_file, **environ}
         given["TEMPORAL_CONFIG_FILE"] = str(folder / "temporal.toml")
         (folder / "temporal.toml").touch()  # empty: somebody's own profile must not be used
         settings = load_settings(given)

@@ -1,7 +1,12 @@
-"""The sample shop's settings for services on this machine: its pictures are served by their API."""
+"""The sample shop's settings for services on this machine: its pictures are served by their API.
+
+A demo differs in two things: the dashboard says what of it is real, and the small nudge of the
+cart's comes with codes of a pool, which runs dry, so that somebody waits for a person.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from sekvens.demo.products import PICTURES_PATH
 from sekvens.demo.services import Site
@@ -11,7 +16,21 @@ from sekvens.settings import SAMPLE_SHOP
 PICTURES_HOME = "https://post.hallgrensylle.example"
 
 
-def write_settings(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
+#: The one offer whose codes run dry in the demo.
+DRY_OFFER: Final = "nudge"
+_ONE_CODE: Final = 'code = "BENGTBJUDER"'
+_NOTE: Final = """
+[dashboard.note]
+sv = '''En demo. Beställningarnas dagar och belopp är verkliga (CDNOW, 1997). Namnen, butiken,
+varorna, korgarna, klicken och svaren är påhittade. Ett dygn går på några sekunder.'''
+en = '''A demo. The days and sums of orders are real (CDNOW, 1997). The names, the shop, its
+goods, the carts, clicks and answers are made up. A day passes in a few seconds.'''
+"""
+
+
+def write_settings(
+    site: Site, environ: Mapping[str, str], *, with_story: bool = False
+) -> dict[str, str]:
     """Write the sample shop's settings with pictures that load here; tell what names the file.
 
     Whoever has settings of their own keeps them: nothing is written.
@@ -20,6 +39,8 @@ def write_settings(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     text = SAMPLE_SHOP.read_text(encoding="utf-8")
     served = text.replace(f"{PICTURES_HOME}{PICTURES_PATH}", f"{site.api_url}{PICTURES_PATH}")
+    if with_story:
+        served = served.replace(_ONE_CODE, "pool = true") + _NOTE
     file = site.data / "sekvens.toml"
     file.write_text(served, encoding="utf-8")
     return {"SEKVENS_SETTINGS": str(file)}

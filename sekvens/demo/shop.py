@@ -94,7 +94,7 @@ def post_all(
         if stop.wait(max(0.0, (due_at - clock.now()).total_seconds())):
             return number
         past = shop_time.at(starts) + timedelta(days=call.day) if call.day < 0 else None
-        if call.type != "click":
+        if call.type not in ("click", "answer"):
             post(call, client, at=as_told(past, shop_time) if past else None)
         elif clicker is not None:
             clicker.click(call)

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sekvens.demo.calls import Call
 from sekvens.demo.cast import Buyer, Role
+from sekvens.demo.lookers import Looker
 from sekvens.demo.newcomers import Newcomer
 from sekvens.demo.past import Past
 from sekvens.demo.products import Product
@@ -26,6 +27,8 @@ def tell(cast: Sequence[Buyer], products: Sequence[Product], *, opens_at: dateti
     for buyer in cast:
         if buyer.role is Role.NEWCOMER:
             calls += Newcomer(buyer, products, opens_at=opens_at).calls()
+        elif buyer.role is Role.LOOKER:
+            calls += Looker(buyer, products, opens_at=opens_at).calls(seen[buyer.role])
         else:
             calls += Past(buyer, products, opens_at=opens_at).calls(seen[buyer.role])
         seen[buyer.role] += 1

@@ -23,6 +23,7 @@ from sekvens.demo.place import READY_SECONDS, Place, on_signals, place
 from sekvens.demo.ports import Ports
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
+from sekvens.demo.staffing import OPERATOR, add_operator, fill_pool
 from sekvens.demo.standing import Standing, read_standing
 from sekvens.errors import SekvensError
 
@@ -68,6 +69,7 @@ class _Supervisor:
         self._options = options
         self._console = console
         self._clock = clock
+        self._password = ""  #: of the staff account of a demo with a shop
 
     def run(self) -> int:
         options = self._options
@@ -78,6 +80,7 @@ class _Supervisor:
             data=options.data,
             fresh=options.fresh,
             ports=options.ports,
+            with_story=options.with_shop,
         ) as here:
             try:
                 self._start(here)
@@ -91,7 +94,7 @@ class _Supervisor:
         self._console.print(
             f"Starting the services; their logs are in {_short(here.site.data / 'logs')} …"
         )
-        here.start(self._clock, prepare=self._import_sample if self._options.with_shop else None)
+        here.start(self._clock, prepare=self._furnish if self._options.with_shop else None)
         if self._options.with_shop:
             tell_misfortunes(here.site)
             here.processes.start(services.shop(here.site))
@@ -100,7 +103,7 @@ class _Supervisor:
         self._console.print(f"All are up, after {took:.1f} s.", highlight=False)
         self._addresses(here.site)
 
-    def _import_sample(self, here: Place) -> None:
+    def _furnish(self, here: Place) -> None:
         import_sample(
             here.database,
             api_url=here.site.api_url,
@@ -108,6 +111,8 @@ class _Supervisor:
             clock=self._clock,
         )
         import_sample_reviews(here.database, clock=self._clock)
+        fill_pool(here.database, here.settings.shop)
+        self._password = add_operator(here.database, clock=self._clock)
 
     def _watch(self, here: Place) -> int:
         site, database, processes = here.site, here.database, here.processes
@@ -152,13 +157,21 @@ class _Supervisor:
         rows = {
             "Inbox": site.inbox_url,
             "Temporal": f"{site.temporal_ui_url}/namespaces/default/workflows",
+            **self._dashboard(site),
             "API": f"{site.api_url}/docs  (write key: {site.write_key})",
             "Look in": f". {_short(site.data / 'env')} && .venv/bin/python starter.py show CONTACT",
         }
         self._console.print()
         for name, address in rows.items():
-            self._console.print(f"  {name:<9} {address}", soft_wrap=True, highlight=False)
+            self._console.print(f"  {name:<10} {address}", soft_wrap=True, highlight=False)
         self._console.print()
+
+    def _dashboard(self, site: Site) -> dict[str, str]:
+        if not self._password:
+            return {}
+        return {
+            "Dashboard": f"{site.api_url}/staff  (name: {OPERATOR}, password: {self._password})"
+        }
 
 
 def _standing(database: Database) -> Standing:

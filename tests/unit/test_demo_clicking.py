@@ -47,6 +47,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("location", "http://127.0.0.1:1/nowhere")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        said = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.server.clicked.append((f"{self.path} {said}", self.headers["user-agent"]))
+        self.send_response(200)
+        self.end_headers()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -85,3 +91,12 @@ def test_who_has_no_such_link_clicks_nothing_and_waits_no_longer(inbox: Inbox):
 
     assert (clicker.look(), clicker.look()) == (1, 0)
     assert inbox.clicked == []
+
+
+def test_whoever_answers_posts_it_to_the_e_mails_own_link(inbox: Inbox):
+    clicker = Clicker(inbox.url)
+    clicker.click(ELSA.answer(1.0, "elsa@example.com", "welcome", "hello", answer="9"))
+    inbox.take("hello", f'<a href="{inbox.url}/c/first"> <a href="{inbox.url}/a/nought">')
+
+    assert clicker.look() == 1
+    assert [path for path, _ in inbox.clicked] == ["/a/nought answer=9"]

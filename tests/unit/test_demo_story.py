@@ -55,10 +55,22 @@ def test_the_same_purchases_give_the_same_story(cast, story):
 
 def test_fifty_buyers_some_with_a_past_and_a_few_who_never_bought(cast):
     roles = Counter(buyer.role for buyer in cast)
+    never = {Role.SILENT, Role.LOOKER}
 
-    assert sum(roles.values()) - roles[Role.SILENT] == 50
+    assert sum(roles.values()) - roles[Role.SILENT] - roles[Role.LOOKER] == 50
     assert min(roles.values()) >= 2
-    assert all(bool(buyer.purchases) != (buyer.role is Role.SILENT) for buyer in cast)
+    assert all(bool(buyer.purchases) != (buyer.role in never) for buyer in cast)
+
+
+def test_lookers_fill_a_cart_never_buy_and_are_told_apart_by_whether_they_look_again(cast, story):
+    lookers = {buyer.user_id for buyer in cast if buyer.role is Role.LOOKER}
+    did = {who: [c.event for c in story if c.user_id == who] for who in lookers}
+
+    assert all("Product Added" in events for events in did.values())
+    assert not any(
+        "Order Completed" in events or "Checkout Started" in events for events in did.values()
+    )
+    assert 1 <= sum("Cart Viewed" in events for events in did.values()) <= 3
 
 
 def test_every_order_is_a_real_purchase_and_the_days_between_two_are_real(cast, story):
@@ -100,7 +112,7 @@ def test_whom_we_have_not_seen_for_long_does_nothing_before_the_winback(cast, st
 
 
 def test_what_is_long_past_is_told_before_the_consent_that_lets_a_scan_find_them(cast, story):
-    known = {buyer.user_id for buyer in cast if buyer.role is not Role.NEWCOMER}
+    known = {b.user_id for b in cast if b.role not in (Role.NEWCOMER, Role.LOOKER)}
     told = [call for call in story if call.user_id in known and call.day < 0]
     consents = [call.event == "Email Subscribed" for call in told]
 
@@ -186,5 +198,5 @@ def test_only_events_that_sekvens_knows_are_told(story):
 def test_nobody_in_the_demo_can_be_reached():
     people = invent_people()
 
-    assert len({person.email for person in people}) == 55
+    assert len({person.email for person in people}) == 69
     assert all(person.email.endswith("@example.com") for person in people)

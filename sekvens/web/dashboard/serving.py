@@ -175,6 +175,7 @@ class Dashboard:
             "live": page.live if page and request.method == "GET" else (),
             "here": f"{request.url.path}?{urlencode(asks)}" if page else "",
             "notice": None,
+            "note": self._house.settings.dashboard.note.get(self._language(request), ""),
             "now": self._house.shop_time.at(self._house.clock.now()),
             "languages": LANGUAGES,
         }
