@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="The file for --all.",
 )
+@click.option("--watch", is_flag=True, help="Serve every e-mail here, and show each saved file.")
+@click.option("--port", default=8035, show_default=True, help="The port of 127.0.0.1 for --watch.")
 @click.option(
     "--file",
     "draft",
@@ -52,9 +54,11 @@ def preview(  # noqa: PLR0913  one for each option
     draft: Path | None,
     season: str | None,
     send_to: str | None,
+    port: int,
     *,
     as_text: bool,
     is_gallery: bool,
+    watch: bool,
     in_browser: bool,
     without_feeds: bool,
 ) -> None:
@@ -68,15 +72,13 @@ def preview(  # noqa: PLR0913  one for each option
     if locale and locale not in settings.shop.locales:
         known = ", ".join(settings.shop.locales)
         raise click.BadParameter(f"the shop writes in {known}", param_hint="--locale")
-    if is_gallery and template:
-        raise click.UsageError("--all shows every e-mail: leave the name out")
-    if is_gallery:
-        _write_gallery(gallery_file, settings)
-        if in_browser:
-            click.launch(gallery_file.resolve().as_uri())
+    if is_gallery or watch:
+        if template:
+            raise click.UsageError("--all and --watch show every e-mail: leave the name out")
+        _show_all(gallery_file, settings, port=port if watch else None, in_browser=in_browser)
         return
     if not template:
-        raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
+        raise click.UsageError(f"name an e-mail, or give --all or --watch. {_choice('')}")
     locale = locale or settings.shop.default_locale
     composed = (
         _compose_draft(draft, template, locale, settings, without_feeds=without_feeds)
@@ -166,6 +168,18 @@ def _compose_draft(
         feeds={} if without_feeds else samples(settings.feeds),
     )
     return compose_foreign(template, facts, shop=settings.shop)
+
+
+def _show_all(file: Path, settings: "Settings", *, port: int | None, in_browser: bool) -> None:
+    """Show every e-mail: served at a port, or else written to a file."""
+    if port is not None:
+        from sekvens.commands.preview_watch import serve
+
+        serve(settings, port=port, in_browser=in_browser)
+        return
+    _write_gallery(file, settings)
+    if in_browser:
+        click.launch(file.resolve().as_uri())
 
 
 def _write_gallery(file: Path, settings: "Settings") -> None:

@@ -65,9 +65,11 @@ def as_sample(
             products=20 if kind is Kind.MANY else 3,
             has_feeds=kind is not Kind.UNFED,
         )
-        changes = {Kind.NAMELESS: {"first_name": None}, Kind.AGAIN: {"second_subject": True}}
+        if kind is Kind.NAMELESS:
+            facts = replace(facts, first_name=None)
+        facts = replace(facts, second_subject=kind is Kind.AGAIN)
         shop, _ = in_season(examiner.settings.shop, key.rpartition(".")[0], now=examiner.now)
-        made = _made(template, replace(facts, **changes.get(kind, {})), shop)
+        made = _made(template, facts, shop)
         if len(_kept) >= KEPT_MAX:
             _kept.clear()
         _kept[kept_as] = made

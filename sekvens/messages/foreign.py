@@ -52,9 +52,9 @@ def compose_foreign(
         return made
     apart = targets.with_api(for_once(targets.api))
     given = Given(template=template, facts=(facts,), shop=shop, targets=apart)
-    made, by_id = _made(given, limits)
+    written, by_id = _made(given, limits)
     targets.take(by_id)
-    return _signed_anew(made[0], targets, apart.api)
+    return _signed_anew(written[0], targets, apart.api)
 
 
 def compose_all_foreign(

@@ -1,4 +1,4 @@
-"""The pages of e-mails: what they show to whom, what they keep, and the policy of what they frame."""
+"""The pages of e-mails: what they show to whom, what they keep, and what a frame may do."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from sekvens.clock import FrozenClock
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.edits import examining, previewing
-from sekvens.messages.compose import Composed, compose
+from sekvens.messages.compose import compose
 from sekvens.staff.tables import Role
 from tests.conftest import NOON
-from tests.unit.editing import FLOW, NAME, Repository
+from tests.unit.editing import NAME, Repository
 from tests.unit.staffing import Browser, add_staff, browsing, quick_scrypt  # noqa: F401  a fixture
 
 PATH = f"/staff/emails/{NAME}"
@@ -25,7 +25,7 @@ def composed_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Compose edits here, and tell of which templates: the limited process takes a second."""
     edited: list[str] = []
 
-    def foreign(template, facts, *, shop, **_):  # type: ignore[no-untyped-def]
+    def foreign(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Composed:
         edited.append(template.digest)
         return compose(template, facts, shop=shop)
 
@@ -89,7 +89,9 @@ async def test_the_gallery_shows_each_e_mail_of_a_flow_in_both_languages(
     assert f'src="{PATH}/html?key=en"' in pages[1]
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "No flow is live yet"), ("sv", "Inget flöde")])
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "No flow is live yet"), ("sv", "Inget flöde")]
+)
 async def test_without_a_flow_it_says_so(
     sqlite_database: Database, clock: FrozenClock, language: str, said: str
 ):
@@ -112,7 +114,10 @@ async def test_an_e_mail_in_its_frame_can_do_nothing(repository: Repository, clo
     assert policy.endswith("sandbox")
     assert "frame-ancestors 'self'" in policy
     assert "script-src" not in policy
-    assert re.search(r"img-src data: https://post\.shop\.example(?: |;)", policy) or "<img" not in day.text
+    assert (
+        re.search(r"img-src data: https://post\.shop\.example(?: |;)", policy)
+        or "<img" not in day.text
+    )
     assert "color-scheme: dark" not in day.text
     assert "@media all" in night.text
 
