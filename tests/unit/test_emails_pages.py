@@ -10,7 +10,10 @@ from sekvens.clock import FrozenClock
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.edits import examining, previewing
-from sekvens.messages.compose import compose
+from sekvens.messages.compose import Composed, compose
+from sekvens.messages.facts import Facts
+from sekvens.messages.templates import StoredTemplate
+from sekvens.shop import Shop
 from sekvens.staff.tables import Role
 from tests.conftest import NOON
 from tests.unit.editing import NAME, Repository

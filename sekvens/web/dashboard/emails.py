@@ -24,7 +24,7 @@ from sekvens.edits.previewing import Kind, as_sample, contacts_in
 from sekvens.enrollments.publish import live_flows
 from sekvens.errors import TemplateError
 from sekvens.flows.definition import Flow
-from sekvens.messages.gallery import whens
+from sekvens.messages.gallery import OF_NO_DAY, whens
 from sekvens.messages.whole_page import in_scheme
 from sekvens.products.tables import Product
 from sekvens.shop import Shop
@@ -44,6 +44,8 @@ from sekvens.web.dashboard.rendering import HEADERS
 #: All flows at once.
 EVERY: Final = "all"
 _PICTURE: Final = re.compile(r"<img[^>]*\bsrc=\"(https?://[^\"]+)\"")
+#: The words that `sekvens.flows.durations` writes.
+_WHEN: Final = re.compile(r"\b(?:at once|never|days?|hours?|minutes?|to)\b")
 _ADDRESS: Final = re.compile(r"https?://[^/\"\\\s?#]+")
 
 
@@ -52,13 +54,14 @@ def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, objec
     flows = {flow.flow.name: flow.flow for flow in live_flows(session)}
     first = next(iter(flows), "")
     chosen = asked.query.get("flow", first)
-    locale = asked.query.get("locale", "")
+    locales = house.settings.shop.locales
+    locale = asked.query.get("locale", asked.language if asked.language in locales else locales[0])
     unpublished = {edit.template for edit in all_unpublished(session)}
     shown = [flow for name, flow in flows.items() if chosen in (name, EVERY)]
     return {
         "flows": [*flows, EVERY] if flows else [],
         "chosen": chosen,
-        "locales": house.settings.shop.locales,
+        "locales": locales,
         "locale": locale,
         "chapters": [
             {"flow": flow.name, "emails": _cards(house, session, asked, flow, locale)}
@@ -76,7 +79,14 @@ def _cards(
     for name, when in whens(flow).items():
         email = live_email(session, name)
         key = locale if locale in email.template.sources else first_key(email, asked)
-        cards.append({"name": name, "when": when, "key": key, **_inbox(examiner, email, key)})
+        cards.append(
+            {
+                "name": name,
+                "when": when_said(asked, when),
+                "key": key,
+                **_inbox(examiner, email, key),
+            }
+        )
     return cards
 
 
@@ -95,7 +105,12 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] |
         return None
     if asked.query.get("whom") and asked.query.get("form_token") == asked.who.form_token:
         return _to_whom(session, asked, found)
-    return {**of(house, session, asked, found), "nobody": asked.query.get("nobody")}
+    when = whens(found.email.flows[0].flow).get(found.email.name, "")
+    return {
+        **of(house, session, asked, found),
+        "when": when_said(asked, when),
+        "nobody": asked.query.get("nobody"),
+    }
 
 
 def of(house: House, session: Session, asked: Asked, found: EmailAsked) -> dict[str, object]:
@@ -105,7 +120,7 @@ def of(house: House, session: Session, asked: Asked, found: EmailAsked) -> dict[
         made = found.made(house, session, asked)
     except TemplateError as error:
         fault = str(error)
-    flow, step = found.email.sends()[0]
+    flow, _ = found.email.sends()[0]
     return {
         "email": found,
         "made": made,
@@ -119,12 +134,10 @@ def of(house: House, session: Session, asked: Asked, found: EmailAsked) -> dict[
             (contact.id, contact.first_name or "", seen_address(asked, contact.email))
             for contact in contacts_in(session, flow.flow.name)
         ],
-        "when": whens(flow.flow).get(found.email.name, ""),
         "src": src(found),
         "link": lambda **changes: f"{found.path}?{urlencode({**found.looks, **changes})}",
         "has_edits": found.email.name in {edit.template for edit in all_unpublished(session)},
         "versions": [f"{each.flow.name} v{each.flow.version}" for each in found.email.flows],
-        "step": step.id,
     }
 
 
@@ -132,6 +145,13 @@ def src(found: EmailAsked) -> str:
     """Tell the address of the e-mail as its own document; another text has another one."""
     looks = {**found.looks, "of": found.template.digest[:12]}
     return f"{found.path}/html?{urlencode(looks)}"
+
+
+def when_said(asked: Asked, when: str) -> str:
+    """Say in the language of whoever asks when an e-mail may come: `day 3`, `at once`."""
+    if when == OF_NO_DAY:
+        return asked.t.on_its_day
+    return _WHEN.sub(lambda found: asked.t.of("when", found[0].replace(" ", "_")), when)
 
 
 def seen_address(asked: Asked, address: str | None) -> str:
