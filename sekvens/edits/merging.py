@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.edits.drafting import EditConflict, text_digest, with_text
 from sekvens.edits.tables import Edit
-from sekvens.messages.templates import keep, load
+from sekvens.messages.templates import StoredTemplate, keep, load
 
 
 class Standing(StrEnum):
@@ -80,8 +80,7 @@ def merge(session: Session, digests: Mapping[str, str], *, now: datetime) -> dic
     merged = dict(digests)
     for each in owed(session, digests):
         template = load(session, merged[each.newest.template])
-        standing = each.standing(template.sources.get(each.newest.key))
-        match standing:
+        match each.standing(template.sources.get(each.newest.key)):
             case Standing.SAME | Standing.AHEAD:
                 each.settle(now=now)
             case Standing.BEHIND:
@@ -90,6 +89,14 @@ def merge(session: Session, digests: Mapping[str, str], *, now: datetime) -> dic
             case Standing.CONFLICT:
                 raise EditConflict(_conflict(each))
     return merged
+
+
+def as_merged(session: Session, template: StoredTemplate) -> StoredTemplate:
+    """Tell what a template of the files would be published as; a conflict stays as it is there."""
+    for each in owed(session, [template.name]):
+        if each.standing(template.sources.get(each.newest.key)) is Standing.BEHIND:
+            template = with_text(template, each.newest.key, each.newest.text)
+    return template
 
 
 def _conflict(each: Owed) -> str:

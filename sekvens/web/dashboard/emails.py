@@ -40,6 +40,7 @@ from sekvens.web.dashboard.email_asked import (
 )
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.rendering import HEADERS
+from sekvens.web.dashboard.words import Words
 
 #: All flows at once.
 EVERY: Final = "all"
@@ -123,6 +124,7 @@ def of(house: House, session: Session, asked: Asked, found: EmailAsked) -> dict[
     flow, _ = found.email.sends()[0]
     return {
         "email": found,
+        "shared": Words(EMAIL.name, asked.language),
         "made": made,
         "fault": fault,
         "sender": house.settings.shop.sender,
