@@ -12,6 +12,7 @@ from sekvens.commands.answers import answers
 from sekvens.commands.approve import approve
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
+from sekvens.commands.content import content
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
@@ -64,7 +65,7 @@ def registered() -> Sequence[type]:
 for command in (
     *(demo, up, init, settings, migrate),
     *(api, relay, local_ses),
-    *(flows, preview, simulate, feeds),
+    *(flows, preview, content, simulate, feeds),
     *(products, reviews, answers, offers),
     *(audiences, segments, send_time, contacts, predict, staff, monday),
     *(metrics, experiments),

@@ -348,6 +348,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "audit_log": "what the staff did on the dashboard, by ids",
     "consent_hooks": "systems of the shop that are told of consent",
     "drops": "what goes on sale at an instant",
+    "edits": "texts of e-mails that the staff wrote",
     "expiries": "how far each rule of expiry has come",
     "experiments": "what is compared with what, by which plan",
     "feedback_probes": "our own messages to SES's mailbox simulator",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sekvens.messages.source import Source
-from sekvens.messages.templates import TemplateSource
+from sekvens.messages.templates import StoredTemplate, TemplateSource
 
 #: What an e-mail may not speak of, by the variable's name.
 _VARIABLES: Final = {
@@ -44,7 +44,7 @@ _WORDS: Final = {
 }
 
 
-def promotions(template: TemplateSource) -> list[str]:
+def promotions(template: TemplateSource | StoredTemplate) -> list[str]:
     """List what promotes in an e-mail, in all its locales and seasons, in words; none is good.
 
     Raises:

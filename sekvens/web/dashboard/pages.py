@@ -8,6 +8,10 @@ from sekvens.web.dashboard.contact import CONTACT
 from sekvens.web.dashboard.contacts import CONTACTS
 from sekvens.web.dashboard.deciding import DECIDING
 from sekvens.web.dashboard.deliverability import DELIVERABILITY
+from sekvens.web.dashboard.email_actions import EMAIL_ACTIONS
+from sekvens.web.dashboard.email_edit import EMAIL_EDIT
+from sekvens.web.dashboard.email_history import EMAIL_HISTORY
+from sekvens.web.dashboard.emails import EMAIL, EMAIL_HTML, EMAILS
 from sekvens.web.dashboard.experiments import ADOPT, EXPERIMENT, EXPERIMENTS
 from sekvens.web.dashboard.flow import FLOW
 from sekvens.web.dashboard.flows import FLOWS
@@ -27,6 +31,11 @@ PAGES: Final[tuple[Page, ...]] = (
     FLOW,
     CONTACTS,
     CONTACT,
+    EMAILS,
+    EMAIL,
+    EMAIL_HTML,
+    EMAIL_EDIT,
+    EMAIL_HISTORY,
     EXPERIMENTS,
     EXPERIMENT,
     SEGMENT_LIST,
@@ -42,6 +51,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     PAUSE_FLOW,
     STOP_FLOW,
     RESUME_FLOW,
+    *EMAIL_ACTIONS,
     ADOPT,
     *DECIDING,
     *HOLDING,
