@@ -288,7 +288,8 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
-            "owns", "in_stock", "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
+            "owns", "in_stock", "product_in_stock", "price_stands", "needs_again",
+            "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
             "engagement_is", "click_rate", "bounced", "in_segment", "not", "all_of", "any_of",
         ],
     }  # fmt: skip
