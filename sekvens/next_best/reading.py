@@ -54,7 +54,7 @@ def wanted_next(session: Session, contact_id: str, *, now: datetime) -> tuple[Wa
         Wanted(
             product=product,
             why=Why(row.why),
-            reason=_reason(Why(row.why), products.get(row.because_of or "")),
+            reason=reason_of(Why(row.why), because_of=products.get(row.because_of or "")),
             due_on=row.due_on,
         )
         for row in rows
@@ -83,11 +83,6 @@ def needs_again(
     )
 
 
-def popular_reason() -> Localized:
-    """Say why a product is shown of which nothing more is known than that many have it."""
-    return _reason(Why.POPULAR, None)
-
-
 def unwanted(
     session: Session, contact_id: str, *, bought_since: datetime, now: datetime
 ) -> set[str]:
@@ -103,8 +98,8 @@ def unwanted(
     return set(product_ids_of(session, {*session.scalars(lines), *refused}).values())
 
 
-def _reason(why: Why, because_of: ProductFacts | None) -> Localized:
-    """Say why; what goes with a product that cannot be named is said to be popular."""
+def reason_of(why: Why, *, because_of: ProductFacts | None = None) -> Localized:
+    """Say why a product is next best; what goes with one that cannot be named is popular."""
     if why is Why.GOES_WITH and because_of is None:
         why = Why.POPULAR
     titles = because_of.title if because_of is not None else {}

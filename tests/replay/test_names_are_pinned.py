@@ -181,6 +181,12 @@ SHIPPED = {
         "settle", "did-it-get-stuck", "until-twenty-hours", "in-good-hands", "until-day-two",
         "asked-and-answered", "until-day-four", "our-promise", "until-day-seven", "shall-i-help",
     ],
+    "back-in-stock v1": [
+        "an-hour", "asked-for-it", "as-you-asked", "it-is-back",
+    ],
+    "price-drop v1": [
+        "until-morning", "it-costs-less",
+    ],
     "order-updates v1": [
         "order-confirmation", "the-order", "is-on-its-way", "order-shipped", "is-to-be-fetched",
         "ready-for-pickup", "is-still-late", "order-delayed", "order-delivered",
@@ -212,6 +218,9 @@ SHIPPED = {
     ],
     "birthday v1": [
         "until-the-day", "birthday-gift", "until-day-four", "unopened", "birthday-gift-again",
+    ],
+    "replenishment v1": [
+        "until-morning", "time-for-more", "until-a-week-later", "did-we-count-right",
     ],
     "winback v1": [
         "until-morning", "has-bought", "why-you-chose-us", "you-signed-up-once",
