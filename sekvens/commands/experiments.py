@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from sekvens.experiments.judging import Seen
-    from sekvens.experiments.measuring import Measured
+    from sekvens.experiments.measuring import Measured, Tally
     from sekvens.experiments.plan import Plan
     from sekvens.experiments.tables import ExperimentPlan, Look
     from sekvens.settings import Settings
@@ -184,11 +184,15 @@ def _measured(
 ) -> "tuple[Measured, datetime]":
     from sekvens.clock import SystemClock
     from sekvens.experiments.drawing import plan_of
+    from sekvens.experiments.incentives import costs_of
     from sekvens.experiments.measuring import entries_of, measure
 
     now = settings.shop_time().at(SystemClock().now())
-    entries, currency = entries_of(session, begun), settings.shop.currency
-    return measure(session, plan_of(begun), entries, now=now, currency=currency), now
+    shop, entries = settings.shop, entries_of(session, begun)
+    measured = measure(
+        session, plan_of(begun), entries, now=now, currency=shop.currency, costs=costs_of(shop)
+    )
+    return measured, now
 
 
 def _shown(
@@ -240,13 +244,27 @@ def _seen(look: "Look") -> "Seen":
     return from_json(Seen, look.seen)
 
 
+def _given(tally: "Tally", currency: str) -> str:
+    """Say what offers have taken off that already, if they have."""
+    parts = (
+        (tally.discounts, "by codes"),
+        (tally.cost, "as gifts and the like"),
+    )
+    told = [
+        f"{each.total:,.2f} {currency} {what} ({each.mean:,.2f} a contact)"
+        for each, what in parts
+        if each.some
+    ]
+    return f", after {' and '.join(told)}" if told else ""
+
+
 def _counts(measured: "Measured", currency: str, now: "datetime") -> list[str]:
     lines = [f"Contacts whose time is over, at {minute(now)}:"]
     for name, tally in measured.tallies.items():
         lines.append(
             f"  {name}: {tally.contacts:,} of {measured.drawn.get(name, 0):,} drawn, "
             f"{tally.clicks.some:,} clicked, {tally.orders.some:,} ordered, "
-            f"{tally.revenue.total:,.2f} {currency}"
+            f"{tally.revenue.total:,.2f} {currency}{_given(tally, currency)}"
         )
     if measured.foreign:
         lines.append(f"  {measured.foreign:,} orders in another currency count as no revenue")
