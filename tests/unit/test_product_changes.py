@@ -1,5 +1,6 @@
 """News of products: what is news, who is told of it, and that nobody is told twice."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
@@ -229,3 +230,17 @@ def test_whoever_dies_on_the_way_tells_nobody_twice_and_nobody_is_left_out(
         change = session.query(ProductChange).one()
     assert (change.contacts, change.told_at) == (5, room.now)
     assert len(wakes) == 3
+
+
+async def test_news_is_told_beside_the_relay_until_it_stops(room: NewsRoom):
+    room.sells()
+    room.did("c", "Product Viewed")
+    room.is_back()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    teller = telling.ChangeTeller(
+        database=room.database, clock=room.clock, shop_time=ShopTime(), news=room.news,
+        wake=lambda: loop.call_soon_threadsafe(stop.set) and None,
+    )  # fmt: skip
+    await teller.run(stop)
+
+    assert room.told() == [("c", BACK, "viewed")]
