@@ -45,6 +45,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.experiments.incentives import costs_of
 from sekvens.experiments.looking import Looker
 from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
@@ -287,9 +288,15 @@ def build_metrics(settings: Settings, database: Database) -> MetricActivities:
 
 def build_experiments(settings: Settings, database: Database) -> ExperimentActivities:
     """Build what looks at experiments."""
-    clock, shop_time, currency = SystemClock(), settings.shop_time(), settings.shop.currency
+    shop = settings.shop
     return ExperimentActivities(
-        Looker(database=database, clock=clock, shop_time=shop_time, currency=currency)
+        Looker(
+            database=database,
+            clock=SystemClock(),
+            shop_time=settings.shop_time(),
+            currency=shop.currency,
+            costs=costs_of(shop),
+        )
     )
 
 

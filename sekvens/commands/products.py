@@ -66,6 +66,7 @@ def import_(file: Path, feed: str | None, locale: str | None, *, whole: bool) ->
             own_locale=settings.shop.default_locale,
             now=settings.shop_time().at(SystemClock().now()),
             whole=whole,
+            news=settings.products,
         )
     print_outcome(imported, what="products")
 

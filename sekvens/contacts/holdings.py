@@ -364,6 +364,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
     "prediction_models": "what was learnt from all contacts, and how far a run has come",
+    "product_changes": "what is news of products, and how far it has been told",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",

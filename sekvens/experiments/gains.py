@@ -3,9 +3,10 @@
 Nothing is said of a holdout whose lot did not do what it should.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from sekvens.experiments.drawing import plan_of
 from sekvens.experiments.intervals import Effect
 from sekvens.experiments.judging import see
-from sekvens.experiments.measuring import entries_of, measure
+from sekvens.experiments.measuring import NO_COSTS, entries_of, measure
 from sekvens.experiments.samples import MISMATCH_P
 from sekvens.experiments.tables import ExperimentPlan
 
@@ -28,13 +29,16 @@ class Gain:
     revenue: Effect | None  #: of all of them; None: too few have ordered for that to be known
 
 
-def gains(session: Session, *, now: datetime, currency: str) -> Iterator[Gain]:
-    """Tell what each holdout has shown; `now` is shop time."""
+def gains(
+    session: Session, *, now: datetime, currency: str, costs: Mapping[str, Decimal] = NO_COSTS
+) -> Iterator[Gain]:
+    """Tell what each holdout has shown; `now` is shop time, `costs` are those of offers."""
     for begun in session.scalars(select(ExperimentPlan).order_by(ExperimentPlan.name)).all():
         plan = plan_of(begun)
         if not plan.is_holdout:
             continue
-        measured = measure(session, plan, entries_of(session, begun), now=now, currency=currency)
+        entries = entries_of(session, begun)
+        measured = measure(session, plan, entries, now=now, currency=currency, costs=costs)
         seen = see(plan, measured)
         if seen.mismatch_p < MISMATCH_P:
             continue

@@ -158,6 +158,33 @@ class InStock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProductInStock:
+    """The product that the entry key names can be bought; one that we do not know can."""
+
+    kind: Literal["product_in_stock"] = "product_in_stock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceStands:
+    """The product that the entry key names costs no more than when its price last dropped."""
+
+    kind: Literal["price_stands"] = "price_stands"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsAgain:
+    """The contact needs a product again that they have bought, and it can be bought.
+
+    The day on which it is due lies at most `ahead` from now, and at most `overdue` back. What they
+    have bought since, sent back or refused, they do not need.
+    """
+
+    ahead: timedelta
+    overdue: timedelta
+    kind: Literal["needs_again"] = "needs_again"
+
+
+@dataclass(frozen=True, kw_only=True)
 class InFlow:
     """The contact is under way in this flow."""
 
@@ -208,6 +235,9 @@ Condition: TypeAlias = (
     | Received
     | Owns
     | InStock
+    | ProductInStock
+    | PriceStands
+    | NeedsAgain
     | InFlow
     | Dealing
     | InSegment

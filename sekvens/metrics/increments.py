@@ -97,7 +97,9 @@ def _days(session: Session, begun: ExperimentPlan, rules: Rules, now: datetime) 
         {"experiment": begun.name, "day": day, "variant": variant, "drawn": drawn}
         | _sums(found.tallies[variant])
         for day, entries in by_day.items()
-        for found in [measure(session, plan, entries, now=now, currency=rules.currency)]
+        for found in [
+            measure(session, plan, entries, now=now, currency=rules.currency, costs=rules.costs)
+        ]
         for variant, drawn in found.drawn.items()
     ]
 

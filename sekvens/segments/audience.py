@@ -42,6 +42,7 @@ from sekvens.flows.conditions import (
     InFlow,
     InSegment,
     Lapsed,
+    NeedsAgain,
     Not,
     Received,
     Subscribed,
@@ -50,6 +51,7 @@ from sekvens.flows.conditions import (
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
+from sekvens.next_best.tables import NextBest
 from sekvens.predictions.kinds import Kind
 from sekvens.predictions.tables import Prediction
 from sekvens.segments.dealings_sql import (
@@ -181,6 +183,8 @@ class _Translation:
                 return _in_flow(condition.flow)
             case HasTrait() | TraitIs() | DateWithin():
                 return self._told(condition) if maybe else false()
+            case NeedsAgain():
+                return self._needs_again(condition) if maybe else false()
             case _ if isinstance(condition, Dealing):
                 is_sure = maybe or is_said_by_sql(condition)
                 dealings = Dealings(now=self.now, is_whole=self.is_whole, is_denied=not maybe)
@@ -214,6 +218,13 @@ class _Translation:
         lately = self._exists([ORDER], since=self.now - self.gap)
         fallen = self._predicted(Prediction.falls_on < self.now)
         return and_(ordered, or_(fallen, and_(not_(self._predicted()), not_(lately))))
+
+    def _needs_again(self, condition: NeedsAgain) -> ColumnElement[bool]:
+        """Look for a row that is due; whether it still stands is asked of each."""
+        due = (NextBest.due_on >= self.now - condition.overdue) & (
+            NextBest.due_on <= self.now + condition.ahead
+        )
+        return exists().where(NextBest.contact_id == Contact.id, due).correlate(Contact)
 
     def _predicted(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
         """Look for a prediction of when they lapse; an order since then makes it void."""

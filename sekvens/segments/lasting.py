@@ -19,13 +19,21 @@ from sekvens.flows.conditions import (
     InFlow,
     InSegment,
     Lapsed,
+    NeedsAgain,
     Not,
     Owns,
     Received,
 )
 from sekvens.flows.dealings import Bounced, ClickRate, Dealing
 from sekvens.segments.dealings import spans_of
-from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts, holds
+from sekvens.segments.memory import (
+    EMAIL_DELIVERED,
+    ORDER,
+    QUESTION_ANSWERED,
+    UNDOING,
+    Facts,
+    holds,
+)
 from sekvens.send_time.dates import next_return
 
 #: What may change beside events, which go by their names: consent, traits, zone, what is in stock …
@@ -113,8 +121,8 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)
-        case Owns():
-            return Lasting(answer, None, _ORDERS)
+        case NeedsAgain() | Owns():
+            return _of_belongings(condition, facts, now, answer=answer)
         case InFlow():
             return Lasting(answer, None, frozenset({being_in(condition.flow)}))
         case _ if isinstance(condition, Dealing):
@@ -164,6 +172,18 @@ def _of_dealings(condition: Dealing, facts: Facts, now: datetime, *, answer: boo
         times += facts.bounced
     ages = (at + span for at in times for span in spans if at + span >= now)
     return Lasting(answer, min(ages, default=None), unless)
+
+
+def _of_belongings(
+    condition: NeedsAgain | Owns, facts: Facts, now: datetime, *, answer: bool
+) -> Lasting:
+    if isinstance(condition, Owns):
+        return Lasting(answer, None, _ORDERS)
+    turns = [need.due_on - condition.ahead for need in facts.needs]
+    turns += [need.due_on + condition.overdue for need in facts.needs]
+    ahead = [at for at in turns if at >= now]
+    unless = _ORDERS | _ONLY_TOLD | {QUESTION_ANSWERED}
+    return Lasting(answer, min(ahead, default=None), unless)
 
 
 def _until_a_date(condition: DateWithin, facts: Facts, now: datetime) -> datetime | None:

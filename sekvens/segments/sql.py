@@ -44,8 +44,11 @@ from sekvens.flows.conditions import (
     InSegment,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
@@ -54,6 +57,8 @@ from sekvens.flows.dealings import Dealing, Viewed
 from sekvens.flows.steps import Purpose
 from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
+from sekvens.next_best.reading import needs_again
+from sekvens.products.changes import price_stands
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
@@ -216,14 +221,26 @@ class _Question:
                 return self._received(condition.within) >= condition.times
             case InFlow():
                 return self._in_flow(condition.flow)
-            case Owns():
-                return self._owns()
-            case InStock():
-                return self._in_stock()
+            case Owns() | InStock() | ProductInStock() | PriceStands():
+                return self._is_so_of_entry(condition)
+            case NeedsAgain():
+                span = {"ahead": condition.ahead, "overdue": condition.overdue}
+                return needs_again(self.session, self.contact_id, now=self.now, **span)
             case Viewed():
                 return has_looked(self.session, condition, self.contact_ids, now=self.now)
             case _:
                 raise AssertionError(condition)
+
+    def _is_so_of_entry(self, condition: Owns | InStock | ProductInStock | PriceStands) -> bool:
+        match condition:
+            case Owns():
+                return self._owns()
+            case InStock():
+                return self._in_stock()
+            case ProductInStock():
+                return self._product_in_stock()
+            case PriceStands():
+                return self._price_stands()
 
     def _has_told(self, condition: TraitIs | HasTrait | DateWithin) -> bool:
         told = self._traits()
@@ -326,3 +343,12 @@ class _Question:
         ids = [memory.product_ids(lines) for lines in self.session.scalars(query)]
         wanted = set().union(*ids)
         return not wanted or any(in_stock(self.session, wanted).values())
+
+    def _product_in_stock(self) -> bool:
+        return self.entry_key is None or in_stock(self.session, [self.entry_key])[self.entry_key]
+
+    def _price_stands(self) -> bool:
+        if self.entry_key is None:
+            return True
+        product_id = product_ids_of(self.session, [self.entry_key])[self.entry_key]
+        return price_stands(self.session, product_id, now=self.now)

@@ -72,20 +72,6 @@ def let_senders_pass(
         pass
 
 
-def hold(
-    database: Database, name: str, state: SwitchState, *, by: str, note: str | None, now: datetime
-) -> Switch:
-    """Hold messages, and return when none that is held can leave any more. `now` is wall time.
-
-    Raises:
-        LockTimeout: one was still leaving after `SENDERS_TIMEOUT`; whatever comes later is held.
-    """
-    with database.write() as session:
-        switch = turn(session, name, state, by=by, note=note, now=now)
-    let_senders_pass(database, name)
-    return switch
-
-
 def senders_share(flow: str) -> tuple[str, str]:
     """List the switches that a sender shares, in the order in which everybody takes them."""
     return EVERYTHING, flow

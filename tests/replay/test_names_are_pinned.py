@@ -184,6 +184,12 @@ SHIPPED = {
         "settle", "did-it-get-stuck", "until-twenty-hours", "in-good-hands", "until-day-two",
         "asked-and-answered", "until-day-four", "our-promise", "until-day-seven", "shall-i-help",
     ],
+    "back-in-stock v1": [
+        "an-hour", "asked-for-it", "as-you-asked", "it-is-back",
+    ],
+    "price-drop v1": [
+        "until-morning", "it-costs-less",
+    ],
     "order-updates v1": [
         "order-confirmation", "the-order", "is-on-its-way", "order-shipped", "is-to-be-fetched",
         "ready-for-pickup", "is-still-late", "order-delayed", "order-delivered",
@@ -215,6 +221,9 @@ SHIPPED = {
     ],
     "birthday v1": [
         "until-the-day", "birthday-gift", "until-day-four", "unopened", "birthday-gift-again",
+    ],
+    "replenishment v1": [
+        "until-morning", "time-for-more", "until-a-week-later", "did-we-count-right",
     ],
     "winback v1": [
         "until-morning", "has-bought", "why-you-chose-us", "you-signed-up-once",
@@ -291,7 +300,8 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
             "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
-            "owns", "in_stock", "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
+            "owns", "in_stock", "product_in_stock", "price_stands", "needs_again",
+            "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
             "engagement_is", "click_rate", "bounced", "in_segment", "not", "all_of", "any_of",
         ],
     }  # fmt: skip

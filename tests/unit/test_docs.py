@@ -277,6 +277,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "sending",
             "audiences",
             "privacy",
+            "products",
             "tracking",
             "consent",
             "experiments",

@@ -83,7 +83,7 @@ def told(session: Session, shop: Shop, rules: Rules, *, now: datetime) -> WeekTo
         flows=tuple(sorted(flows, key=lambda each: (-each.now.money, each.flow))),
         cost=_cost(session, shop, rules, monday),
         cost_before=_cost(session, shop, rules, monday - WEEK),
-        gains=tuple(gains(session, now=shop_now, currency=rules.currency)),
+        gains=tuple(gains(session, now=shop_now, currency=rules.currency, costs=rules.costs)),
         needs=needs(session, now=now, shop_now=shop_now),
         counted_at=counted_at(session),
     )
