@@ -14,7 +14,11 @@ from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from tests.chaos.verdicts import pytest_configure, pytest_terminal_summary  # noqa: F401  hooks
-from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures, for every test
+from tests.conftest_browser import (  # noqa: F401  fixtures, for every test
+    browser_page,
+    chromium,
+    sheet,
+)
 from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
 
 pytest_plugins = ("tests.stalls",)

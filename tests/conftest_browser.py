@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+_AXE = """what => axe.run(what, {resultTypes: ['violations']}).then(found => found.violations.map(
+    one => `${one.id}: ${one.help} ${one.nodes.map(node => node.html.slice(0, 120))}`))"""
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +51,14 @@ def chromium() -> "Iterator[Browser]":
         browser.close()
 
 
-@pytest.fixture
-def browser_page(chromium: "Browser") -> "Iterator[Page]":
-    """An empty page at 1200 by 800; what it asks of another machine fails."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 800})
+@pytest.fixture(scope="module")
+def sheet(chromium: "Browser") -> "Iterator[Page]":
+    """The page that the tests of a module are given, one after the other.
+
+    A page of its own would be a process of its own, which compiles what axe is made of anew: that
+    costs ten times what axe does.
+    """
+    context = chromium.new_context()
 
     def keep_here(route: "Route") -> None:
         if route.request.url.startswith(("http://127.0.0.1:", "data:")):
@@ -60,3 +69,38 @@ def browser_page(chromium: "Browser") -> "Iterator[Page]":
     context.route("**/*", keep_here)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def browser_page(sheet: "Page") -> "Iterator[Page]":
+    """An empty page at 1200 by 800; what it asks of another machine fails.
+
+    Nothing is left on it of the test before: no cookie, no header, no other window. Each test has a
+    server of its own, and so nothing in a store or a cache is for it.
+    """
+    sheet.set_viewport_size({"width": 1200, "height": 800})
+    sheet.emulate_media(color_scheme="light")
+    yield sheet
+    for other in sheet.context.pages:
+        if other is not sheet:
+            other.close()
+    sheet.goto("about:blank")
+    sheet.context.clear_cookies()
+    sheet.set_extra_http_headers({})
+
+
+def axe_finds(page: "Page", *, leave_out: Sequence[str] = ()) -> list[str]:
+    """List what axe finds wrong with a page as it stands; selectors of what it is not to look at.
+
+    It is put into each document once.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe_script())
+    return page.evaluate(_AXE, {"exclude": [[selector] for selector in leave_out]})
+
+
+@cache
+def _axe_script() -> str:
+    from axe_playwright_python.sync_playwright import Axe
+
+    return Axe().axe_script
