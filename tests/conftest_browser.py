@@ -5,9 +5,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
+
+from tests.unit.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -23,6 +25,8 @@ _ARGUMENTS = [
 ]
 
 
+#: What axe is to find, in either colour scheme.
+NOTHING: Final[dict[Literal["light", "dark"], list[str]]] = {"light": [], "dark": []}
 _AXE = """what => axe.run(what, {resultTypes: ['violations']}).then(found => found.violations.map(
     one => `${one.id}: ${one.help} ${one.nodes.map(node => node.html.slice(0, 120))}`))"""
 
@@ -40,7 +44,9 @@ def chromium() -> "Iterator[Browser]":
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(
-                executable_path=Path(path) if path else None, args=_ARGUMENTS
+                executable_path=Path(path) if path else None,
+                args=_ARGUMENTS,
+                timeout=PATIENCE * 1000,
             )
         except Error as error:
             reason = f"no Chromium to test in ({error.message.splitlines()[0]}); set CHROMIUM"
@@ -59,6 +65,7 @@ def sheet(chromium: "Browser") -> "Iterator[Page]":
     costs ten times what axe does.
     """
     context = chromium.new_context()
+    context.set_default_timeout(PATIENCE * 1000)
 
     def keep_here(route: "Route") -> None:
         if route.request.url.startswith(("http://127.0.0.1:", "data:")):
@@ -89,14 +96,18 @@ def browser_page(sheet: "Page") -> "Iterator[Page]":
     sheet.set_extra_http_headers({})
 
 
-def axe_finds(page: "Page", *, leave_out: Sequence[str] = ()) -> list[str]:
-    """List what axe finds wrong with a page as it stands; selectors of what it is not to look at.
+def axe_finds(page: "Page", *, leave_out: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Tell what axe finds wrong with a page as it stands, by day and by night.
 
-    It is put into each document once.
+    It is put into each document once. `leave_out` are selectors of what it is not to look at.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe_script())
-    return page.evaluate(_AXE, {"exclude": [[selector] for selector in leave_out]})
+    found = {}
+    for scheme in NOTHING:
+        page.emulate_media(color_scheme=scheme)
+        found[scheme] = page.evaluate(_AXE, {"exclude": [[selector] for selector in leave_out]})
+    return found
 
 
 @cache
