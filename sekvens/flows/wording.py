@@ -18,6 +18,7 @@ from sekvens.flows.conditions import (
     InStock,
     Lapsed,
     Not,
+    OrderExpected,
     Owns,
     Received,
     Subscribed,
@@ -226,9 +227,8 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case DateWithin():
             coming = f"their {condition.trait} comes within {in_words(condition.within)}"
             return coming, f"it is not so that {coming}"
-        case Lapsed():
-            text = "ordered for longer than this shop's customers take to come back"
-            return f"they have not {text}", f"it is not so that they have not {text}"
+        case Lapsed() | OrderExpected():
+            return _of_orders(condition)
         case Received():
             text = f"{condition.times} of our marketing e-mails{looking_back(condition.within)}"
             return f"they have had {text}", f"they have had fewer than {text}"
@@ -238,6 +238,14 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
             return dealing_both_ways(condition)
         case _:
             return in_force(condition), _not_in_force(condition)
+
+
+def _of_orders(condition: Lapsed | OrderExpected) -> tuple[str, str]:
+    if isinstance(condition, OrderExpected):
+        text = f"expected within {in_words(condition.within)}"
+        return f"their next order is {text}", f"their next order is not {text}"
+    text = "ordered for longer than this shop's customers take to come back"
+    return f"they have not {text}", f"it is not so that they have not {text}"
 
 
 def _of_entries(condition: InFlow | Owns | InStock | InSegment) -> tuple[str, str]:

@@ -43,6 +43,7 @@ from sekvens.flows.conditions import (
     InSegment,
     Lapsed,
     Not,
+    OrderExpected,
     Received,
     Subscribed,
     TraitIs,
@@ -50,7 +51,7 @@ from sekvens.flows.conditions import (
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
-from sekvens.predictions.kinds import Kind
+from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction
 from sekvens.segments.dealings_sql import (
     Dealings,
@@ -138,7 +139,7 @@ def is_decided(condition: Condition) -> bool:
         case _ if isinstance(condition, Dealing):
             return is_said_by_sql(condition)
         case _:
-            return isinstance(condition, Subscribed | Lapsed | Received | InFlow)
+            return isinstance(condition, Subscribed | Lapsed | OrderExpected | Received | InFlow)
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,10 @@ class _Translation:
                 return self._happened(condition, maybe=maybe)
             case Lapsed():
                 return self._lapsed()
+            case OrderExpected():
+                return self._predicted(
+                    Kind.NEXT_ORDER, Prediction.falls_on < self.now + condition.within
+                )
             case Received():
                 return self._received(condition)
             case InFlow():
@@ -212,11 +217,11 @@ class _Translation:
     def _lapsed(self) -> ColumnElement[bool]:
         ordered = self._exists([ORDER], since=None)
         lately = self._exists([ORDER], since=self.now - self.gap)
-        fallen = self._predicted(Prediction.falls_on < self.now)
-        return and_(ordered, or_(fallen, and_(not_(self._predicted()), not_(lately))))
+        fallen = self._predicted(Kind.LAPSE, Prediction.falls_on < self.now)
+        return and_(ordered, or_(fallen, and_(not_(self._predicted(Kind.LAPSE)), not_(lately))))
 
-    def _predicted(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Look for a prediction of when they lapse; an order since then makes it void."""
+    def _predicted(self, kind: Kind, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Look for a day that a model foretells; an order since then makes it void."""
         since = (
             exists()
             .where(*self._events([ORDER], None), ContactEvent.occurred_at > Prediction.computed_at)
@@ -226,7 +231,8 @@ class _Translation:
             exists()
             .where(
                 Prediction.contact_id == Contact.id,
-                Prediction.kind == Kind.LAPSE.value,
+                Prediction.kind == kind.value,
+                Prediction.method == Method.MODEL.value,
                 Prediction.falls_on.is_not(None),
                 not_(since),
                 *clauses,

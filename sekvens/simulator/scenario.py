@@ -54,6 +54,9 @@ class Scenario:
     cart: tuple[str, ...] = ()  #: the products in the cart of the entry
     sold_out: dict[str, timedelta] = field(default_factory=dict)  #: product -> when
     variants: dict[str, str] = field(default_factory=dict)  #: experiment -> the variant drawn
+    categories: dict[str, str] = field(default_factory=dict)  #: product -> its category
+    figures: dict[str, float] = field(default_factory=dict)  #: of the shop's own, by name
+    next_order: timedelta | None = None  #: when a model foretells it, from the start
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -65,7 +68,8 @@ def read_scenario(path: Path) -> Scenario:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = set(data) - {
         "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
-        "entry_key", "offers", "cart", "sold_out", "variants",
+        "entry_key", "offers", "cart", "sold_out", "variants", "categories",
+        "figures", "next_order",
     }  # fmt: skip
     if unknown:
         raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
@@ -83,6 +87,9 @@ def read_scenario(path: Path) -> Scenario:
         cart=tuple(data.get("cart", ())),
         sold_out={product: span(since) for product, since in data.get("sold_out", {}).items()},
         variants=data.get("variants", {}),
+        categories=data.get("categories", {}),
+        figures=data.get("figures", {}),
+        next_order=span(data["next_order"]) if "next_order" in data else None,
     )
 
 

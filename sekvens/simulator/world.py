@@ -36,6 +36,8 @@ from sekvens.flows.steps import (
     Send,
     SetTrait,
 )
+from sekvens.segments.dealings import Goods
+from sekvens.segments.figures import Foretold
 from sekvens.segments.memory import ContactFacts, PastEvent, holds
 from sekvens.send_time.best import fixed_time
 from sekvens.send_time.local_time import next_local_time
@@ -75,6 +77,10 @@ class World:
             ),
             cart=scenario.cart,
             zone=scenario.zone,
+            next_order=scenario.next_order
+            and Foretold(scenario.start, scenario.start + scenario.next_order),
+            figures=scenario.figures,
+            goods={name: Goods(name, category) for name, category in scenario.categories.items()},
         )
         self.sent: list[tuple[datetime, str]] = []
 
