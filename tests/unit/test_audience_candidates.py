@@ -295,7 +295,8 @@ def test_an_order_is_expected_where_a_model_says_so_and_not_where_the_rule_does(
         store_foretold(session, ids[4], Kind.NEXT_ORDER, soon, method=Method.RULE)
 
     condition = order_expected(within=7 * days)
+    with sqlite_database.read() as session:
+        asked = [sql.holds(session, condition, contact_id=one, now=NOON) for one in ids]
     assert find(sqlite_database, condition) == [ids[2]]
-    assert [memory.holds(condition, facts, now=NOON) for facts in everybody] == [
-        False, False, True, False, False,
-    ]  # fmt: skip
+    assert asked == [False, False, True, False, False]
+    assert asked == [memory.holds(condition, facts, now=NOON) for facts in everybody]
