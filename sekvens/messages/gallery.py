@@ -131,9 +131,13 @@ class _Maker:
             self._shown(template, season, whens[name], feeds=feeds)
             for name, template in templates.items()
             for season in sorted({key.rpartition(".")[0] for key in template.sources})
-            for feeds in ((self.feeds, _NO_FEEDS) if needs(template).feeds else (_NO_FEEDS,))
+            for feeds in self._told(template)
         )
         return Chapter(id=title.replace(" ", "-"), title=title, shown=shown)
+
+    def _told(self, template: StoredTemplate) -> tuple[Mapping[str, Answer], ...]:
+        asked = needs(template).feeds.keys() & self.feeds.keys()
+        return (self.feeds, _NO_FEEDS) if asked else (_NO_FEEDS,)
 
     def _shown(
         self, template: StoredTemplate, season: str, when: str, *, feeds: Mapping[str, Answer]

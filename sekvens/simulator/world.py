@@ -77,8 +77,9 @@ class World:
             ),
             cart=scenario.cart,
             zone=scenario.zone,
-            next_order=scenario.next_order
-            and Foretold(scenario.start, scenario.start + scenario.next_order),
+            next_order=None
+            if scenario.next_order is None
+            else Foretold(scenario.start, scenario.start + scenario.next_order),
             figures=scenario.figures,
             goods={name: Goods(name, category) for name, category in scenario.categories.items()},
         )
