@@ -16,6 +16,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     PriceStands,
     ProductInStock,
@@ -66,6 +67,11 @@ def active(*, within: timedelta) -> Condition:
 def lapsed() -> Condition:
     """The contact has ordered, and not for as long as this shop's customers take to come back."""
     return Lapsed()
+
+
+def order_expected(*, within: timedelta) -> Condition:
+    """The contact's next order is expected within this time, where a model is trusted to tell."""
+    return OrderExpected(within=within)
 
 
 def received(times: int, *, within: timedelta | None = None) -> Condition:

@@ -135,6 +135,17 @@ class Lapsed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderExpected:
+    """The contact's next order is expected within this time, by a model that is trusted with it.
+
+    Without one, or once an order has come since it was asked, nothing is expected of them.
+    """
+
+    within: timedelta
+    kind: Literal["order_expected"] = "order_expected"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Received:
     """At least `times` marketing messages have reached the contact, ours and reported ones."""
 
@@ -232,6 +243,7 @@ Condition: TypeAlias = (
     | HasTrait
     | DateWithin
     | Lapsed
+    | OrderExpected
     | Received
     | Owns
     | InStock

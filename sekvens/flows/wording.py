@@ -19,6 +19,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     PriceStands,
     ProductInStock,
@@ -229,9 +230,8 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case DateWithin():
             coming = f"their {condition.trait} comes within {in_words(condition.within)}"
             return coming, f"it is not so that {coming}"
-        case Lapsed() | NeedsAgain():
-            text = _expected(condition)
-            return f"they {text}", f"it is not so that they {text}"
+        case Lapsed() | NeedsAgain() | OrderExpected():
+            return _of_orders(condition)
         case Received():
             text = f"{condition.times} of our marketing e-mails{looking_back(condition.within)}"
             return f"they have had {text}", f"they have had fewer than {text}"
@@ -243,11 +243,17 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
             return in_force(condition), _not_in_force(condition)
 
 
-def _expected(condition: Lapsed | NeedsAgain) -> str:
-    if isinstance(condition, Lapsed):
-        return "have not ordered for longer than this shop's customers take to come back"
-    soon, late = in_words(condition.ahead), in_words(condition.overdue)
-    return f"need something again within {soon}, or have needed it for {late} at the most"
+def _of_orders(condition: Lapsed | NeedsAgain | OrderExpected) -> tuple[str, str]:
+    match condition:
+        case OrderExpected():
+            text = f"expected within {in_words(condition.within)}"
+            return f"their next order is {text}", f"their next order is not {text}"
+        case NeedsAgain():
+            soon, late = in_words(condition.ahead), in_words(condition.overdue)
+            text = f"need something again within {soon}, or have needed it for {late} at the most"
+        case Lapsed():
+            text = "have not ordered for longer than this shop's customers take to come back"
+    return f"they {text}", f"it is not so that they {text}"
 
 
 def _of_entries(

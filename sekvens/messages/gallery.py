@@ -150,13 +150,17 @@ class GalleryMaker:
             return [
                 self._shown(template, season, when, feeds=feeds)
                 for season in sorted({key.rpartition(".")[0] for key in template.sources})
-                for feeds in ((self.feeds, _NO_FEEDS) if needs(template).feeds else (_NO_FEEDS,))
+                for feeds in self._told(template)
             ]
         except TemplateError as error:
             if not self.shows_faults:
                 raise
             title = name.partition("/")[2]
             return [Shown(id=_id(name, ""), title=title, when=when, versions=(), fault=str(error))]
+
+    def _told(self, template: StoredTemplate) -> tuple[Mapping[str, Answer], ...]:
+        asked = needs(template).feeds.keys() & self.feeds.keys()
+        return (self.feeds, _NO_FEEDS) if asked else (_NO_FEEDS,)
 
     def _shown(
         self, template: StoredTemplate, season: str, when: str, *, feeds: Mapping[str, Answer]

@@ -44,6 +44,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Received,
     Subscribed,
     TraitIs,
@@ -52,7 +53,7 @@ from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
 from sekvens.next_best.tables import NextBest
-from sekvens.predictions.kinds import Kind
+from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction
 from sekvens.segments.dealings_sql import (
     Dealings,
@@ -140,7 +141,7 @@ def is_decided(condition: Condition) -> bool:
         case _ if isinstance(condition, Dealing):
             return is_said_by_sql(condition)
         case _:
-            return isinstance(condition, Subscribed | Lapsed | Received | InFlow)
+            return isinstance(condition, Subscribed | Lapsed | OrderExpected | Received | InFlow)
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,10 @@ class _Translation:
                 return self._happened(condition, maybe=maybe)
             case Lapsed():
                 return self._lapsed()
+            case OrderExpected():
+                return self._predicted(
+                    Kind.NEXT_ORDER, Prediction.falls_on < self.now + condition.within
+                )
             case Received():
                 return self._received(condition)
             case InFlow():
@@ -216,8 +221,8 @@ class _Translation:
     def _lapsed(self) -> ColumnElement[bool]:
         ordered = self._exists([ORDER], since=None)
         lately = self._exists([ORDER], since=self.now - self.gap)
-        fallen = self._predicted(Prediction.falls_on < self.now)
-        return and_(ordered, or_(fallen, and_(not_(self._predicted()), not_(lately))))
+        fallen = self._predicted(Kind.LAPSE, Prediction.falls_on < self.now)
+        return and_(ordered, or_(fallen, and_(not_(self._predicted(Kind.LAPSE)), not_(lately))))
 
     def _needs_again(self, condition: NeedsAgain) -> ColumnElement[bool]:
         """Look for a row that is due; whether it still stands is asked of each."""
@@ -226,8 +231,8 @@ class _Translation:
         )
         return exists().where(NextBest.contact_id == Contact.id, due).correlate(Contact)
 
-    def _predicted(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Look for a prediction of when they lapse; an order since then makes it void."""
+    def _predicted(self, kind: Kind, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Look for a day that a model foretells; an order since then makes it void."""
         since = (
             exists()
             .where(*self._events([ORDER], None), ContactEvent.occurred_at > Prediction.computed_at)
@@ -237,7 +242,8 @@ class _Translation:
             exists()
             .where(
                 Prediction.contact_id == Contact.id,
-                Prediction.kind == Kind.LAPSE.value,
+                Prediction.kind == kind.value,
+                Prediction.method == Method.MODEL.value,
                 Prediction.falls_on.is_not(None),
                 not_(since),
                 *clauses,

@@ -21,6 +21,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     Received,
 )
@@ -112,13 +113,8 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
         case Received():
             unless = _NOTHING if answer else frozenset({RECEIVED, EMAIL_DELIVERED})
             return Lasting(answer, _got_too_few_after(condition, facts) if answer else None, unless)
-        case Lapsed():
-            last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
-            if answer or last is None:
-                return Lasting(answer, None, _ORDERS)
-            if facts.lapse is not None and last <= facts.lapse.predicted_on:
-                return Lasting(answer, facts.lapse.falls_on, _ORDERS)  # by which it becomes void
-            return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
+        case Lapsed() | OrderExpected():
+            return _of_days(condition, facts, answer=answer)
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)
         case NeedsAgain() | Owns():
@@ -129,6 +125,21 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
             return _of_dealings(condition, facts, now, answer=answer)
         case _:
             return Lasting(answer, None, _ONLY_TOLD)
+
+
+def _of_days(condition: Lapsed | OrderExpected, facts: Facts, *, answer: bool) -> Lasting:
+    last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
+    day = facts.lapse if isinstance(condition, Lapsed) else facts.next_order
+    if day is not None and not day.stands(last):
+        day = None
+    if isinstance(condition, OrderExpected):
+        until = None if answer or day is None else day.falls_on - condition.within
+        return Lasting(answer, until, _ORDERS)
+    if answer or last is None:
+        return Lasting(answer, None, _ORDERS)
+    if day is not None:
+        return Lasting(answer, day.falls_on, _ORDERS)  # by which it becomes void
+    return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
 
 
 def _is_longer(one: Lasting, other: Lasting) -> bool:

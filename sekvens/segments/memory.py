@@ -26,6 +26,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     PriceStands,
     ProductInStock,
@@ -37,7 +38,7 @@ from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
 from sekvens.next_best.refusals import refused_in
 from sekvens.segments.dealings import Goods, PastEvent, deals, how_many_received
-from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Foretold
 from sekvens.send_time.dates import next_return
 
 __all__ = [
@@ -85,7 +86,8 @@ class ContactFacts:
     cart: tuple[str, ...] = ()  #: products in the cart of the entry
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
-    lapse: Lapse | None = None  #: where a model is trusted with it
+    lapse: Foretold | None = None  #: from then on they have lapsed
+    next_order: Foretold | None = None
     zone: str = "UTC"
     bounced: tuple[datetime, ...] = ()  #: shop times at which messages left that came back softly
     figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
@@ -120,7 +122,9 @@ class Facts(Protocol):
     @property
     def reorder_gap(self) -> timedelta: ...
     @property
-    def lapse(self) -> Lapse | None: ...
+    def lapse(self) -> Foretold | None: ...
+    @property
+    def next_order(self) -> Foretold | None: ...
     @property
     def zone(self) -> str: ...
     @property
@@ -170,7 +174,7 @@ def comes_within(told: object, within: timedelta, *, now: datetime, zone: str) -
 
 
 def is_gone(
-    last_order: datetime | None, gap: timedelta, lapse: Lapse | None = None, *, now: datetime
+    last_order: datetime | None, gap: timedelta, lapse: Foretold | None = None, *, now: datetime
 ) -> bool:
     """Tell whether a customer has stayed away for longer than this shop's customers do.
 
@@ -178,9 +182,20 @@ def is_gone(
     """
     if last_order is None:
         return False
-    if lapse is not None and last_order <= lapse.predicted_on:
+    if lapse is not None and lapse.stands(last_order):
         return now > lapse.falls_on
     return now - last_order > gap
+
+
+def is_expected(
+    next_order: Foretold | None, last_order: datetime | None, within: timedelta, *, now: datetime
+) -> bool:
+    """Tell whether an order is foretold to come within a time, and none has come since."""
+    return (
+        next_order is not None
+        and next_order.stands(last_order)
+        and next_order.falls_on < now + within
+    )
 
 
 # One answer for each kind of condition; a table, because stories ask some hundred for each contact.
@@ -230,8 +245,13 @@ def _date_within(condition: DateWithin, facts: Facts, now: datetime, _key: str |
 
 
 def _lapsed(_condition: Lapsed, facts: Facts, now: datetime, _key: str | None) -> bool:
-    orders = [event.occurred_at for event in _past(facts, ORDER, now)]
-    return is_gone(max(orders, default=None), facts.reorder_gap, facts.lapse, now=now)
+    return is_gone(_last_order(facts, now), facts.reorder_gap, facts.lapse, now=now)
+
+
+def _order_expected(
+    condition: OrderExpected, facts: Facts, now: datetime, _key: str | None
+) -> bool:
+    return is_expected(facts.next_order, _last_order(facts, now), condition.within, now=now)
 
 
 def _received(condition: Received, facts: Facts, now: datetime, _key: str | None) -> bool:
@@ -301,6 +321,7 @@ _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], 
     HasTrait: _has_trait,
     DateWithin: _date_within,
     Lapsed: _lapsed,
+    OrderExpected: _order_expected,
     Received: _received,
     Subscribed: _subscribed,
     Owns: _owns,
@@ -311,6 +332,10 @@ _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], 
     NeedsAgain: _needs_again,
     **dict.fromkeys(get_args(Dealing), _deals),
 }
+
+
+def _last_order(facts: Facts, now: datetime) -> datetime | None:
+    return max((event.occurred_at for event in _past(facts, ORDER, now)), default=None)
 
 
 def _since(within: timedelta | None, now: datetime) -> datetime | None:

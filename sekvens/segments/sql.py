@@ -46,6 +46,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     PriceStands,
     ProductInStock,
@@ -58,12 +59,13 @@ from sekvens.flows.steps import Purpose
 from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
 from sekvens.next_best.reading import needs_again
+from sekvens.predictions.kinds import Kind
 from sekvens.products.changes import price_stands
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
 from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
-from sekvens.segments.figures import lapse_of, reorder_gap
+from sekvens.segments.figures import foretold, reorder_gap
 from sekvens.send_time.local_time import zone_or
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
@@ -217,6 +219,8 @@ class _Question:
                 return self._has_told(condition)
             case Lapsed():
                 return self._lapsed()
+            case OrderExpected():
+                return self._order_expected(condition.within)
             case Received():
                 return self._received(condition.within) >= condition.times
             case InFlow():
@@ -292,9 +296,17 @@ class _Question:
         return zone_or(self.session.scalar(query), "UTC")
 
     def _lapsed(self) -> bool:
-        last = select(func.max(ContactEvent.occurred_at)).where(*self._events([memory.ORDER], None))
-        gap, lapse = reorder_gap(self.session), lapse_of(self.session, self.contact_id)
-        return memory.is_gone(self.session.scalar(last), gap, lapse, now=self.now)
+        gap = reorder_gap(self.session)
+        lapse = foretold(self.session, self.contact_id, Kind.LAPSE)
+        return memory.is_gone(self._last_order(), gap, lapse, now=self.now)
+
+    def _order_expected(self, within: timedelta) -> bool:
+        order = foretold(self.session, self.contact_id, Kind.NEXT_ORDER)
+        return memory.is_expected(order, self._last_order(), within, now=self.now)
+
+    def _last_order(self) -> datetime | None:
+        ordered = self._events([memory.ORDER], None)
+        return self.session.scalar(select(func.max(ContactEvent.occurred_at)).where(*ordered))
 
     def _received(self, within: timedelta | None) -> int:
         ours = [

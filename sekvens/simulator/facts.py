@@ -30,7 +30,7 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.dealings import Goods, PastEvent
-from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Foretold
 from sekvens.segments.lasting import RECEIVED, TOLD, being_in
 from sekvens.segments.memory import Need, product_ids
 
@@ -56,7 +56,8 @@ class GrowingFacts:
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap
-        self.lapse: Lapse | None = None
+        self.lapse: Foretold | None = None
+        self.next_order: Foretold | None = None
         self.consent = ConsentStatus.NEVER_SUBSCRIBED
         self.has_said = False  #: a word of consent of their own
         self.left_out: set[str] = set()  #: topics

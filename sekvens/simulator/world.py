@@ -36,6 +36,8 @@ from sekvens.flows.steps import (
     Send,
     SetTrait,
 )
+from sekvens.segments.dealings import Goods
+from sekvens.segments.figures import Foretold
 from sekvens.segments.memory import ContactFacts, Need, PastEvent, holds
 from sekvens.send_time.best import fixed_time
 from sekvens.send_time.local_time import next_local_time
@@ -79,6 +81,11 @@ class World:
                 for product, due in scenario.needs.items()
             ),
             zone=scenario.zone,
+            next_order=None
+            if scenario.next_order is None
+            else Foretold(scenario.start, scenario.start + scenario.next_order),
+            figures=scenario.figures,
+            goods={name: Goods(name, category) for name, category in scenario.categories.items()},
         )
         self.sent: list[tuple[datetime, str]] = []
 

@@ -33,7 +33,8 @@ class Served:
 def serving(database: Database, **changes: str) -> Iterator[Served]:
     """Serve the app for the length of a block; it knows its own address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        own = {"SEKVENS_API__PUBLIC_URL": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        own = {"SEKVENS_API__PUBLIC_URL": url}
         app = create_app(settings(**(own | changes)), database, SystemClock())
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))

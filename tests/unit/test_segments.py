@@ -29,6 +29,7 @@ from sekvens.flows.conditions import (
     Lapsed,
     NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     PriceStands,
     ProductInStock,
@@ -38,14 +39,15 @@ from sekvens.flows.conditions import (
 )
 from sekvens.messages.tables import Message, MessageState
 from sekvens.next_best.tables import NextBest
+from sekvens.predictions.kinds import Kind
 from sekvens.predictions.tables import Prediction, PredictionModel
 from sekvens.products.tables import OrderLine, Product, ProductChange
 from sekvens.segments import memory, sql
-from sekvens.segments.figures import REORDER_GAP, Lapse
+from sekvens.segments.figures import REORDER_GAP, Foretold
 from sekvens.segments.memory import ORDER, ContactFacts, Need, PastEvent
 from sekvens.segments.tables import ShopFigure
 from tests.conftest import NOON
-from tests.unit.predicting import store_lapse
+from tests.unit.predicting import store_foretold
 
 NAMES = st.sampled_from(
     ["Order Completed", "Order Refunded", "Product Viewed", "Email Delivered", "Question Answered"]
@@ -87,6 +89,7 @@ LEAVES = st.one_of(
     st.sampled_from([Lapsed(), Owns(), InStock(), ProductInStock(), PriceStands()]),
     st.builds(NeedsAgain, ahead=SPANS, overdue=SPANS),
     st.builds(InFlow, flow=st.sampled_from(["plain", "other"])),
+    st.builds(OrderExpected, within=MINUTES),
     st.builds(lambda text: TraitIs(trait="tier", value=text), TEXTS),
 )
 CONDITIONS = st.recursive(
@@ -116,6 +119,7 @@ EVENTS = st.builds(
     st.lists(IDS, max_size=2),
     MINUTES,
 )
+FORETOLD = st.none() | st.builds(lambda ago, on: Foretold(NOON - ago, NOON - on), MINUTES, MINUTES)
 FACTS = st.builds(
     ContactFacts,
     consent=st.sampled_from(ConsentStatus),
@@ -134,7 +138,8 @@ FACTS = st.builds(
     cart=st.lists(IDS, max_size=2).map(tuple),
     flows=st.frozensets(st.sampled_from(["plain", "other"])),
     reorder_gap=MINUTES.filter(lambda gap: gap > timedelta(0)),
-    lapse=st.none() | st.builds(lambda ago, on: Lapse(NOON - ago, NOON - on), MINUTES, MINUTES),
+    lapse=FORETOLD,
+    next_order=FORETOLD,
     zone=st.sampled_from(["UTC", "Europe/Stockholm", "Pacific/Auckland"]),
 )
 
@@ -193,8 +198,8 @@ def store(database: Database, facts: ContactFacts, *, alias_too: bool = False) -
                 name=REORDER_GAP, value=facts.reorder_gap / timedelta(days=1), computed_at=NOON
             )
         )
-        if facts.lapse is not None:
-            store_lapse(session, "c-maja", facts.lapse)
+        store_foretold(session, "c-maja", Kind.LAPSE, facts.lapse)
+        store_foretold(session, "c-maja", Kind.NEXT_ORDER, facts.next_order)
         lines = [{"product_id": product_id} for product_id in facts.cart]
         session.add(Cart(contact_id="c-maja", cart_id="7", lines=lines, updated_at=NOON))
         session.add_all(products_of(facts))
