@@ -104,6 +104,29 @@ def list_(limit: int) -> None:
 
 
 @products.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+def changes(limit: int) -> None:
+    """List the newest news of products: back in stock, a price that dropped, and who was told.
+
+    Times are shop time, in UTC.
+
+    Example: starter.py products changes --limit 5
+    """
+    from sqlalchemy import select
+
+    from sekvens.products.tables import ProductChange
+
+    table = make_table("product", "what", "price", "lowest before", "since", "told")
+    newest = select(ProductChange).order_by(ProductChange.id.desc()).limit(limit)
+    with open_database() as database, database.read() as session:
+        for row in session.scalars(newest):
+            told = f"{row.contacts:,}" + ("" if row.told_at else ", and on")
+            prices = (row.price or "-", row.lowest_price or "-")
+            table.add_row(_cell(row.product_id), row.kind, *prices, minute(row.at), told)
+    print_table(table, empty="Nothing has been news of a product yet.")
+
+
+@products.command()
 @click.argument("one")
 @click.argument("other")
 def pair(one: str, other: str) -> None:
