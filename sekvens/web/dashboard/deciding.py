@@ -1,6 +1,7 @@
 """Approving and rejecting messages of manual flows and steps, those of one e-mail at once."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -36,8 +37,7 @@ def reject(house: House, asked: Asked) -> str:
 
 
 def _look(session: Session, asked: Asked, key: str) -> Prospect | Refused:
-    waiting = groups(session, _which(asked), now=asked.now)
-    count = min(_asked_about(asked), sum(each.messages for each in waiting))
+    count = sum(each.messages for each in groups(session, _which(asked), now=asked.now))
     if not count:
         return Refused(says=asked.t.nothing_to_decide)
     flow, step = asked.query["flow"], asked.query["step"]
@@ -48,29 +48,25 @@ def _decide(house: House, asked: Asked, *, is_approved: bool) -> int:
     note = asked.query.get("note", "").strip() or None
     word = Word(is_approved=is_approved, by=asked.who.name, note=note)
     decider = Decider(house.database, house.clock, house.shop_time)
-    return decider.decide(_which(asked), word, limit=_asked_about(asked), a_second=A_SECOND)
+    return decider.decide(_which(asked), word, limit=None, a_second=A_SECOND)
 
 
 def _which(asked: Asked) -> Which:
-    return Which(flow=asked.query.get("flow", ""), step=asked.query.get("step", ""))
-
-
-def _asked_about(asked: Asked) -> int:
-    """Tell how many waited when the page was shown: of what has come since nobody has been asked.
-
-    The oldest go first, so that it is those.
-    """
-    given = asked.query.get("n", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    """Tell which messages are meant: of what has come since the page nobody has been asked."""
+    given = asked.query.get("until", "")
+    is_second = given.isascii() and given.isdigit() and len(given) < 12
+    until = datetime.fromtimestamp(int(given) if is_second else 0, UTC)
+    flow, step = asked.query.get("flow", ""), asked.query.get("step", "")
+    return Which(flow=flow, step=step, until=until)
 
 
 DECIDING: Sequence[Action] = (
     Action(
         name="approve", words="operations", role=Role.EDITOR, look=look_at_approving, do=approve,
-        on=("flow", "step", "n"), fields=("note",),
+        on=("flow", "step", "until"), fields=("note",),
     ),
     Action(
         name="reject", words="operations", role=Role.EDITOR, look=look_at_rejecting, do=reject,
-        on=("flow", "step", "n"), fields=("note",),
+        on=("flow", "step", "until"), fields=("note",),
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Operations: what is behind, held, parked or waits for a person's word, and what SES allows."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,6 +63,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
         "everything": next((each.state for each in held if each.name == EVERYTHING), ""),
         "parked": groups_of(queries.parked(session)),
         "decide": _to_decide(session, groups(session, Which(), now=asked.now), locale=locale),
+        "until": math.ceil(asked.now.timestamp()),
         "hooks": standings(session),
         "runs": [run for each in SUBJECTS if (run := newest(session, each, is_finished=True))],
         **_quota(house, session),
