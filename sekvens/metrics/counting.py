@@ -6,7 +6,7 @@ comes. An order, a cart, a sign-up and an exit belong to their own day.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Date, Result, delete, func, insert, literal, select
@@ -17,7 +17,7 @@ from sekvens.messages.tables import Template
 from sekvens.metrics import statements
 from sekvens.metrics.calendar import next_month
 from sekvens.metrics.rules import Rules, whole_days
-from sekvens.metrics.statements import DIMENSIONS
+from sekvens.metrics.statements import DIMENSIONS, Statements
 from sekvens.metrics.tables import MetricCount, Period
 
 Row: TypeAlias = dict[str, Any]
@@ -26,6 +26,8 @@ Rows: TypeAlias = Result[*tuple[Any, ...]]
 Span: TypeAlias = tuple[datetime, datetime]
 
 _NONE: Final[Row] = dict.fromkeys(DIMENSIONS)
+#: What exits are told apart by, as far as they are.
+_OF_EXITS: Final = (*DIMENSIONS, "detail")
 #: What rows of `metric_counts` differ by within a day or month.
 _APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
 
@@ -67,16 +69,26 @@ def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -
     Each count has its `name`, `n`, and what it can be told apart by; money is in hundredths.
     `asking` are the digests of the templates that ask for a review.
     """
-    given = {"since": span[0], "until": span[1], "asking": list(asking)}
-    yield from _apart(session.execute(statements.MESSAGES, given))
-    yield from _plain(session.execute(statements.EFFECTS, given))
-    yield from _apart(session.execute(statements.CONVERSIONS, given))
-    yield from _plain(session.execute(statements.UNSENT, {"since": wall[0], "until": wall[1]}))
-    yield from _plain(session.execute(statements.ORDERS, given))
-    yield from _plain(session.execute(statements.FIRSTS, given))
-    yield from _apart(session.execute(statements.CARTS, given))
+    given = {
+        "since": span[0], "until": span[1], "last": span[1] - timedelta.resolution,
+        "wall_since": wall[0], "wall_until": wall[1], "asking": list(asking),
+    }  # fmt: skip
     yield from _joined(session.execute(statements.JOINED, given))
-    yield from _exits(session.execute(statements.EXITS, given))
+    for counted in statements.STATEMENTS.values():
+        yield from _counts(session, counted, given)
+
+
+def _counts(session: Session, counted: Statements, given: Row) -> Iterator[Row]:
+    yield from _apart(session.execute(counted.messages, given))
+    yield from _plain(session.execute(counted.effects, given))
+    yield from _apart(session.execute(counted.conversions, given))
+    yield from _plain(session.execute(counted.unsent, given))
+    yield from _exits(session.execute(counted.exits, given))
+    for plain in (counted.orders, counted.firsts):
+        if plain is not None:
+            yield from _plain(session.execute(plain, given))
+    if counted.carts is not None:
+        yield from _apart(session.execute(counted.carts, given))
 
 
 def asking_for_reviews(session: Session) -> list[str]:
@@ -104,15 +116,16 @@ def _exits(rows: Rows) -> Iterator[Row]:
     could not any more.
     """
     found: Counter[tuple[Any, ...]] = Counter()
-    for flow, version, reason, started, ended, joined, lost in rows:
-        whose = flow, version, reason
-        found["exited", *whose, whole_days(started, ended)] += 1
+    for row in rows:
+        told = row._mapping  # noqa: SLF001  its public name
+        whose = tuple((name, value) for name, value in told.items() if name in _OF_EXITS)
+        started, ended, joined, lost = row.started_at, row.ended_at, row.joined_at, row.lost_at
+        found["exited", whole_days(started, ended), whose] += 1
         if joined is not None and joined <= ended and (lost is None or lost > started):
             name = "kept_after" if lost is None else "lost_after"
-            found[name, *whose, None if lost is None else whole_days(ended, lost)] += 1
-    names = "name", "flow", "flow_version", "detail", "bucket"
-    for key, n in found.items():
-        yield dict(zip(names, key, strict=True)) | {"n": n}
+            found[name, None if lost is None else whole_days(ended, lost), whose] += 1
+    for (name, bucket, whose), n in found.items():
+        yield dict(whose) | {"name": name, "bucket": bucket, "n": n}
 
 
 def _plain(rows: Rows) -> Iterator[Row]:

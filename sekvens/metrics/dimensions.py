@@ -1,31 +1,54 @@
 """By what counts can be told apart, and where each stands in the tables.
 
-The one place to add a dimension: what a message belongs to is a column here, and a column of
-`metric_counts`. A segment is no column of a message, for a contact is in several at once: its
-counts would be taken of the messages whose contact is in it. Nothing counts by segment yet.
+The one place to add a dimension. A message has one flow, but it may be of a variant of several
+experiments, and its contact in several segments: these are counted beside the whole, in rows of
+their own, and never added up with it or with each other.
 """
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, String, null
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from sekvens.experiments.tables import EnrollmentVariant
 from sekvens.messages.tables import Message
 from sekvens.metrics.calendar import Quarter, next_month
 from sekvens.metrics.tables import MetricCount
+from sekvens.segments.tables import SegmentStay
 
-#: Columns of `metric_counts` that a message fills, with what fills them. The arm of an experiment
-#: will be the one that its contact was assigned to.
-OF_A_MESSAGE: Final[Mapping[str, ColumnElement[object] | InstrumentedAttribute[object]]] = {
+Columns: TypeAlias = Mapping[str, ColumnElement[Any] | InstrumentedAttribute[Any]]
+
+
+class Apart(StrEnum):
+    """Beside what a count stands: each row of `metric_counts` is one of one kind."""
+
+    WHOLE = "whole"
+    VARIANT = "variant"  #: once for each experiment that its enrollment had come to
+    SEGMENT = "segment"  #: once for each segment that its contact was in
+
+
+#: How a variant is called: as its experiment, and by its own name.
+VARIANT: Final = EnrollmentVariant.experiment + "/" + EnrollmentVariant.variant
+
+_WHOLE: Final[Columns] = {
     "flow": Message.flow,
     "flow_version": Message.flow_version,
     "step_id": Message.step_id,
-    "variant": null().cast(String),
     "locale": Message.locale,
     "purpose": Message.purpose,
 }
+#: Columns of `metric_counts` that a message fills, with what fills them. Segments are many: were
+#: they told apart by more than the flow, there would be as many counts as messages.
+OF_A_MESSAGE: Final[Mapping[Apart, Columns]] = {
+    Apart.WHOLE: _WHOLE,
+    Apart.VARIANT: {**_WHOLE, "variant": VARIANT},
+    Apart.SEGMENT: {"flow": Message.flow, "segment": SegmentStay.segment},
+}
+#: Beside a segment, a metric is told apart by the flow and by periods alone.
+BESIDE_A_SEGMENT: Final = ("segment", "flow")
 
 #: What metrics are asked by -> the column of `metric_counts`.
 COLUMNS: Final[Mapping[str, InstrumentedAttribute[object]]] = {
@@ -33,6 +56,7 @@ COLUMNS: Final[Mapping[str, InstrumentedAttribute[object]]] = {
     "version": MetricCount.flow_version,
     "step": MetricCount.step_id,
     "variant": MetricCount.variant,
+    "segment": MetricCount.segment,
     "locale": MetricCount.locale,
     "purpose": MetricCount.purpose,
     "reason": MetricCount.detail,
