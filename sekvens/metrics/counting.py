@@ -25,9 +25,8 @@ Rows: TypeAlias = Result[*tuple[Any, ...]]
 #: From an instant until before another one.
 Span: TypeAlias = tuple[datetime, datetime]
 
+_COUNTS: Final = MetricCount.metadata.tables[MetricCount.__tablename__]
 _NONE: Final[Row] = dict.fromkeys(DIMENSIONS)
-#: What exits are told apart by, as far as they are.
-_OF_EXITS: Final = (*DIMENSIONS, "detail")
 #: What rows of `metric_counts` differ by within a day or month.
 _APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
 
@@ -40,7 +39,8 @@ def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str
     if rows:
         blank: Row = {"detail": None, "bucket": None, "amount": 0} | _NONE
         blank |= {"period": Period.DAY, "day": day}
-        session.execute(insert(MetricCount), [blank | row for row in rows])
+        # Into the table: into the class, rows went one by one wherever another column was empty.
+        session.execute(insert(_COUNTS), [blank | row for row in rows])
 
 
 def count_month(session: Session, first: date) -> None:
@@ -116,16 +116,15 @@ def _exits(rows: Rows) -> Iterator[Row]:
     could not any more.
     """
     found: Counter[tuple[Any, ...]] = Counter()
-    for row in rows:
-        told = row._mapping  # noqa: SLF001  its public name
-        whose = tuple((name, value) for name, value in told.items() if name in _OF_EXITS)
-        started, ended, joined, lost = row.started_at, row.ended_at, row.joined_at, row.lost_at
+    names = tuple(rows.keys())[:-4]
+    for *told, started, ended, joined, lost in rows:
+        whose = tuple(told)
         found["exited", whole_days(started, ended), whose] += 1
         if joined is not None and joined <= ended and (lost is None or lost > started):
             name = "kept_after" if lost is None else "lost_after"
             found[name, None if lost is None else whole_days(ended, lost), whose] += 1
     for (name, bucket, whose), n in found.items():
-        yield dict(whose) | {"name": name, "bucket": bucket, "n": n}
+        yield {**dict(zip(names, whose, strict=True)), "name": name, "bucket": bucket, "n": n}
 
 
 def _plain(rows: Rows) -> Iterator[Row]:

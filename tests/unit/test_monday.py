@@ -293,6 +293,16 @@ def test_what_ses_certainly_did_not_take_is_sent_later(database: Database):
     assert rows(database) == [("doris", THIS_WEEK, MessageState.ACCEPTED, 3)]
 
 
+def test_a_doubt_after_an_attempt_that_was_held_is_a_doubt_too(sqlite_database: Database):
+    subscriber(sqlite_database)
+    office = Office(sqlite_database)
+    office.ses.faults.extend([SesThrottled("x"), OutcomeUnknown("x")])
+    results = [office.post.send() for _ in range(3)]
+
+    assert results[1:] == [MondayResult(in_doubt=1), MondayResult(sent_before=1)]
+    assert rows(sqlite_database) == [("doris", THIS_WEEK, MessageState.DISPATCHING, 2)]
+
+
 def test_what_ses_refuses_for_good_is_not_tried_again_and_holds_up_nobody_else(
     sqlite_database: Database,
 ):
