@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from sekvens.staff.monday import names
     from sekvens.staff.monday.wire import MondayInput, MondayResult
 
-#: The figures of each holdout are read once, and each member's mail takes a call to SES.
+#: Each member's mail takes a call to SES, and a slow database its time.
 SENDING_TIMEOUT = timedelta(minutes=10)
 #: On Tuesday last week is no news any more.
 NEWS_FOR = timedelta(days=1)

@@ -36,6 +36,9 @@ def earned(session: Session, *, since: date, until: date) -> dict[str, Earned]:
             MetricCount.day >= since,
             MetricCount.day < until,
             MetricCount.flow.is_not(None),
+            # Those of variants and segments stand beside the whole.
+            MetricCount.variant.is_(None),
+            MetricCount.segment.is_(None),
         )
         .group_by(MetricCount.flow)
     )

@@ -13,13 +13,13 @@ from sqlalchemy import select
 
 from sekvens.db.session import Database
 from sekvens.errors import OutcomeUnknown, SesRejected, SesThrottled
-from sekvens.experiments.gains import Gain
 from sekvens.experiments.intervals import Effect
 from sekvens.messages.tables import MessageState
 from sekvens.metrics.tables import MetricCount
 from sekvens.reviews.tables import Review
 from sekvens.ses.testing import TakenThen
 from sekvens.staff import accounts
+from sekvens.staff.monday.gains import Gain
 from sekvens.staff.monday.letter import Reader, letter
 from sekvens.staff.monday.needs import Need, NeedKind, needs
 from sekvens.staff.monday.posting import MondayPost
@@ -293,6 +293,16 @@ def test_what_ses_certainly_did_not_take_is_sent_later(database: Database):
     assert rows(database) == [("doris", THIS_WEEK, MessageState.ACCEPTED, 3)]
 
 
+def test_a_doubt_after_an_attempt_that_was_held_is_a_doubt_too(sqlite_database: Database):
+    subscriber(sqlite_database)
+    office = Office(sqlite_database)
+    office.ses.faults.extend([SesThrottled("x"), OutcomeUnknown("x")])
+    results = [office.post.send() for _ in range(3)]
+
+    assert results[1:] == [MondayResult(in_doubt=1), MondayResult(sent_before=1)]
+    assert rows(sqlite_database) == [("doris", THIS_WEEK, MessageState.DISPATCHING, 2)]
+
+
 def test_what_ses_refuses_for_good_is_not_tried_again_and_holds_up_nobody_else(
     sqlite_database: Database,
 ):
@@ -365,6 +375,19 @@ def test_an_account_is_written_to_only_at_an_address_that_ses_takes(database: Da
         taken = accounts.write_to(session, "doris", email="")
 
     assert (taken.email, taken.gets_monday) == (None, False)
+
+
+def test_what_is_counted_beside_the_whole_is_not_earned_twice(sqlite_database: Database):
+    subscriber(sqlite_database)
+    with sqlite_database.write() as session:
+        for beside in ({}, {"variant": "code/gift"}, {"segment": "loyal"}):
+            session.add(MetricCount(day=LAST, name="order_by_email", flow="a", n=1, amount=100,
+                                    **beside))  # fmt: skip
+    office = Office(sqlite_database)
+    with sqlite_database.read() as session:
+        week = office.post._told(session)
+
+    assert (week.earned, week.orders) == (1, 1)
 
 
 def test_money_is_added_up_exactly(sqlite_database: Database):

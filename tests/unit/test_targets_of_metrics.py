@@ -77,7 +77,7 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch):
         "DATABASE__URL": "postgresql+psycopg://u:zq9x3@db/x",
         "WEBHOOKS__HOOK__URL": "https://zq9x4.example/x",
         "WEBHOOKS__HOOK__SECRET": "whsec_aGVtbGlnaGVtbGlnaGVtbGlnaGVtbGln",
-        "ADAPTERS__SHOPIFY__SECRETS": "zq9x5zq9x5zq9x5",
+        "ADAPTERS__SHOPIFY__SECRETS": "zq9x5zq9x5zq9x5zq9x5",
         "ADAPTERS__SHOPIFY__SHOPS": "garn.myshopify.com",
     }  # fmt: skip
     for name, value in secrets.items():

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from babel.numbers import format_percent
 
-from sekvens.experiments.gains import Gain
 from sekvens.messages.formats import dated, money
 from sekvens.messages.words import counted, read_words
+from sekvens.staff.monday.gains import Gain
 from sekvens.staff.monday.needs import Need, NeedKind
 from sekvens.staff.monday.week import FlowWeek, WeekTold
 

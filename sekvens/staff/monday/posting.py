@@ -103,12 +103,13 @@ class MondayPost:
             said = "sending.production is off, and sending.allow_list does not name the address"
             logger.warning("a Monday mail is not sent: %s", said, extra=_extra("not_allowed"))
             return Outcome.SKIPPED
+        raw = assemble(mail)  # what cannot be written takes no claim
         deadline = time.monotonic() + DEADLINE.total_seconds()
         with self._database.write() as session:
             claimed = claim(session, member.name, week.monday, now=self._clock.now())
         if claimed is None:
             return Outcome.SENT_BEFORE
-        return self._call(claimed, mail, deadline)
+        return self._call(claimed, mail, raw, deadline)
 
     def _mail(self, member: StaffMember, week: WeekTold) -> Mail:
         said, html, text = self._written(member, week)
@@ -124,11 +125,11 @@ class MondayPost:
             headers={"Auto-Submitted": "auto-generated"},
         )
 
-    def _call(self, claimed: _Claim, mail: Mail, deadline: float) -> Outcome:
+    def _call(self, claimed: _Claim, mail: Mail, raw: bytes, deadline: float) -> Outcome:
         """Call SES once, and record what it answered."""
         try:
             ses_message_id = self._ses.send(
-                raw=assemble(mail),
+                raw=raw,
                 sender=mail.sender_address,
                 recipient=mail.recipient,
                 tags={"kind": "monday-mail"},

@@ -10,12 +10,12 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from sekvens.experiments.gains import Gain, gains
 from sekvens.metrics.earnings import Earned, earned
 from sekvens.metrics.reading import Asked, counted_at, read
 from sekvens.metrics.rules import Rules
 from sekvens.offers.costs import Cost, costs
 from sekvens.shop import Shop
+from sekvens.staff.monday.gains import Gain, gains
 from sekvens.staff.monday.needs import Need, needs
 
 WEEK: Final = timedelta(weeks=1)
@@ -83,7 +83,7 @@ def told(session: Session, shop: Shop, rules: Rules, *, now: datetime) -> WeekTo
         flows=tuple(sorted(flows, key=lambda each: (-each.now.money, each.flow))),
         cost=_cost(session, shop, rules, monday),
         cost_before=_cost(session, shop, rules, monday - WEEK),
-        gains=tuple(gains(session, now=shop_now, currency=rules.currency, costs=rules.costs)),
+        gains=tuple(gains(session, until=rules.day_of_wall(now))),
         needs=needs(session, now=now, shop_now=shop_now),
         counted_at=counted_at(session),
     )

@@ -6,7 +6,7 @@ from alembic import op
 from sekvens.db import base
 
 revision = "0026"
-down_revision = "0027"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

@@ -1,25 +1,33 @@
 """What holdouts have shown: what came because of the e-mails, or that it is not yet known."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
-from sekvens.experiments.gains import Gain, gains
 from sekvens.experiments.plan import Plan, of_everything, of_flow
 from sekvens.experiments.tables import Draw
 from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.lots import TREATED
+from sekvens.metrics.increments import keep_days, measured_by_day
+from sekvens.metrics.rules import Rules
+from sekvens.staff.monday.gains import Gain, gains
 from tests.unit.experimenting import Laboratory, plan, with_experiment
 from tests.unit.relaying import cart_flow
 
+RULES = Rules(zone=ZoneInfo("Europe/Stockholm"), currency="SEK")
 FLOW: Plan = of_flow(cart_flow(holdout=0.5))
 
 
-def told(laboratory: Laboratory, *, after: timedelta = timedelta(days=365)) -> list[Gain]:
+def told(laboratory: Laboratory) -> list[Gain]:
+    """Count what holdouts have come to a year later, and tell it."""
+    now = laboratory.clock.now() + timedelta(days=365)
+    with laboratory.database.write() as session:
+        keep_days(session, measured_by_day(session, RULES, now=now))
     with laboratory.database.read() as session:
-        return list(gains(session, now=laboratory.clock.now() + after, currency="SEK"))
+        return list(gains(session, until=RULES.day_of(now)))
 
 
 @pytest.fixture
@@ -57,10 +65,11 @@ def test_an_experiment_is_no_holdout_and_that_of_all_marketing_is_of_no_flow(
     assert [gain.flow for gain in told(laboratory)] == [None]
 
 
-def test_nothing_is_said_where_the_lot_did_not_do_what_it_should(laboratory: Laboratory):
+def test_where_the_lot_did_not_do_what_it_should_nothing_is_known(laboratory: Laboratory):
     groups = laboratory.many(200, by=FLOW)
+    laboratory.order(*groups[TREATED][:90], *groups[HOLDOUT][:30], after=timedelta(days=1))
     with laboratory.database.write() as session:
-        for whose in groups[HOLDOUT][:-3]:
+        for whose in groups[HOLDOUT][50:]:
             session.delete(session.get_one(Draw, (FLOW.name, whose)))
 
-    assert told(laboratory) == []
+    assert [gain.revenue for gain in told(laboratory)] == [None]
