@@ -7,7 +7,7 @@ from sekvens.db import base
 from sekvens.events.tables import AutoId
 
 revision = "0025"
-down_revision = "0026"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from sekvens.db import base
 
-revision = "0026"
-down_revision = "0024"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 

@@ -5,7 +5,7 @@ from alembic import op
 
 from sekvens.db import base
 
-revision = "0022"
+revision = "0026"
 down_revision = "0025"
 branch_labels = None
 depends_on = None
