@@ -138,7 +138,7 @@ class Lapsed:
 class OrderExpected:
     """The contact's next order is expected within this time, by a model that is trusted with it.
 
-    Without one, or once an order has come since it was asked, nothing is expected of them.
+    Without one, or once an order has come since it was foretold, nothing is expected of them.
     """
 
     within: timedelta
