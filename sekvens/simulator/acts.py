@@ -200,7 +200,7 @@ def _about(verb: str, about: str) -> str:
         return zone_called(about)
     if verb in ("look", "add", "buy") and about in ("a product", "something"):
         return SOMETHING
-    if verb in ("look", "add", "buy", "need help") and _TIMELY.search(about):
+    if verb in ("look", "ask", "add", "buy", "need help") and _TIMELY.search(about):
         raise NotUnderstood(f"“{about}” says when, but not so that we know: {_TIMES}")
     if verb == "born" and day_of_year(about) is None:
         raise NotUnderstood(f"“{about}” is no birthday: write month and day, 03-20")
