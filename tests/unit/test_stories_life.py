@@ -225,6 +225,26 @@ def test_a_cart_of_what_is_sold_out_is_not_reminded_of(is_back, comes):
         assert ("cart-abandonment", "no_longer_matches") in reasons(lived, What.LEFT)
 
 
+@pytest.mark.parametrize(
+    ("did", "hours", "gets"),
+    [
+        ("asks to be told of a-hat", 48, ["back-in-stock/as-you-asked"]),
+        ("looks at a-hat", 48, ["back-in-stock/it-is-back"]),
+        ("looks at a-hat", 3, []),
+        ("looks at a-scarf", 48, []),
+    ],
+)
+def test_who_waits_for_what_is_sold_out_is_told_when_it_is_back(did, hours, gets):
+    gone = StockChange(at=START + timedelta(hours=1), product="a-hat", is_sold_out=True)
+    back = replace(gone, at=gone.at + timedelta(hours=hours), is_sold_out=False)
+    stage = replace(a_stage(5), stock=(gone, back))
+    lived = told("subscribes 30 days ago", did, stage=stage)
+    buys = told("subscribes 30 days ago", did, "buys a-hat after 40m", stage=stage)
+
+    assert [name for name in emails(lived) if name.startswith("back")] == gets
+    assert not [name for name in emails(buys) if name.startswith("back")]
+
+
 # How long an answer lasts.
 
 NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
