@@ -16,7 +16,7 @@ from sekvens.errors import SekvensError
 from sekvens.metrics.adding import added_up, needed
 from sekvens.metrics.definitions import METRICS, Increase, Metric, Sum, Unit
 from sekvens.metrics.dimensions import BESIDE_A_SEGMENT, COLUMNS, PERIODS, ends, period_of
-from sekvens.metrics.increments import increments
+from sekvens.metrics.increments import Increment, increments
 from sekvens.metrics.rules import HUNDREDTHS, Rules
 from sekvens.metrics.tables import MetricDay, MetricMark
 
@@ -36,7 +36,8 @@ class Number:
     """One number of one group. Money is in the shop's currency, shares are of one.
 
     `numerator` and `denominator` are what was divided: numbers, or sums of money in the currency.
-    A quantile has no numerator; its denominator is of how many it is one.
+    A quantile has no numerator; its denominator is of how many it is one. What a holdout does not
+    show yet has neither value nor numerator, but limits, once enough have ordered.
     """
 
     metric: str
@@ -117,13 +118,17 @@ def no_data(metric: Metric, group: Mapping[str, Any]) -> Number:
 
 def _increases(session: Session, asked: Asked, metric: Metric, what: Increase) -> list[Number]:
     """Make the numbers that holdouts show; what is not known yet has limits, and no value."""
+
+    def known(each: Increment, times: int = 1) -> float | None:
+        return None if each.effect is None or each.without else each.effect.value * times
+
     found = [
         Number(
             metric=metric.name,
             unit=metric.unit,
             group=dict(zip(asked.by, each.group, strict=True)),
-            value=None if each.effect is None or each.without else each.effect.value,
-            numerator=None if each.effect is None else each.effect.value * each.contacts,
+            value=known(each),
+            numerator=known(each, each.contacts),
             denominator=each.contacts,
             is_few=0 < each.contacts < FEW,
             may_grow=each.may_grow,
