@@ -3,8 +3,10 @@
 So that they cannot drift apart: what a worker runs is what a replay test replays.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 # The converter imports it for its first dataclass: workflow tasks that begin at once, as on a new
 # worker, then find half of it in one another's threads, and fail (seen; they are tried again).
@@ -18,6 +20,9 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from sekvens.errors import SettingsError
 from sekvens.worker_section import WorkerSettings
+
+#: See `settled_client`.
+SETTLE_SECONDS: Final = 0.1
 
 
 def sekvens_plugin(
@@ -64,3 +69,15 @@ async def connect(plugin: SimplePlugin | None = None) -> Client:
         ) from error
     config.setdefault("target_host", "127.0.0.1:7233")
     return await Client.connect(**config, plugins=[plugin or sekvens_plugin()])
+
+
+@asynccontextmanager
+async def settled_client() -> AsyncIterator[Client]:
+    """Connect for one errand; at the end, wait until the SDK's own threads have let go."""
+    client = await connect()
+    try:
+        yield client
+    finally:
+        # They are still at the last answer; an interpreter that ended under them crashed now and
+        # then.
+        await asyncio.sleep(SETTLE_SECONDS)

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 
 from sqlalchemy.orm import Session
 
+from sekvens.approvals.waiting import Group
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
@@ -16,6 +17,7 @@ from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
 from sekvens.errors import SekvensError
 from sekvens.flows.steps import Send
+from sekvens.messages import templates
 from sekvens.messages.envelope import Envelope
 from sekvens.messages.tables import Message
 
@@ -61,6 +63,14 @@ def order_of(session: Session, message: Message, *, now: datetime) -> SendInput:
         second_subject=step.has_second_subject,
         past_cap=step.past_cap,
     )
+
+
+def subject_of(session: Session, group: Group, *, locale: str) -> str:
+    """Read the subject of messages that wait, as it is written in a locale, or in another."""
+    sources = templates.load(session, group.template_digest).sources
+    source = sources.get(locale) or next(iter(sources.values()))
+    lines = (line.partition(":") for line in source.splitlines())
+    return next((said.strip() for key, _, said in lines if key == "subject"), "-")
 
 
 def show(database: Database, envelope: Envelope, message_id: str, *, now: datetime) -> Shown:

@@ -28,6 +28,7 @@ class Which:
     flow: str | None = None
     step: str | None = None
     contact_ids: Collection[str] = ()
+    until: datetime | None = None  #: wall time: only what had been begun by then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,8 @@ def _waits(which: Which, now: datetime) -> list[ColumnElement[bool]]:
         asked.append(Message.step_id == which.step)
     if which.contact_ids:
         asked.append(Message.contact_id.in_(which.contact_ids))
+    if which.until is not None:
+        asked.append(Message.claimed_at <= which.until)
     return asked
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from sekvens.approvals.waiting import Group, Which
+    from sekvens.approvals.waiting import Which
     from sekvens.messages.tables import Message
 
 #: So many messages are named by a dry run.
@@ -140,13 +140,15 @@ def _decide(
 def _list() -> None:
     from rich.markup import escape
 
+    from sekvens.approvals.showing import subject_of
     from sekvens.approvals.waiting import Which, groups
     from sekvens.clock import SystemClock
+    from sekvens.settings import load_settings
 
-    now = SystemClock().now()
+    now, locale = SystemClock().now(), load_settings().shop.default_locale
     with open_database() as database, database.read() as session:
         found = groups(session, Which(), now=now)
-        subjects = [_subject(session, each) for each in found]
+        subjects = [subject_of(session, each, locale=locale) for each in found]
     if not found:
         click.echo("No message waits for a person.")
         return
@@ -160,17 +162,6 @@ def _list() -> None:
     console = make_console()
     console.print(table)
     console.print("`too late` is when the oldest is skipped as stale. Wall time, in UTC.")
-
-
-def _subject(session: "Session", group: "Group") -> str:
-    """Read the subject as it is written, in the shop's own locale."""
-    from sekvens.messages import templates
-    from sekvens.settings import load_settings
-
-    sources = templates.load(session, group.template_digest).sources
-    source = sources.get(load_settings().shop.default_locale) or next(iter(sources.values()))
-    lines = (line.partition(":") for line in source.splitlines())
-    return next((said.strip() for key, _, said in lines if key == "subject"), "-")
 
 
 def _show(message_id: str, *, by: str) -> None:

@@ -1,7 +1,6 @@
 """`enroll` and `signal`: what a person may do to one contact's passage through a flow."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -10,14 +9,9 @@ from sekvens.commands.resources import find_contact, open_database
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from temporalio.client import Client
 
     from sekvens.enrollments.wire import DirectSignal
-
-#: See `settled_client`.
-SETTLE_SECONDS = 0.1
 
 
 class NothingToSignal(SekvensError):
@@ -128,25 +122,12 @@ async def _signal(
     workflow_ids: list[str], name: str, *, event_id: str | None, order_id: str | None
 ) -> None:
     from sekvens.enrollments.wire import DirectSignal
+    from sekvens.plugin import settled_client
 
     async with settled_client() as client:
         for workflow_id in workflow_ids:
             sent = DirectSignal(event_id=event_id, order_id=order_id)
             await _send_one(client, workflow_id, name, sent)
-
-
-@asynccontextmanager
-async def settled_client() -> "AsyncIterator[Client]":
-    """Connect to Temporal; at the end, wait until the SDK's own threads have let go."""
-    from sekvens.plugin import connect
-
-    client = await connect()
-    try:
-        yield client
-    finally:
-        # They are still at the last answer; an interpreter that ended under them crashed now and
-        # then.
-        await asyncio.sleep(SETTLE_SECONDS)
 
 
 async def _send_one(client: "Client", workflow_id: str, name: str, sent: "DirectSignal") -> None:

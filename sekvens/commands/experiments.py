@@ -10,13 +10,8 @@ from sekvens.commands.tables import make_console, make_table, minute
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
-
-    from sekvens.experiments.judging import Seen
-    from sekvens.experiments.measuring import Measured
-    from sekvens.experiments.plan import Plan
-    from sekvens.experiments.tables import ExperimentPlan, Look
-    from sekvens.settings import Settings
+    from sekvens.experiments.measuring import Measured, Tally
+    from sekvens.experiments.reading import Results
 
 
 @click.group()
@@ -33,28 +28,21 @@ def list_() -> None:
 
     Example: starter.py experiments list
     """
-    from sqlalchemy import func, select
-
-    from sekvens.experiments.drawing import plan_of
-    from sekvens.experiments.looking import last_look
-    from sekvens.experiments.tables import Draw, ExperimentPlan
+    from sekvens.experiments.reading import listed
     from sekvens.experiments.wording import verdict_in_words
 
     table = make_table("experiment", "state", "drawn", "planned", "looks", "what is known")
     with open_database() as database, database.read() as session:
-        for begun in session.scalars(select(ExperimentPlan).order_by(ExperimentPlan.name)).all():
-            plan, look = plan_of(begun), last_look(session, begun)
-            counted = (Draw.experiment == begun.name) & (Draw.round == begun.round)
-            drawn = session.scalar(select(func.count()).select_from(Draw).where(counted))
-            known = verdict_in_words(look)
+        for each in listed(session):
+            begun, plan = each.experiment, each.plan
             state = begun.state if begun.adopted is None else f"{begun.state}: {begun.adopted}"
             table.add_row(
                 begun.name,
                 state,
-                f"{drawn:,}",
+                f"{each.drawn:,}",
                 "-" if plan.contacts is None else f"{plan.contacts:,}",
-                "-" if plan.is_holdout else f"{look.number if look else 0} of {plan.looks}",
-                "see `experiments show`" if plan.is_holdout else known,
+                "-" if plan.is_holdout else f"{each.looks_taken} of {plan.looks}",
+                "see `experiments show`" if plan.is_holdout else verdict_in_words(each.look),
             )
     if not table.row_count:
         click.echo("No contact has come to an experiment or a holdout yet.")
@@ -72,15 +60,15 @@ def show(name: str) -> None:
 
     Example: starter.py experiments show cart-abandonment/subject
     """
-    from sekvens.experiments.looking import last_look, named
+    from sekvens.clock import SystemClock
+    from sekvens.experiments.reading import results
     from sekvens.settings import load_settings
 
     settings = load_settings()
+    now, currency = settings.shop_time().at(SystemClock().now()), settings.shop.currency
     with open_database() as database, database.read() as session:
-        begun = named(session, name)
-        measured, now = _measured(session, begun, settings)
-        look = last_look(session, begun)
-    for line in _shown(begun, measured, look, currency=settings.shop.currency, now=now):
+        found = results(session, name, now=now, shop=settings.shop)
+    for line in _shown(found, currency=currency, now=now):
         click.echo(line)
 
 
@@ -179,65 +167,41 @@ def stop(name: str) -> None:
     click.echo(f"{name} is stopped: whoever has not drawn gets {variant} from now on")
 
 
-def _measured(
-    session: "Session", begun: "ExperimentPlan", settings: "Settings"
-) -> "tuple[Measured, datetime]":
-    from sekvens.clock import SystemClock
-    from sekvens.experiments.drawing import plan_of
-    from sekvens.experiments.measuring import entries_of, measure
-
-    now = settings.shop_time().at(SystemClock().now())
-    entries, currency = entries_of(session, begun), settings.shop.currency
-    return measure(session, plan_of(begun), entries, now=now, currency=currency), now
-
-
-def _shown(
-    begun: "ExperimentPlan",
-    measured: "Measured",
-    look: "Look | None",
-    *,
-    currency: str,
-    now: "datetime",
-) -> list[str]:
+def _shown(found: "Results", *, currency: str, now: "datetime") -> list[str]:
     from sekvens.experiments import wording
-    from sekvens.experiments.drawing import plan_of
 
-    plan = plan_of(begun)
+    begun, plan, look = found.experiment, found.plan, found.look
     lines = [f"{begun.name}, since {minute(begun.began_at)}: {begun.state}"]
     if begun.adopted is not None:
         by = begun.decided_by or "the look"
         lines += [f"{begun.adopted} since {minute(begun.decided_at)}, by {by}"]
-    lines += [wording.plan_in_words(plan), *_counts(measured, currency, now)]
-    if plan.is_holdout:
-        return [*lines, *_gained(plan, measured, currency)]
-    looks = f"{look.number if look else 0} of {plan.looks} looks"
+    lines += [wording.plan_in_words(plan), *_counts(found.measured, currency, now)]
+    effects = [] if found.seen is None else [
+        *wording.effects_in_words(plan, found.seen, currency=currency)
+    ]  # fmt: skip
+    if plan.is_holdout and found.seen is not None:
+        gained = wording.gained_in_words(found.seen, currency=currency)
+        return [*lines, *effects, *gained, wording.honesty_in_words(plan, is_decided=False)]
     known = wording.verdict_in_words(look)
-    lines += [f"{looks}: {known}"]
-    if look is not None:
-        lines += wording.effects_in_words(plan, _seen(look), currency=currency)
-    is_over = look is not None and look.verdict != "open"
+    lines += [f"{found.looks_taken} of {plan.looks} looks: {known}", *effects]
+    is_over = found.next_look is None
     if not is_over:
-        lines += [wording.next_look_in_words(plan, look, measured.contacts)]
+        lines += [wording.next_look_in_words(plan, look, found.measured.contacts)]
     return [*lines, wording.honesty_in_words(plan, is_decided=is_over)]
 
 
-def _gained(plan: "Plan", measured: "Measured", currency: str) -> list[str]:
-    from sekvens.experiments import wording
-    from sekvens.experiments.judging import see
-
-    seen = see(plan, measured)
-    return [
-        *wording.effects_in_words(plan, seen, currency=currency),
-        *wording.gained_in_words(seen, currency=currency),
-        wording.honesty_in_words(plan, is_decided=False),
+def _given(tally: "Tally", currency: str) -> str:
+    """Say what offers have taken off that already, if they have."""
+    parts = (
+        (tally.discounts, "by codes"),
+        (tally.cost, "as gifts and the like"),
+    )
+    told = [
+        f"{each.total:,.2f} {currency} {what} ({each.mean:,.2f} a contact)"
+        for each, what in parts
+        if each.some
     ]
-
-
-def _seen(look: "Look") -> "Seen":
-    from sekvens.experiments.judging import Seen
-    from sekvens.flows.codec import from_json
-
-    return from_json(Seen, look.seen)
+    return f", after {' and '.join(told)}" if told else ""
 
 
 def _counts(measured: "Measured", currency: str, now: "datetime") -> list[str]:
@@ -246,7 +210,7 @@ def _counts(measured: "Measured", currency: str, now: "datetime") -> list[str]:
         lines.append(
             f"  {name}: {tally.contacts:,} of {measured.drawn.get(name, 0):,} drawn, "
             f"{tally.clicks.some:,} clicked, {tally.orders.some:,} ordered, "
-            f"{tally.revenue.total:,.2f} {currency}"
+            f"{tally.revenue.total:,.2f} {currency}{_given(tally, currency)}"
         )
     if measured.foreign:
         lines.append(f"  {measured.foreign:,} orders in another currency count as no revenue")

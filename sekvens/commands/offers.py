@@ -44,7 +44,7 @@ def list_() -> None:
     Example: starter.py offers list
     """
     from sekvens.clock import SystemClock
-    from sekvens.offers.queries import standings
+    from sekvens.offers.queries import codes_left, standings
     from sekvens.settings import load_settings
 
     settings = load_settings()
@@ -54,11 +54,12 @@ def list_() -> None:
     table = make_table("offer", "gives", "its code", "left", "claimed", "redeemed", "remark")
     for name in sorted({*settings.shop.offers, *known}):
         offer, standing = settings.shop.offers.get(name), known.get(name)
+        left = codes_left(offer, standing)
         table.add_row(
             name,
             offer.kind if offer else "-",
             _source(name, settings.shop, standing),
-            str(_left(offer, standing)),
+            "-" if left is None else str(left),
             str(standing.claimed if standing else 0),
             str(standing.redeemed if standing else 0),
             _remark(name, offer, standing),
@@ -168,27 +169,22 @@ def _offer_of_codes(name: str) -> "Offer":
 
 
 def _source(name: str, shop: "Shop", standing: "Standing | None") -> str:
-    offer = shop.offers.get(name)
-    if offer is None:
+    from sekvens.offers.queries import GivenBy, given_by
+
+    if name not in shop.offers:
         return "-"
-    if shop.referral and shop.referral.friend == name:
-        return f"each contact's own, {shop.referral.pattern}"
-    has_pool = standing is not None and standing.codes_left is not None
-    if offer.pool or (offer.pattern and has_pool):  # as it is given: see `sekvens.offers.claims`
-        return "from the pool"
-    return offer.code or offer.pattern or "none"
-
-
-def _left(offer: "Offer | None", standing: "Standing | None") -> int | str:
-    if standing is not None and standing.codes_left is not None:
-        return standing.codes_left
-    return 0 if offer and offer.pool else "-"
+    by, code = given_by(name, shop, standing)
+    if by is GivenBy.REFERRAL:
+        return f"each contact's own, {code}"
+    return "from the pool" if by is GivenBy.POOL else code or "none"
 
 
 def _remark(name: str, offer: "Offer | None", standing: "Standing | None") -> str:
+    from sekvens.offers.queries import codes_left
+
     if offer is None:
         return "not in the settings any more"
-    if _left(offer, standing) == 0:
+    if codes_left(offer, standing) == 0:
         return f"[red]empty: its e-mails are parked. starter.py offers import {name} FILE[/red]"
     if standing is not None and standing.is_short and standing.lasts is not None:
         return f"[red]lasts {standing.lasts.days} days at the last week's pace[/red]"

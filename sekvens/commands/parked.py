@@ -42,6 +42,7 @@ def parked(flow: str | None, code: str | None, limit: int) -> None:
     from rich.markup import escape
 
     from sekvens.enrollments import queries
+    from sekvens.enrollments.parking import groups_of
 
     console = make_console()
     with open_database() as database, database.read() as session:
@@ -49,14 +50,11 @@ def parked(flow: str | None, code: str | None, limit: int) -> None:
     if not found:
         console.print("Nothing is parked.")
         return
-    groups: dict[tuple[str, str, str], list[Enrollment]] = {}
-    for row in found:
-        key = (row.flow, row.step_id or "-", row.parked_code or "-")
-        groups.setdefault(key, []).append(row)
     table = make_table("parked", "flow", "step", "code", "since", "the newest reason")
-    for (flow_name, step_id, why), rows in groups.items():
-        said = escape(printable(rows[-1].parked_reason or "-"))
-        table.add_row(str(len(rows)), flow_name, step_id, why, minute(rows[0].parked_at), said)
+    for each in groups_of(found):
+        said, count = escape(printable(each.reason or "-")), str(len(each.enrollments))
+        where = (each.flow, each.step or "-", each.code or "-")
+        table.add_row(count, *where, minute(each.since), said)
     console.print(table)
     for row in found[:limit]:
         console.print(row.workflow_id, markup=False)
@@ -130,9 +128,9 @@ async def _tell_each(
 ) -> "list[Answer]":
     from rich.progress import Progress
 
-    from sekvens.commands.enrollments import settled_client
     from sekvens.enrollments.bulk import tell_parked
     from sekvens.enrollments.temporal import ClientStarter
+    from sekvens.plugin import settled_client
 
     console, answers = make_console(), []
     async with settled_client() as client:

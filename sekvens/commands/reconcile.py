@@ -35,8 +35,8 @@ def reconcile(*, mend: bool) -> None:
 async def _reconcile(*, mend: bool) -> int:
     """Show the differences, and mend them if asked; tell how many are left."""
     from sekvens.clock import SystemClock
-    from sekvens.commands.enrollments import settled_client
     from sekvens.enrollments.temporal import ClientStarter
+    from sekvens.plugin import settled_client
     from sekvens.restoring.differences import find_differences, sorted_by_kind
     from sekvens.restoring.mending import Mender
     from sekvens.settings import load_settings

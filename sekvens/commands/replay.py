@@ -109,7 +109,7 @@ class _Order:
 
 
 async def _fetch(console: "Console", order: _Order, folder: Path) -> Sequence[Path]:
-    from sekvens.commands.enrollments import settled_client
+    from sekvens.plugin import settled_client
     from sekvens.replays.fetching import choose, fetch
     from sekvens.replays.sample import Sample
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact, Suppression, SuppressionReason, address_hash
@@ -125,6 +125,13 @@ def lift(session: Session, address: str, *, at: datetime) -> SuppressionReason |
     reason = SuppressionReason(row.reason)
     _note(session, address, status=LIFTED, reason=reason, at=at, source=BY_HAND)
     return reason
+
+
+def counts_by_reason(session: Session) -> dict[SuppressionReason, int]:
+    """Count the suppressed addresses by what they are suppressed for, the most first."""
+    count = func.count()
+    query = select(Suppression.reason, count).group_by(Suppression.reason).order_by(count.desc())
+    return {SuppressionReason(reason): number for reason, number in session.execute(query)}
 
 
 def who_has(session: Session, addresses: Collection[str]) -> dict[str, set[str]]:

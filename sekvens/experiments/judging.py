@@ -4,6 +4,7 @@ Several variants are each compared with the first, and share what may go wrong. 
 an interval is as wide as the bound of its look, so that it holds however often one has looked.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +56,11 @@ class Judgement:
 def look_due(plan: Plan, contacts: int) -> int:
     """Tell which look so many contacts are enough for; 0: not even for the first."""
     return min(plan.looks, contacts * plan.looks // (plan.contacts or 1)) if plan.contacts else 0
+
+
+def contacts_for(plan: Plan, look: int) -> int:
+    """Tell how many contacts must count for a look."""
+    return math.ceil(look * (plan.contacts or 0) / plan.looks)
 
 
 def judge(plan: Plan, measured: Measured, *, look: int) -> Judgement:

@@ -4,12 +4,11 @@ A sentence never says more than its interval does. Where that holds nothing and 
 that it is not yet known.
 """
 
-import math
 from collections.abc import Iterator
 
 from sekvens.experiments import intervals
 from sekvens.experiments.intervals import ORDERERS_MIN, Effect
-from sekvens.experiments.judging import Effects, Seen
+from sekvens.experiments.judging import Effects, Seen, contacts_for
 from sekvens.experiments.plan import Plan
 from sekvens.experiments.samples import MISMATCH_P
 from sekvens.experiments.tables import Look, Verdict
@@ -34,8 +33,7 @@ def verdict_in_words(look: Look | None) -> str:
 
 def next_look_in_words(plan: Plan, look: Look | None, contacts: int) -> str:
     """Say when it may be decided next, of an experiment that is not."""
-    number = 1 if look is None else look.number + 1
-    due = math.ceil(number * (plan.contacts or 0) / plan.looks)
+    due = contacts_for(plan, 1 if look is None else look.number + 1)
     return f"The next look is due when {due:,} contacts count; {contacts:,} do."
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from sekvens.offers.tables import CodeSource, OfferClaim, OfferCode, Redemption
+from sekvens.shop import Offer, Shop
 
 #: The pace at which a pool is used up is that of so many days.
 PACE: Final = timedelta(days=7)
@@ -66,6 +68,36 @@ def redemptions(session: Session, *, offer: str | None, limit: int) -> Sequence[
     if offer is not None:
         query = query.where(Redemption.offer == offer)
     return session.scalars(query.limit(limit)).all()
+
+
+class GivenBy(StrEnum):
+    """Where the code comes from that a contact is given now."""
+
+    REFERRAL = "referral"  #: each contact's own, to pass on
+    POOL = "pool"
+    CODE = "code"  #: one for everybody
+    PATTERN = "pattern"
+    NOTHING = "nothing"  #: it is given without a code
+
+
+def given_by(name: str, shop: Shop, standing: Standing | None) -> tuple[GivenBy, str]:
+    """Tell where an offer's code comes from, with the code or the pattern; see `claims`."""
+    offer = shop.offers[name]
+    if shop.referral and shop.referral.friend == name:
+        return GivenBy.REFERRAL, shop.referral.pattern
+    has_pool = standing is not None and standing.codes_left is not None
+    if offer.pool or (offer.pattern and has_pool):
+        return GivenBy.POOL, ""
+    if offer.code:
+        return GivenBy.CODE, offer.code
+    return (GivenBy.PATTERN, offer.pattern) if offer.pattern else (GivenBy.NOTHING, "")
+
+
+def codes_left(offer: Offer | None, standing: Standing | None) -> int | None:
+    """Tell how many codes a pool still has; None: the offer has none."""
+    if standing is not None and standing.codes_left is not None:
+        return standing.codes_left
+    return 0 if offer and offer.pool else None
 
 
 def _counts(session: Session, query: Select[str, int]) -> dict[str, int]:

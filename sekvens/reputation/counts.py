@@ -43,7 +43,7 @@ class _Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Blame:
+class Blame:
     """A bounce or a complaint, and the message that it is about."""
 
     kind: Kind
@@ -64,10 +64,10 @@ def rates(session: Session, *, now: datetime) -> tuple[Rate, ...]:
         for kind in Kind
     }
     known = [window.begins for window in windows.values() if window is not None]
-    blames: list[_Blame] = []
+    blames: list[Blame] = []
     if known:
         since = min(known)
-        blames = [*_reported(session, since=since), *_posted(session, since=since)]
+        blames = [*reported(session, since=since), *_posted(session, since=since)]
     return tuple(
         Rate(
             purpose=purpose,
@@ -98,7 +98,7 @@ def _window(session: Session, purpose: Purpose, kind: Kind, *, since: datetime) 
     return _Window(of=of, begins=begins) if of else None
 
 
-def _seen(blames: Iterable[_Blame], purpose: str, kind: Kind, window: _Window | None) -> int:
+def _seen(blames: Iterable[Blame], purpose: str, kind: Kind, window: _Window | None) -> int:
     """Count each message once, however often its contact is said to be suppressed."""
     if window is None:
         return 0
@@ -110,8 +110,8 @@ def _seen(blames: Iterable[_Blame], purpose: str, kind: Kind, window: _Window | 
     return min(len(messages), window.of)
 
 
-def _reported(session: Session, *, since: datetime) -> list[_Blame]:
-    """Find what SES itself reports of messages that it has accepted since."""
+def reported(session: Session, *, since: datetime) -> list[Blame]:
+    """Find what SES itself reports of messages that it has accepted since (wall time)."""
     query = (
         select(Feedback.kind, Message.id, Message.purpose, Message.accepted_at)
         .join(Message, Message.id == Feedback.message_id)
@@ -123,14 +123,14 @@ def _reported(session: Session, *, since: datetime) -> list[_Blame]:
         )
     )
     return [
-        _Blame(kind=_REPORTED[ReportKind(kind)], message_id=message_id, purpose=purpose,
-               accepted_at=accepted_at)
+        Blame(kind=_REPORTED[ReportKind(kind)], message_id=message_id, purpose=purpose,
+              accepted_at=accepted_at)
         for kind, message_id, purpose, accepted_at in session.execute(query)
         if accepted_at is not None
     ]  # fmt: skip
 
 
-def _posted(session: Session, *, since: datetime) -> Collection[_Blame]:
+def _posted(session: Session, *, since: datetime) -> Collection[Blame]:
     """Find what the shop has heard by another way, and the message that each belongs to."""
     whose = ContactEvent.contact_id
     learned = (
@@ -148,11 +148,11 @@ def _posted(session: Session, *, since: datetime) -> Collection[_Blame]:
         )
         .order_by(ContactEvent.id, Message.accepted_at)
     )  # fmt: skip
-    last_before: dict[int, _Blame] = {}
+    last_before: dict[int, Blame] = {}
     for event_id, properties, message_id, purpose, accepted_at in session.execute(learned):
         reason = str(properties.get("reason"))
         if reason in list(Kind) and properties.get("source") != SOURCE:
-            last_before[event_id] = _Blame(
+            last_before[event_id] = Blame(
                 kind=Kind(reason), message_id=message_id, purpose=purpose, accepted_at=accepted_at
             )
     return last_before.values()

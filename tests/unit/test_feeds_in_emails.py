@@ -239,6 +239,10 @@ def test_an_e_mail_that_asks_for_what_no_feed_tells_is_refused_before_it_goes_li
     check_feeds("welcome/x", needs(template(BODY)), {"weather": weather()})
 
 
+def test_a_shop_without_the_feed_of_a_shipped_e_mail_is_asked_for_nothing():
+    check_feeds("welcome/x", needs(template(BODY)), {})
+
+
 def store_weather(session: Session, names: Sequence[str], *, now: datetime) -> dict[str, str]:
     with TemporaryDirectory() as folder:
         for name in names:

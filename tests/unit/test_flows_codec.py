@@ -65,7 +65,9 @@ conditions = st.recursive(
     | st.builds(c.DateWithin, trait=words, within=spans)
     | st.builds(c.InFlow, flow=words)
     | st.builds(c.Received, times=st.integers(), within=st.none() | spans)
-    | st.sampled_from([c.Lapsed(), c.Owns(), c.InStock()])
+    | st.builds(c.OrderExpected, within=spans)
+    | st.sampled_from([c.Lapsed(), c.Owns(), c.InStock(), c.ProductInStock(), c.PriceStands()])
+    | st.builds(c.NeedsAgain, ahead=spans, overdue=spans)
     | st.builds(c.TraitIs, trait=words, value=words)
     | dealings,
     lambda inner: (

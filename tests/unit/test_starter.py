@@ -238,7 +238,7 @@ def test_a_signal_that_finds_nobody_lets_the_sdk_settle_before_it_ends(run, monk
         return Nobody()
 
     monkeypatch.setattr("sekvens.plugin.connect", connect)
-    monkeypatch.setattr("sekvens.commands.enrollments.SETTLE_SECONDS", 0.3)
+    monkeypatch.setattr("sekvens.plugin.SETTLE_SECONDS", 0.3)
     began = time.monotonic()
 
     assert run("signal", "welcome/c-1", "retry").exit_code == 2

@@ -77,7 +77,8 @@ def filters(language: str, *, zone: str, currency: str) -> dict[str, Callable[[A
     """Make what writes numbers and times for people; None is written as a dash.
 
     `number` writes a whole number or one with two decimals, `percent` a share (0.125: 12.5 %),
-    `money` an amount of the shop's currency, `day` a date, `moment` an instant in the shop's zone.
+    `percent2` one with two decimals, for what is judged by thousandths, `money` an amount of the
+    shop's currency, `day` a date, `moment` an instant in the shop's zone.
     """
     locale = {"en": "en_GB"}.get(language, language)
     here = ZoneInfo(zone)
@@ -87,6 +88,9 @@ def filters(language: str, *, zone: str, currency: str) -> dict[str, Callable[[A
 
     def percent(value: float | Decimal | None) -> str:
         return _NOTHING if value is None else format_percent(value, "#,##0.0 %", locale=locale)
+
+    def percent2(value: float | Decimal | None) -> str:
+        return _NOTHING if value is None else format_percent(value, "#,##0.00 %", locale=locale)
 
     def amount(value: float | Decimal | None) -> str:
         if value is None:
@@ -101,4 +105,7 @@ def filters(language: str, *, zone: str, currency: str) -> dict[str, Callable[[A
             return _NOTHING
         return format_datetime(value.astimezone(here), "d MMM y HH:mm", locale=locale)
 
-    return {"number": number, "percent": percent, "money": amount, "day": day, "moment": moment}
+    return {
+        "number": number, "percent": percent, "percent2": percent2, "money": amount, "day": day,
+        "moment": moment,
+    }  # fmt: skip

@@ -1,0 +1,99 @@
+"""Segments: how many are in each, the first few, and of one contact why or why not.
+
+A contact is asked about by our id, since no address may stand in an address of a page.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sekvens.contacts.aliases import canonical_id
+from sekvens.contacts.tables import Contact
+from sekvens.flows.segments import SEGMENTS, Segment
+from sekvens.flows.wording import in_force
+from sekvens.segments.members import Reason, count, members, reasons
+from sekvens.segments.tables import ContactSummary
+from sekvens.segments.turns import turned
+from sekvens.web.dashboard.asked import Asked, House
+from sekvens.web.dashboard.kept import Kept
+from sekvens.web.dashboard.page import Page
+
+SHOWN: Final = 10
+#: Entries and leavings are those of so many days (shop time).
+LATELY: Final = timedelta(days=7)
+_CONTACT: Final = re.compile(r"c-[a-z0-9-]{1,40}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A contact in a segment, by what segments go by."""
+
+    contact_id: str
+    summary: ContactSummary | None  #: None: no orders, and no sign of life
+
+
+def _count_all(session: Session, asked: Asked) -> Mapping[str, int]:
+    """Count who is in each segment: of a million contacts that takes some seconds."""
+    return {each.name: count(session, each.condition, now=asked.shop_now) for each in SEGMENTS}
+
+
+_COUNTS: Final = Kept(_count_all)
+
+
+def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
+    """List the segments with how many are in each now."""
+    since = {"since": asked.shop_now - LATELY, "since_wall": asked.now - LATELY}
+    return {
+        "segments": SEGMENTS,
+        "counts": _COUNTS.answer(house, session, asked),
+        "turned": turned(session, **since),
+        "days": LATELY.days,
+    }
+
+
+def show(_house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
+    """Tell who is in one segment, and why one contact is or is not."""
+    found = next((each for each in SEGMENTS if each.name == asked.path["segment"]), None)
+    if found is None:
+        return None
+    now = asked.shop_now
+    return {
+        "segment": found,
+        "definition": in_force(found.condition),
+        "count": count(session, found.condition, now=now),
+        "members": _first(session, found, asked),
+        "shown": SHOWN,
+        **_explained(session, found, asked),
+    }
+
+
+def _first(session: Session, segment: Segment, asked: Asked) -> Sequence[Member]:
+    found = members(session, segment.condition, now=asked.shop_now)
+    ids = list(islice(found, SHOWN))
+    query = select(ContactSummary).where(ContactSummary.contact_id.in_(ids))
+    summaries = {row.contact_id: row for row in session.scalars(query)}
+    return [Member(contact_id=each, summary=summaries.get(each)) for each in ids]
+
+
+def _explained(session: Session, segment: Segment, asked: Asked) -> Mapping[str, object]:
+    given = asked.query.get("contact", "").strip()
+    explained: Sequence[Reason] = ()
+    contact = session.get(Contact, given) if _CONTACT.fullmatch(given) else None
+    if contact is not None:
+        whose = canonical_id(session, contact.id)
+        explained = reasons(session, segment.condition, contact_id=whose, now=asked.shop_now)
+    return {
+        "explained": explained,
+        "of": contact.id if contact else None,
+        "is_unknown": bool(given) and contact is None,
+    }
+
+
+SEGMENT_LIST = Page(path="/staff/segments", name="segments", section="segments", show=show_list)
+SEGMENT = Page(path="/staff/segments/{segment}", name="segment", section="segments", show=show)
