@@ -20,8 +20,12 @@ from sekvens.flows.conditions import (
     InSegment,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
@@ -45,7 +49,7 @@ from sekvens.flows.steps import (
     Webhook,
 )
 from sekvens.flows.wording import named
-from sekvens.flows.wording_sv_dealings import dealing, in_words, looking_back
+from sekvens.flows.wording_sv_dealings import dealing, in_words, looking_back, of_entries, of_orders
 
 __all__ = [
     "as_moment", "deed_in_words", "in_force", "in_words", "plan_in_words", "somebody_does",
@@ -211,31 +215,17 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case DateWithin():
             coming = f"kontaktens {condition.trait} kommer inom {in_words(condition.within)}"
             return coming, f"det är inte så att {coming}"
-        case Lapsed():
-            text = "beställt på längre än butikens kunder brukar dröja"
-            return f"kontakten har inte {text}", f"det är inte så att kontakten inte har {text}"
+        case Lapsed() | NeedsAgain() | OrderExpected():
+            return of_orders(condition)
         case Received():
             text = f"{condition.times} av våra reklambrev{looking_back(condition.within)}"
             return f"kontakten har fått {text}", f"kontakten har fått färre än {text}"
-        case InFlow() | Owns() | InStock() | InSegment():
-            return _of_entries(condition)
+        case InFlow() | Owns() | InStock() | ProductInStock() | PriceStands() | InSegment():
+            return of_entries(condition)
         case _ if isinstance(condition, Dealing):
             return dealing(condition)
         case _:
             return in_force(condition), _not_in_force(condition)
-
-
-def _of_entries(condition: InFlow | Owns | InStock | InSegment) -> tuple[str, str]:
-    match condition:
-        case InSegment():
-            text = f"i segmentet {condition.name}"
-            return f"kontakten är {text}", f"kontakten är inte {text}"
-        case InFlow():
-            return f"kontakten är i {condition.flow}", f"kontakten är inte i {condition.flow}"
-        case Owns():
-            return "kontakten äger varan", "kontakten äger inte varan"
-        case InStock():
-            return "något i kundvagnen finns i lager", "allt i kundvagnen är slutsålt"
 
 
 def _happened(condition: Happened) -> tuple[str, str]:

@@ -1,8 +1,19 @@
-"""A contact's dealings with the shop, and stretches of time, in Swedish."""
+"""A contact's dealings with the shop, what an entry is about, and stretches of time, in Swedish."""
 
 from datetime import timedelta
 from typing import Final
 
+from sekvens.flows.conditions import (
+    InFlow,
+    InSegment,
+    InStock,
+    Lapsed,
+    NeedsAgain,
+    OrderExpected,
+    Owns,
+    PriceStands,
+    ProductInStock,
+)
 from sekvens.flows.dealings import (
     Bounced,
     Breadth,
@@ -74,6 +85,41 @@ def dealing(condition: Dealing) -> tuple[str, str]:
             text = f"minst {condition.times} brev till kontakten har studsat"
             text += looking_back(condition.within)
             return text, f"det är inte så att {text}"
+
+
+def of_orders(condition: Lapsed | NeedsAgain | OrderExpected) -> tuple[str, str]:
+    """Say of what the contact's orders let expect that it holds, and that it does not."""
+    match condition:
+        case OrderExpected():
+            soon = f"inom {in_words(condition.within)}"
+            return f"nästa beställning väntas {soon}", f"nästa beställning väntas inte {soon}"
+        case NeedsAgain():
+            text = (
+                f"behöver något igen inom {in_words(condition.ahead)}, eller har behövt det i "
+                f"högst {in_words(condition.overdue)}"
+            )
+        case Lapsed():
+            text = "har inte beställt på längre än butikens kunder brukar dröja"
+    return f"kontakten {text}", f"det är inte så att kontakten {text}"
+
+
+def of_entries(
+    condition: InFlow | Owns | InStock | ProductInStock | PriceStands | InSegment,
+) -> tuple[str, str]:
+    """Say of what an entry is about that it holds, and that it does not."""
+    match condition:
+        case InSegment():
+            return _is(f"i segmentet {condition.name}")
+        case InFlow():
+            return _is(f"i {condition.flow}")
+        case Owns():
+            return "kontakten äger varan", "kontakten äger inte varan"
+        case InStock():
+            return "något i kundvagnen finns i lager", "allt i kundvagnen är slutsålt"
+        case ProductInStock():
+            return "varan finns i lager", "varan är slutsåld"
+        case PriceStands():
+            return "priset har inte gått upp igen", "priset har gått upp igen"
 
 
 def _has(text: str) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from sqlalchemy import delete, select
@@ -13,10 +15,11 @@ from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import FlowVersion
 from sekvens.flows.catalogue import CATALOGUE
-from sekvens.flows.conditions import EventPattern
+from sekvens.flows.conditions import Condition, EventPattern, Not, Subscribed
 from sekvens.flows.survey import every_step
 from sekvens.flows.wording import ACTS
 from sekvens.flows.wording_sv import they_do
+from sekvens.messages.why_words import WORDINGS
 from sekvens.staff.tables import Role
 from sekvens.switches.tables import Switch
 from sekvens.web.dashboard.contacts import masked
@@ -148,11 +151,13 @@ async def test_a_contact_is_found_by_an_address_that_stands_in_no_url(
         await browser.look("/staff/contacts")
         found = await browser.post("/staff/contacts", name=" Asta@kund.example ")
         nobody = await browser.post("/staff/contacts", name="ingen@kund.example")
+        by_url = await browser.client.get(f"/staff/contacts?name={shop.ids['asta']}")
 
     assert found.status_code == 200
     assert f'href="/staff/contacts/{shop.ids["asta"]}"' in found.text
     assert "1 kontakt heter så" in found.text
     assert "Ingen heter så." in nobody.text
+    assert "heter så" not in by_url.text
     assert "kund.example" not in str(found.url)
 
 
@@ -259,3 +264,29 @@ def test_every_event_that_is_known_by_an_act_has_one_in_swedish():
 )  # fmt: skip
 def test_an_address_is_masked_for_whoever_may_only_look(email, role, shown):  # type: ignore[no-untyped-def]
     assert masked(email, role) == shown
+
+
+#: A value for each field that a condition cannot do without.
+GIVEN = {
+    "within": timedelta(days=2), "ahead": timedelta(days=2), "overdue": timedelta(days=3),
+    "pattern": EventPattern(name="page"), "condition": Subscribed(), "conditions": (Subscribed(),),
+    "times": 2, "measure": "total", "level": "active", "share": 0.05,
+}  # fmt: skip
+
+
+CONDITIONS = [kind for each in get_args(Condition) for kind in get_args(each) or (each,)]
+
+
+@pytest.mark.parametrize("kind", CONDITIONS, ids=lambda kind: kind.__name__)
+def test_every_kind_of_condition_can_be_said_in_both_languages_and_of_its_opposite(kind: type[Any]):
+    given = {
+        field.name: GIVEN.get(field.name, 3 if field.type is int else "x")
+        for field in fields(kind)
+        if field.name != "kind"
+    }
+    condition = kind(**given)
+    for language in LANGUAGES:
+        words = WORDINGS[language]
+
+        assert words.in_force(condition)
+        assert words.in_force(condition) != words.in_force(Not(condition=condition))

@@ -32,7 +32,7 @@ from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.step_words import StepWords
 from sekvens.web.dashboard.switching import held_now
-from sekvens.web.dashboard.trends import trend
+from sekvens.web.dashboard.trends import Came, came_to, trend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,7 @@ class Lot:
     name: str
     state: str
     drawn: Mapping[str, int]  #: variant -> contacts
+    came: Mapping[str, Came]  #: variant -> what its messages came to in the period
     verdict: str  #: of the last look; nothing: there has been none
     winner: str
 
@@ -79,7 +80,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
         "parked": sum(each.parked for each in standing.values()),
         "total": total(went),
         "charts": _charts(house, session, asked, name, went),
-        "lots": list(_lots(session, graph)),
+        "lots": list(_lots(session, graph, came_to(house, session, asked, "variant", flow=name))),
         "versions": _versions(session, name, versions),
         "counted_at": counted_at(session),
     }
@@ -137,22 +138,20 @@ def _trend(house: House, session: Session, asked: Asked, flow: str) -> Markup:
     )
 
 
-def _lots(session: Session, graph: Graph) -> Iterator[Lot]:
+def _lots(session: Session, graph: Graph, came: Mapping[str, Came]) -> Iterator[Lot]:
     for step in graph.steps.values():
         if not isinstance(step, Experiment):
             continue
         name = name_of(graph.flow.name, step)
         begun = session.get(ExperimentPlan, name)
-        if begun is None:
-            drawn = {variant.name: 0 for variant in step.variants}
-            yield Lot(step=step.id, name=name, state="", drawn=drawn, verdict="", winner="")
-            continue
-        look = last_look(session, begun)
+        look = last_look(session, begun) if begun else None
+        drawn = _drawn(session, begun) if begun else {each.name: 0 for each in step.variants}
         yield Lot(
             step=step.id,
             name=name,
-            state=begun.state,
-            drawn=_drawn(session, begun),
+            state=begun.state if begun else "",
+            drawn=drawn,
+            came={variant: came.get(f"{name}/{variant}", Came()) for variant in drawn},
             verdict=look.verdict if look else "",
             winner=(look.winner or "") if look else "",
         )

@@ -1,8 +1,8 @@
 """All flows: what each is for, whether it takes people, and how it is doing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,8 +11,7 @@ from sekvens.enrollments.versions import history
 from sekvens.flows.definition import Flow
 from sekvens.flows.modes import mode_of
 from sekvens.flows.steps import Mode
-from sekvens.metrics.reading import Asked as AskedMetrics
-from sekvens.metrics.reading import Number, counted_at, read
+from sekvens.metrics.reading import counted_at
 from sekvens.metrics.today import FlowNow, today_of
 from sekvens.modes.setting import all_by_hand
 from sekvens.switches.turning import standing
@@ -20,9 +19,8 @@ from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.step_words import StepWords
+from sekvens.web.dashboard.trends import Came, came_to
 from sekvens.web.dashboard.words import Words
-
-_NAMES: Final = ("delivered", "click-rate", "conversion", "revenue-per-recipient")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +35,7 @@ class Row:
     mode: str  #: `draft`, `manual` or `live`
     held: str  #: what a switch of its own does now: `paused`, `stopped`; or nothing
     now: FlowNow
-    numbers: Mapping[str, Number] = field(default_factory=dict)  #: by the metric's name
-
-    def sum(self, metric: str) -> float:
-        """Tell what is above the line of a metric; 0 where there is nothing."""
-        number = self.numbers.get(metric)
-        return (number.numerator or 0.0) if number else 0.0
-
-    def value(self, metric: str) -> float | None:
-        """Tell a metric; None: no data."""
-        number = self.numbers.get(metric)
-        return number.value if number else None
-
-    @property
-    def sent(self) -> float:
-        """Tell how many messages SES took in the period."""
-        number = self.numbers.get("delivered")
-        return number.denominator if number else 0.0
+    came: Came
 
 
 def newest_versions(session: Session) -> list[tuple[PublishedFlow, bool]]:
@@ -65,23 +47,11 @@ def newest_versions(session: Session) -> list[tuple[PublishedFlow, bool]]:
     return [(pinned_flow(session, name, version), live) for name, (version, live) in found.items()]
 
 
-def numbers_by_flow(house: House, session: Session, asked: Asked) -> dict[str, dict[str, Number]]:
-    """Read what each flow came to in the period, by flow and metric."""
-    period = asked.period
-    question = AskedMetrics(names=_NAMES, since=period.since, until=period.until, by=("flow",))
-    found: dict[str, dict[str, Number]] = {}
-    for number in read(session, question, house.rules, today=asked.today):
-        flow = number.group["flow"]
-        if flow is not None and not number.without:
-            found.setdefault(flow, {})[number.metric] = number
-    return found
-
-
 def rows(house: House, session: Session, asked: Asked, now: Mapping[str, FlowNow]) -> Sequence[Row]:
     """Make a row of every flow: those that take people first, each group by name."""
     words = StepWords(Words("flow", asked.language))
     held = {switch.name: switch.state for switch in standing(session)}
-    by_hand, numbers = all_by_hand(session), numbers_by_flow(house, session, asked)
+    by_hand, came = all_by_hand(session), came_to(house, session, asked, "flow")
 
     def row(flow: Flow, *, is_live: bool) -> Row:
         return Row(
@@ -93,7 +63,7 @@ def rows(house: House, session: Session, asked: Asked, now: Mapping[str, FlowNow
             mode=mode_of(flow, None, by_hand.get(flow.name, {})).value,
             held=held.get(flow.name, ""),
             now=now.get(flow.name, FlowNow()),
-            numbers=numbers.get(flow.name, {}),
+            came=came.get(flow.name, Came()),
         )
 
     found = [row(each.flow, is_live=live) for each, live in newest_versions(session)]

@@ -1,7 +1,7 @@
 """How something went over the period that a page looks at: by days, or by weeks of a long one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +14,48 @@ from sekvens.web.dashboard.asked import Asked, House
 
 #: Above so many days a point is a week.
 _DAYS_MAX: Final = 40
+
+
+#: What a flow, or a variant of one, is judged by in a period.
+_CAME_TO: Final = ("delivered", "click-rate", "conversion", "revenue-per-recipient")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Came:
+    """What something came to in the period: numbers by the metric's name."""
+
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> float:
+        """Tell how many messages SES took."""
+        number = self.numbers.get("delivered")
+        return number.denominator if number else 0.0
+
+    def sum(self, metric: str) -> float:
+        """Tell what is above the line of a metric; 0 where there is nothing."""
+        number = self.numbers.get(metric)
+        return (number.numerator or 0.0) if number else 0.0
+
+    def value(self, metric: str) -> float | None:
+        """Tell a metric; None: no data."""
+        number = self.numbers.get(metric)
+        return number.value if number else None
+
+
+def came_to(
+    house: House, session: Session, asked: Asked, by: str, *, flow: str | None = None
+) -> dict[str, Came]:
+    """Tell what each flow, or each variant of one, came to in the period that is looked at."""
+    period = asked.period
+    question = AskedMetrics(
+        names=_CAME_TO, since=period.since, until=period.until, by=(by,), flow=flow
+    )
+    found: dict[str, dict[str, Number]] = {}
+    for number in read(session, question, house.rules, today=asked.today):
+        if number.group[by] is not None and not number.without:
+            found.setdefault(number.group[by], {})[number.metric] = number
+    return {name: Came(numbers=numbers) for name, numbers in found.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
