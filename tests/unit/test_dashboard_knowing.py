@@ -107,7 +107,7 @@ async def test_between_looks_an_experiment_says_no_more_than_the_last_look(
     assert "It is not yet known which is better." in after
     assert "the next when 200 count" in after
     assert "Not yet known. <span" in after
-    assert "points and" in after
+    assert "points.</span>" in after
     assert "Drawn as planned" in after
 
 
