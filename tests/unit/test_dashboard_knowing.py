@@ -171,6 +171,7 @@ async def test_what_no_look_has_shown_is_adopted_only_all_the_same(
     asked, _ = await acted(laboratory.database, clock, f"{path}&anyway=yes", role="editor")
 
     assert "No planned look has shown that loud is better." in refused
+    assert 'action="/staff/do/adopt-variant"' not in refused
     assert still == ExperimentState.RUNNING
     assert "all the same" in asked
     assert laboratory.begun().adopted == "loud"
