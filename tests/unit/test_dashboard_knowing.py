@@ -107,7 +107,7 @@ async def test_between_looks_an_experiment_says_no_more_than_the_last_look(
     assert "It is not yet known which is better." in after
     assert "the next when 200 count" in after
     assert "Not yet known. <span" in after
-    assert "points and" in after
+    assert "points.</span>" in after
     assert "Drawn as planned" in after
 
 
@@ -171,6 +171,7 @@ async def test_what_no_look_has_shown_is_adopted_only_all_the_same(
     asked, _ = await acted(laboratory.database, clock, f"{path}&anyway=yes", role="editor")
 
     assert "No planned look has shown that loud is better." in refused
+    assert 'action="/staff/do/adopt-variant"' not in refused
     assert still == ExperimentState.RUNNING
     assert "all the same" in asked
     assert laboratory.begun().adopted == "loud"

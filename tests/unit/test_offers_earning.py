@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from sekvens.contacts.tables import Contact
 from sekvens.db.session import Database
 from sekvens.offers.earning import Earned, earned
-from tests.unit.ingesting import alias, track
+from tests.unit.ingesting import alias, identify, track
 from tests.unit.offering import POOL, Till
 
 
@@ -49,9 +50,13 @@ def test_refunds_and_other_currencies_bring_nothing(till: Till) -> None:
 
 def test_the_order_of_a_contact_who_was_merged_is_found(till: Till) -> None:
     till.stock("DORIS-A")
+    till.shop.post(identify("old"))
+    old, young = till.shop.contact_id("old"), till.enroll("e-1", "young")
     till.claim("e-1", POOL, user="young")
     order(till, "o-1", "DORIS-A", "young")
     till.shop.post(alias("young", "old"))
+    with till.database.read() as session:
+        assert session.get_one(Contact, young).merged_into == old
 
     assert found(till)["welcome"].orders == 1
 
