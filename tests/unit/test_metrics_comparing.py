@@ -121,6 +121,14 @@ def test_what_flows_contribute_adds_up_to_the_whole_change(
     assert sum(parts.values()) == pytest.approx(change, abs=1e-9)
 
 
+def test_a_flow_that_only_grew_and_came_to_what_all_did_contributed_nothing():
+    bold = by_flow(((20, 100), (20, 100)), ((200, 1000), (30, 100)))
+    parts = contributions(bold.tables["by flow"], *bold.numbers)
+
+    assert parts["welcome"] == pytest.approx(0)
+    assert parts["winback"] == pytest.approx(100 * 10 / 1100)
+
+
 def test_groups_are_paired_with_the_quarter_before_the_largest_first():
     table = [
         number(1, 50, flow="a"), number(2, 90, flow="b"), number(3, 40, BEFORE, flow="a"),

@@ -20,13 +20,14 @@ from sekvens.reviews.tables import Review
 from sekvens.ses.testing import TakenThen
 from sekvens.staff import accounts
 from sekvens.staff.monday.gains import Gain
-from sekvens.staff.monday.letter import Reader, letter
+from sekvens.staff.monday.letter import BOARD, PLACES, Reader, letter
 from sekvens.staff.monday.needs import Need, NeedKind, needs
 from sekvens.staff.monday.posting import MondayPost
 from sekvens.staff.monday.wire import MondayResult
 from sekvens.staff.tables import MondayMail
 from sekvens.switches.tables import BREAKER, SwitchState
 from sekvens.switches.turning import turn
+from sekvens.web.dashboard.pages import PAGES
 from tests.unit.ingesting import Shop, identify, track
 from tests.unit.mondays import (
     ADDRESS,
@@ -151,6 +152,13 @@ def test_it_says_what_needs_a_person_and_leads_there(database: Database):
     assert said.preheader == "3 things wait for you."
     assert "2 reviews to read <http://127.0.0.1:8080/staff>" in text
     assert 'href="http://127.0.0.1:8080/staff/deliverability"' in html
+
+
+def test_each_link_leads_to_a_page_of_the_dashboard():
+    paths = {page.path for page in PAGES}
+
+    assert {*PLACES.values(), BOARD} <= paths
+    assert set(PLACES) == set(NeedKind)
 
 
 def test_it_tells_what_holdouts_have_shown_and_what_is_not_known_yet(sqlite_database: Database):
