@@ -209,5 +209,5 @@ def _open(html: str) -> None:
 def _send(composed: "Composed", address: str, settings: "Settings") -> None:
     from sekvens.messages.trial import recipient_of, send_test
 
-    recipient = recipient_of(address, settings, anybody=settings.sending.production)
+    recipient = recipient_of(address, settings)
     click.echo(f"SES took it as {send_test(composed, recipient, settings)}.")

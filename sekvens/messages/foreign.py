@@ -5,6 +5,7 @@ that signs links does not go there either: links are written with a key for this
 anew here.
 """
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sekvens.errors import TemplateError
 from sekvens.limited import Limits, call
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.facts import Facts
@@ -22,6 +24,8 @@ from sekvens.sections import ApiSettings
 from sekvens.shop import Shop
 
 _OURS = "---\nsubject: Hej\npreheader: Hej\n---\nHej.\n"
+#: Jinja2 loads what tells the line of an error when there is one, and then no file can be opened.
+_WRONG = f"{_OURS}{{{{ no_such_fact }}}}\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +88,16 @@ def _made(given: Given, limits: Limits | None) -> tuple[list[Composed], dict[str
 
 
 def prepare(given: Given) -> None:
-    """Make an e-mail of our own for the same reader, so that calendars and zones have been read."""
-    sources = dict.fromkeys(given.template.sources, _OURS)
-    ours = TemplateSource(name=given.template.name, sources=sources, layout=read_layout())
-    write(replace(given, template=stored(ours), targets=None))
+    """Make an e-mail of our own for the same reader, so that calendars and zones have been read.
+
+    Another one is wrong, so that what tells of errors has been read as well.
+    """
+    layout = read_layout()
+    for text in (_OURS, _WRONG):
+        sources = dict.fromkeys(given.template.sources, text)
+        ours = TemplateSource(name=given.template.name, sources=sources, layout=layout)
+        with contextlib.suppress(TemplateError):
+            write(replace(given, template=stored(ours), targets=None))
 
 
 def write(given: Given) -> dict[str, Any]:

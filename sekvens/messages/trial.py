@@ -20,8 +20,8 @@ class NoAddress(SekvensError):
     """This is no address that SES takes."""
 
 
-def recipient_of(address: str, settings: Settings, *, anybody: bool) -> str:
-    """Tell an address as SES takes it; without `anybody` it must be on the allow-list.
+def recipient_of(address: str, settings: Settings) -> str:
+    """Tell an address as SES takes it; outside production it must be on the allow-list.
 
     Raises:
         NoAddress: it is none.
@@ -30,10 +30,10 @@ def recipient_of(address: str, settings: Settings, *, anybody: bool) -> str:
     recipient = usable(address)
     if recipient is None:
         raise NoAddress("this is no address that SES takes")
-    if not anybody and not is_allowed(recipient, settings.sending):
+    if not settings.sending.production and not is_allowed(recipient, settings.sending):
         raise NotOnTheAllowList(
-            "the address is not on the allow-list: add it to sending.allow_list "
-            "(SEKVENS_SENDING__ALLOW_LIST)"
+            "the address is not on the allow-list, and sending.production is false: add it to "
+            "sending.allow_list (SEKVENS_SENDING__ALLOW_LIST)"
         )
     return recipient
 

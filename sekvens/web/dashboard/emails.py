@@ -28,8 +28,8 @@ from sekvens.messages.gallery import OF_NO_DAY, whens
 from sekvens.messages.whole_page import in_scheme
 from sekvens.products.tables import Product
 from sekvens.shop import Shop
-from sekvens.staff.tables import Role
 from sekvens.web.dashboard.asked import Asked, House
+from sekvens.web.dashboard.contacts import masked
 from sekvens.web.dashboard.email_asked import (
     LIGHTS,
     SCREENS,
@@ -133,7 +133,7 @@ def of(house: House, session: Session, asked: Asked, found: EmailAsked) -> dict[
         "screens": SCREENS,
         "lights": LIGHTS,
         "contacts": [
-            (contact.id, contact.first_name or "", seen_address(asked, contact.email))
+            (contact.id, contact.first_name or "", masked(contact.email, asked.who.role))
             for contact in contacts_in(session, flow.flow.name)
         ],
         "src": src(found),
@@ -154,13 +154,6 @@ def when_said(asked: Asked, when: str) -> str:
     if when == OF_NO_DAY:
         return asked.t.on_its_day
     return _WHEN.sub(lambda found: asked.t.of("when", found[0].replace(" ", "_")), when)
-
-
-def seen_address(asked: Asked, address: str | None) -> str:
-    """Write an address as whoever looks may see it: a viewer sees that there is one."""
-    if not address or asked.who.role.may(Role.EDITOR):
-        return address or ""
-    return f"{address[:1]}…@{address.rpartition('@')[2]}"
 
 
 def _to_whom(session: Session, asked: Asked, found: EmailAsked) -> RedirectResponse:
