@@ -30,11 +30,14 @@ PYTEST := $(BIN)/python -m pytest -q
 # the long waits come first.
 PARALLEL := -n 4 --dist=loadfile --no-loadscope-reorder
 
+# Each check keeps one core busy; the longest comes first.
+SIDE_BY_SIDE := --silent --jobs=2
+
 .DEFAULT_GOAL := help
 #: bandit's rules that say the same of every use; docs/security.md explains each.
 BANDIT_SKIPS := B101,B105,B106,B301,B303,B310,B311,B403,B404,B406,B603,B608,B704
 
-.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse restore audit sbom format lint types imports fast-tests all-tests flows clean
+.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse restore audit sbom format lint types imports fast-tests collected all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,10 +47,14 @@ demo: $(VENV)/demo.stamp ## Start every service and a sample shop; open the addr
 	@$(BIN)/python starter.py demo --day $(DAY) $(if $(FOR),--for $(FOR)) --api-port $(PORT) \
 		--inbox-port $(INBOX_PORT) --temporal-port $(TEMPORAL_PORT) --ui-port $(UI_PORT)
 
-test: $(VENV)/dev.stamp format lint types imports audit all-tests flows bench-smoke ## Everything that CI runs.
+test: $(VENV)/dev.stamp ## Everything that CI runs.
+	@$(MAKE) $(SIDE_BY_SIDE) types format lint imports audit flows collected
+	@$(MAKE) --silent all-tests bench-smoke
 	@echo "All is well."
 
-check: $(VENV)/dev.stamp format lint types imports fast-tests ## The quick part: before each commit.
+check: $(VENV)/dev.stamp ## The quick part: before each commit.
+	@$(MAKE) $(SIDE_BY_SIDE) types format lint imports
+	@$(MAKE) --silent fast-tests
 
 bench: $(VENV)/dev.stamp ## Measure, and print the ratios (SHORT=1: a quick look).
 	@for bench in $(BENCHES); do \
@@ -99,6 +106,11 @@ imports: $(VENV)/dev.stamp
 
 fast-tests: $(VENV)/dev.stamp
 	@echo "Fast tests …"; $(PYTEST) $(PARALLEL) -m "not e2e and not browser"
+
+# Each of the four workers reads every test file; here they are compiled, once and not four times.
+collected: $(VENV)/dev.stamp
+	@echo "Collect …"; $(PYTEST) --collect-only -q >$(VENV)/collected.txt || \
+		{ cat $(VENV)/collected.txt; exit 1; }
 
 all-tests: $(VENV)/dev.stamp
 ifeq ($(CHROMIUM),)

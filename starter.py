@@ -12,6 +12,7 @@ from sekvens.commands.answers import answers
 from sekvens.commands.approve import approve
 from sekvens.commands.audiences import audiences
 from sekvens.commands.contacts import contacts, show
+from sekvens.commands.content import content
 from sekvens.commands.demo import demo, up
 from sekvens.commands.doctor import doctor
 from sekvens.commands.enrollments import enroll, signal
@@ -19,6 +20,7 @@ from sekvens.commands.experiments import experiments
 from sekvens.commands.feeds import feeds
 from sekvens.commands.flows import flows
 from sekvens.commands.metrics import metrics
+from sekvens.commands.monday import monday
 from sekvens.commands.offers import offers
 from sekvens.commands.parked import exit_, parked, retry, skip
 from sekvens.commands.predict import predict
@@ -33,6 +35,7 @@ from sekvens.commands.segments import segments
 from sekvens.commands.send_time import send_time
 from sekvens.commands.services import api, local_ses, relay
 from sekvens.commands.settings import init
+from sekvens.commands.show_settings import settings
 from sekvens.commands.simulate import simulate
 from sekvens.commands.staff import staff
 from sekvens.commands.status import status
@@ -60,11 +63,11 @@ def registered() -> Sequence[type]:
 
 
 for command in (
-    *(demo, up, init, migrate),
+    *(demo, up, init, settings, migrate),
     *(api, relay, local_ses),
-    *(flows, preview, simulate, feeds),
+    *(flows, preview, content, simulate, feeds),
     *(products, reviews, answers, offers),
-    *(audiences, segments, send_time, contacts, predict, staff),
+    *(audiences, segments, send_time, contacts, predict, staff, monday),
     *(metrics, experiments),
     *(enroll, signal, show),
     *(status, doctor, stop, pause, resume, approve),

@@ -30,6 +30,7 @@ from activities.enrollments import EnrollmentActivities
 from activities.experiments import ExperimentActivities
 from activities.messages import MessageActivities
 from activities.metrics import MetricActivities
+from activities.monday import MondayActivities
 from activities.outages import Outages
 from activities.predictions import PredictionActivities
 from sekvens.audiences.expiry import Expirer
@@ -44,6 +45,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments import names
 from sekvens.enrollments.deeds import Deeds
 from sekvens.enrollments.publish import live_flows
+from sekvens.experiments.incentives import costs_of
 from sekvens.experiments.looking import Looker
 from sekvens.feedback.evidence import Evidence
 from sekvens.feedback.poller import FeedbackPoller, polling
@@ -66,6 +68,7 @@ from sekvens.send_time.choosing import BestTimes
 from sekvens.service import Service, run_service, until_ready, watch
 from sekvens.ses.client import SesClient
 from sekvens.settings import Settings, load_settings
+from sekvens.staff.monday.posting import MondayPost
 from sekvens.webhooks.caller import WebhookCaller
 from workflows.registered import WORKFLOWS
 
@@ -157,7 +160,7 @@ def build_workers(
             task_queue=names.FLOWS_QUEUE,
             workflows=WORKFLOWS,
             activities=[
-                *scheduled_activities(settings, database),
+                *scheduled_activities(settings, database, ses),
                 enrollments.answer_question,
                 enrollments.carry_out,
                 enrollments.record_signal,
@@ -241,14 +244,18 @@ def reading_feedback(settings: Settings, database: Database) -> AbstractContextM
     return polling(poller)
 
 
-def scheduled_activities(settings: Settings, database: Database) -> list[Callable[..., Any]]:
+def scheduled_activities(
+    settings: Settings, database: Database, ses: SesClient
+) -> list[Callable[..., Any]]:
     """List what scheduled workflows call."""
+    post = MondayPost(settings=settings, database=database, ses=ses, clock=SystemClock())
     predictor = Predictor(database=database, clock=SystemClock(), shop_time=settings.shop_time())
     return [
         *build_audiences(settings, database).all_of_them(),
         build_metrics(settings, database).refresh_metrics_batch,
         build_experiments(settings, database).look_at_experiments,
         PredictionActivities(predictor).predict_batch,
+        MondayActivities(post).send_monday_mails,
     ]
 
 
@@ -281,9 +288,15 @@ def build_metrics(settings: Settings, database: Database) -> MetricActivities:
 
 def build_experiments(settings: Settings, database: Database) -> ExperimentActivities:
     """Build what looks at experiments."""
-    clock, shop_time, currency = SystemClock(), settings.shop_time(), settings.shop.currency
+    shop = settings.shop
     return ExperimentActivities(
-        Looker(database=database, clock=clock, shop_time=shop_time, currency=currency)
+        Looker(
+            database=database,
+            clock=SystemClock(),
+            shop_time=settings.shop_time(),
+            currency=shop.currency,
+            costs=costs_of(shop),
+        )
     )
 
 

@@ -27,7 +27,7 @@ from sekvens.enrollments.wire import (
     RecordInput,
 )
 from sekvens.events.ingest import record_fact, reject
-from sekvens.experiments.drawing import variant_of
+from sekvens.experiments.drawing import go_on_by
 from sekvens.experiments.plan import of_question
 from sekvens.flows.codec import from_json
 from sekvens.flows.commands import (
@@ -137,7 +137,13 @@ class EnrollmentActivities:
     def finish_enrollment(self, order: FinishInput) -> None:
         """Close the enrollment, and leave no message of it without an end."""
         with self._database.write() as session:
-            flow = close(session, order.enrollment_id, reason=order.reason, now=order.now)
+            flow = close(
+                session,
+                order.enrollment_id,
+                reason=order.reason,
+                now=order.now,
+                step_id=order.step_id,
+            )
             ledger.close_enrollment(session, order.enrollment_id)
         if flow is not None:
             ENDED.labels(flow, order.reason).inc()
@@ -215,7 +221,14 @@ class EnrollmentActivities:
             contact_id = canonical_id(session, order.contact_id)
             variant = plan.first  # who is to go on without an answer draws nothing
             if not order.skip:
-                variant = variant_of(session, plan, contact_id=contact_id, now=order.now)
+                variant = go_on_by(
+                    session,
+                    plan,
+                    enrollment_id=order.enrollment_id,
+                    contact_id=contact_id,
+                    now=order.now,
+                    now_wall=self._clock.now(),
+                )
             branch = plan.variants.index(variant)
             stand_at(session, order.enrollment_id, question.next_steps[branch], now=order.now)
         return AnswerResult(branch=branch)

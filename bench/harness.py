@@ -145,12 +145,12 @@ def new_site(folder: Path) -> Site:
 @contextmanager
 def running(environ: Mapping[str, str], logs: Path, *services: Service) -> Iterator[Processes]:
     """Run services until the block ends; whatever ends it, they are stopped by their own ids."""
-    kept = {key: value for key, value in environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    # The sandbox imports the workflow anew for every run: a worker that may keep no byte code
-    # compiles it each time, which would be measured as ours.
-    processes = Processes(
-        environ={**kept, "PYTHONPYCACHEPREFIX": str(logs.parent / "bytecode")}, logs=logs
-    )
+    given = dict(environ)
+    if given.pop("PYTHONDONTWRITEBYTECODE", None):
+        # The sandbox imports the workflow anew for every run: a worker that may keep no byte code
+        # compiles it each time, which would be measured as ours.
+        given["PYTHONPYCACHEPREFIX"] = str(logs.parent / "bytecode")
+    processes = Processes(environ=given, logs=logs)
     try:
         start(processes, *services)
         yield processes

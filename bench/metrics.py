@@ -4,6 +4,7 @@
 `--million` one million, `--short` a hundred thousand.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +18,13 @@ from bench.harness import arguments, cpu_seconds, machine, postgres, say, scratc
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
+from sekvens.experiments.plan import Plan
+from sekvens.flows.codec import to_json
+from sekvens.flows.steps import Measure
 from sekvens.metrics import pages
+from sekvens.metrics.calendar import Quarter
 from sekvens.metrics.counting import asking_for_reviews, counts
+from sekvens.metrics.quarters import quarters
 from sekvens.metrics.refresh import CLICKS, FACTS, Refresher
 from sekvens.metrics.rules import Rules
 from sekvens.metrics.tables import MetricDay, MetricMark
@@ -75,6 +81,19 @@ _FILL: Mapping[str, str] = {
     ":first + 10 * g * :step, "
     "CASE WHEN g % 10 < 7 THEN NOW() END, NULL, g % 10 = 0, 'category-' || g % 12, "
     "(g % 5) * 25000 FROM generate_series(0, :n / 10 - 1) g",
+    # A third of the flows has an experiment; each contact is in three of eleven segments.
+    "experiments": "INSERT INTO experiments (name, round, plan, state, began_at) "
+    "SELECT 'flow-' || g || '/way', 1, CAST(:plan AS json), 'running', :first "
+    "FROM generate_series(0, 4) g",
+    "enrollment_variants": "INSERT INTO enrollment_variants (enrollment_id, experiment, variant, "
+    "at) SELECT 'e-' || g, 'flow-' || g % 15 || '/way', "
+    "CASE WHEN (g / 15) % 2 = 0 THEN 'plain' ELSE 'loud' END, :first + 3 * g * :step "
+    "FROM generate_series(0, :n / 3) g WHERE g % 15 < 5",
+    "segment_stays": "INSERT INTO segment_stays (contact_id, segment, since, until) "
+    "SELECT 'c-' || g, 'segment-' || (g + s + 5 * nth) % 11, "
+    ":first + nth * interval '1 day' * (g % 300), "
+    "CASE WHEN nth = 0 THEN :first + interval '1 day' * (g % 300) END "
+    "FROM generate_series(0, :n / 20) g, generate_series(0, 2) s, generate_series(0, 1) nth",
     "contact_results": "INSERT INTO contact_results (contact_id, joined_at, lost_at) "
     "SELECT 'c-' || g, :first + 20 * g * :step, "
     "CASE WHEN g % 4 = 0 THEN :first + 20 * g * :step "
@@ -106,6 +125,11 @@ def _fill(database: Database, messages: int, days: int) -> None:
     metadata.create_all(database.engine)
     first = NOW - timedelta(days=days)
     given = {"n": messages, "first": first, "step": timedelta(days=days - 5) / messages}
+    plan = Plan(
+        name="way", flow=None, version=1, weights=(("plain", 1.0), ("loud", 1.0)),
+        within=timedelta(days=5), measure=Measure.ORDERS, contacts=100_000, looks=10,
+    )  # fmt: skip
+    given["plan"] = json.dumps(to_json(plan))
     with _without_indexes(database), database.write() as session:
         # What is generated refers to what is there: looking that up would take most of the time.
         session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -143,6 +167,7 @@ def _show_pages(database: Database, first: date) -> None:
     reads: Mapping[str, Callable[[Session], object]] = {
         "overview, 30 days": lambda s: pages.overview(s, month, RULES, today=today),
         "overview, all days": lambda s: pages.overview(s, ever, RULES, today=today),
+        "the board, 5 quarters": lambda s: quarters(s, Quarter.of(today), 5, RULES, today=today),
         "a flow, 30 days": lambda s: pages.flow(s, "flow-3", month, RULES, today=today),
         "a flow, all days": lambda s: pages.flow(s, "flow-3", ever, RULES, today=today),
         "carts, 30 days": lambda s: pages.carts(s, month, RULES, today=today),

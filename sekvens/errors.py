@@ -5,7 +5,8 @@ SekvensError
 ├── UnknownFlow
 ├── FlowConflict
 ├── TemplateError
-│   └── OfferPoolEmpty
+│   ├── OfferPoolEmpty
+│   └── TooSlow
 ├── NotSent
 │   ├── SesThrottled
 │   ├── SesPaused
@@ -52,6 +53,13 @@ class OfferPoolEmpty(TemplateError):
     """No code is left in the offer's pool; the enrollment is parked, and goes on by a retry."""
 
     code: ClassVar[str] = "offer_pool_empty"
+
+
+class TooSlow(TemplateError):
+    """An e-mail that is written in a process of its own was not ready in time: the machine is busy.
+
+    What burns CPU is ended by that, and is none of these.
+    """
 
 
 class NotSent(SekvensError):

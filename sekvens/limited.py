@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from sekvens.errors import TemplateError
+from sekvens.errors import TemplateError, TooSlow
 
 _MEBIBYTE = 1024 * 1024
 _ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def call(
                 timeout=limits.wall_seconds, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise TemplateError(
+            raise TooSlow(
                 f"{named} was not written within {limits.wall_seconds:g} s; make it simpler"
             ) from None
         result.seek(0)

@@ -33,6 +33,9 @@ PRIORITY = (
     "checkout-abandonment",
     "cart-abandonment",
     "browse-abandonment",
+    "back-in-stock",
+    "replenishment",
+    "price-drop",
     "owner-visits",
     "post-purchase-first",
     "post-purchase-returning",
@@ -86,6 +89,16 @@ class ApiSettings(SecretSection, frozen=True, forbid_unknown_fields=True, kw_onl
     write_keys: tuple[str, ...] = ()
     #: signs the links in e-mails; at least 32 characters; better given by the environment
     link_secret: str = ""
+    #: Temporal's own pages, with the namespace: the dashboard leads from an enrollment there
+    temporal_ui_url: str = ""
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.temporal_ui_url)
+        if self.temporal_ui_url and not (url.scheme in ("http", "https") and url.hostname):
+            raise ValueError(
+                f"api.temporal_ui_url is {self.temporal_ui_url!r}: it must begin with https:// (or "
+                "http://), like https://cloud.temporal.io/namespaces/shop.a1b2c, or be empty"
+            )
 
 
 class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -24,6 +24,7 @@ from sekvens.experiments_section import ExperimentSettings
 from sekvens.feeds.section import FeedSettings
 from sekvens.flows.shop_time import DAY, ShopTime, shop_time
 from sekvens.metrics_section import MetricsSettings
+from sekvens.products.section import ProductSettings
 from sekvens.secret_files import SUFFIX, secret_of, with_secret_files
 from sekvens.sections import (
     ACCEPTABLE_SECONDS,
@@ -91,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics: MetricsSettings = MetricsSettings()
     send_time: SendTimeSettings = SendTimeSettings()
     experiments: ExperimentSettings = ExperimentSettings()
+    products: ProductSettings = ProductSettings()
     webhooks: dict[str, WebhookSettings] = {}
     feeds: dict[str, FeedSettings] = {}
     adapters: AdaptersSettings = AdaptersSettings()

@@ -182,6 +182,8 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     gift: Localized = {}
     #: the shop's guide
     guide: bool = False
+    #: what it costs the shop each time it is taken up, beyond what the order's total lacks by it
+    cost: Decimal = Decimal(0)
     #: one code for everybody
     code: str = ""
     #: a code for each contact, made when it is claimed: `DORIS-{6}` has six random characters.
@@ -212,8 +214,8 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return f"its code comes from at most one of {', '.join(CODE_SOURCES)}, not {given}"
         if self.days < 1:
             return f"days is {self.days}, and it must last a day at least"
-        if not 0 <= self.percent <= 100 or self.amount < 0:
-            return "percent is between 1 and 100, and amount more than 0"
+        if not 0 <= self.percent <= 100 or self.amount < 0 or self.cost < 0:
+            return "percent is between 1 and 100, amount more than 0, and cost not less than 0"
         if self.code and not is_writable(self.code):
             return f"code must be one word of at most {CODE_CHARACTERS_MAX} characters"
         wrong = pattern_problem(self.pattern) if self.pattern else None

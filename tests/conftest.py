@@ -1,5 +1,6 @@
 """Fixtures shared by every test: databases and clocks; services have files of their own."""
 
+import gc
 import shutil
 import tempfile
 import warnings
@@ -8,19 +9,33 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy.exc import ProgrammingError
 
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from tests.chaos.verdicts import pytest_configure, pytest_terminal_summary  # noqa: F401  hooks
-from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures, for every test
+from tests.conftest_browser import (  # noqa: F401  fixtures, for every test
+    browser_page,
+    chromium,
+    sheet,
+)
 from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
 
 pytest_plugins = ("tests.stalls",)
 
+# A machine may stall for seconds, and no test is about that.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
 #: A Wednesday at noon, far from every change of daylight saving.
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what comes later: thousands of tests are none, and stay."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from workflows.audiences import AudienceScanWorkflow, ExpiryWorkflow, RetentionW
 from workflows.enrollment import EnrollmentWorkflow
 from workflows.experiments import LooksWorkflow
 from workflows.metrics import MetricsRefreshWorkflow
+from workflows.monday import MondayWorkflow
 from workflows.predictions import PredictionWorkflow
 from workflows.segments import SegmentsWorkflow
 
@@ -16,4 +17,5 @@ WORKFLOWS = [
     MetricsRefreshWorkflow,
     LooksWorkflow,
     PredictionWorkflow,
+    MondayWorkflow,
 ]

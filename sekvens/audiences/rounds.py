@@ -1,4 +1,4 @@
-"""A round over everybody for the segments: who has entered or left those that flows listen for.
+"""A round over everybody for the segments: who is in each, who has entered or left what flows hear.
 
 It begins with the shop's own figures. Then contacts are looked at in the order of their ids. It may
 be stopped anywhere and done again: what a contact owes is decided in the transaction that tells it.
@@ -25,9 +25,9 @@ from sekvens.flows.dealings import TopShare
 from sekvens.flows.segments import SEGMENTS
 from sekvens.flows.shop_time import ShopTime
 from sekvens.flows.survey import conditions, leaves, patterns
-from sekvens.segments import sql
-from sekvens.segments.audience import candidates, everybody, is_decided, is_of_one_row
-from sekvens.segments.figures import reorder_gap
+from sekvens.segments.audience import everybody
+from sekvens.segments.members import members_within
+from sekvens.segments.staying import keep_stays
 from sekvens.segments.tables import SegmentMembership, SegmentWatch
 from sekvens.segments.watching import LEVEL, Watched, all_watchable, note, told_of, turns
 from sekvens.shop import Shop
@@ -88,50 +88,23 @@ class Rounds:
         now = self._shop_now()
         with self._database.write() as session:
             watches = {row.segment: row for row in session.scalars(select(SegmentWatch)).all()}
-            if not watches:
-                return 0, None, []
             ids = session.scalars(everybody(after=after).limit(self._window)).all()
             last = ids[-1] if len(ids) == self._window else None
             turned: set[str] = set()
+            watchable = all_watchable(self._shop)
+            inside = _inside(session, watchable.values(), ids, after=after, now=now)
+            keep_stays(session, inside, among=ids, now=now)
             for name, watch in watches.items():
-                watched = all_watchable(self._shop).get(name)
+                watched = watchable.get(name)
                 if watched is None or watched.digest != watch.digest:
                     continue  # a round that begins on this version will watch it
-                entered, left = self._changes(session, watched, ids, after, now)
+                entered, left = _changes(session, name, inside[name], ids, after=after)
                 if watch.complete_at is None:
                     note(session, name, entered=entered, left=left, now=now)
                     self._mark(watch, after, last)
                 else:
                     turned |= entered | left
         return len(ids), last, sorted(turned)
-
-    def _changes(
-        self,
-        session: Session,
-        watched: Watched,
-        ids: Sequence[str],
-        after: str | None,
-        now: datetime,
-    ) -> tuple[set[str], set[str]]:
-        if not ids:
-            return set(), set()
-        fits = candidates(
-            watched.condition, now=now, gap=reorder_gap(session), after=after, until=ids[-1]
-        )
-        maybe = session.scalars(fits).all()
-        if not (is_decided(watched.condition) and is_of_one_row(watched.condition)):
-            maybe = [
-                each
-                for each in maybe
-                if sql.holds(session, watched.condition, contact_id=each, now=now)
-            ]
-        query = select(SegmentMembership.contact_id).where(
-            SegmentMembership.segment == watched.name,
-            SegmentMembership.until.is_(None),
-            SegmentMembership.contact_id.in_(everybody(after=after, until=ids[-1]).order_by(None)),
-        )
-        were, are = set(session.scalars(query)), set(maybe)
-        return are - were, were - are
 
     def _mark(self, watch: SegmentWatch, after: str | None, last: str | None) -> None:
         """Move on the first look, if this window follows where it had come to."""
@@ -152,6 +125,38 @@ class Rounds:
 
     def _shop_now(self) -> datetime:
         return self._shop_time.at(self._clock.now())
+
+
+def _inside(
+    session: Session,
+    segments: Collection[Watched],
+    ids: Sequence[str],
+    *,
+    after: str | None,
+    now: datetime,
+) -> dict[str, set[str]]:
+    """Tell of each segment which contacts of a window are in it."""
+    if not ids:
+        return {each.name: set() for each in segments}
+    return {
+        each.name: members_within(session, each.condition, after=after, until=ids[-1], now=now)
+        for each in segments
+    }
+
+
+def _changes(
+    session: Session, name: str, are: set[str], ids: Sequence[str], *, after: str | None
+) -> tuple[set[str], set[str]]:
+    """Tell who of a window has entered a segment that flows listen for, and who has left it."""
+    if not ids:
+        return set(), set()
+    query = select(SegmentMembership.contact_id).where(
+        SegmentMembership.segment == name,
+        SegmentMembership.until.is_(None),
+        SegmentMembership.contact_id.in_(everybody(after=after, until=ids[-1]).order_by(None)),
+    )
+    were = set(session.scalars(query))
+    return are - were, were - are
 
 
 def tell(

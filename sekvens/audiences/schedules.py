@@ -1,6 +1,6 @@
 """Temporal's schedules: one for the audience of each live flow, and those of shop-wide work.
 
-That is retention, expiry, segments, metrics, looks at experiments, and predictions.
+That is retention, expiry, segments, metrics, looks at experiments, predictions, the Monday mail.
 
 They are made, changed, held and let go at every start of a worker, by several at once if need be:
 each writes what the settings say. What an operator paused stays paused.
@@ -45,6 +45,8 @@ from sekvens.flows.shop_time import DAY
 from sekvens.predictions import names as predictions
 from sekvens.predictions.wire import PredictionInput
 from sekvens.settings import Settings
+from sekvens.staff.monday import names as monday
+from sekvens.staff.monday.wire import MondayInput
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ INTERVAL_MIN: Final = timedelta(seconds=2)
 #: The least that Temporal takes for a catch-up.
 CATCH_UP_MIN: Final = timedelta(seconds=10)
 HOURS: Final = 24
+#: Mondays, as Temporal counts days of the week, before anybody is at work.
+MONDAY, MONDAY_HOUR = 1, 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,7 @@ def wanted(settings: Settings, flows: Collection[str]) -> list[Wanted]:
         Wanted(id=names.RETENTION_SCHEDULE, schedule=rounds),
         Wanted(id=names.EXPIRY_SCHEDULE, schedule=_expiry(settings, days)),
         *_shop_wide(settings, days),
+        Wanted(id=monday.MONDAY_SCHEDULE, schedule=_mondays(settings)),
     ]
 
 
@@ -140,6 +145,24 @@ def _shop_wide(settings: Settings, days: int) -> Iterator[Wanted]:
         hours = every if days == 1 else HOURS * days
         schedule = _schedule(settings, action, is_held=False, every_hours=hours)
         yield Wanted(id=schedule_id, schedule=schedule)
+
+
+def _mondays(settings: Settings) -> Schedule:
+    """Make the schedule of the Monday mail; who gets it, if anybody, stands in the database."""
+    action = _action(
+        monday.MONDAY_WORKFLOW,
+        MondayInput(),
+        workflow_id=monday.MONDAY_WORKFLOW,
+        summary="tell the staff what last week came to",
+    )
+    weekly = _schedule(settings, action, is_held=False, every_hours=HOURS * 7)
+    if settings.clock.day_seconds != DAY.total_seconds():
+        return weekly
+    calendar = ScheduleCalendarSpec(
+        day_of_week=[ScheduleRange(MONDAY)], hour=[ScheduleRange(MONDAY_HOUR)]
+    )
+    spec = ScheduleSpec(calendars=[calendar], time_zone_name=settings.shop.timezone)
+    return replace(weekly, spec=spec)
 
 
 async def keep_schedules(client: Client, settings: Settings, flows: Collection[str]) -> None:

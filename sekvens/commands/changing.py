@@ -169,7 +169,8 @@ def difference(
 ) -> Difference:
     """Compare a flow with what is published of it; `now` is shop time.
 
-    `digests` are those of its templates; without them they are what the files say now.
+    `digests` are those of its templates; without them they are what publishing the files would
+    make of them now.
     """
     from sekvens.enrollments.forecast import forecast, versions_under_way
     from sekvens.enrollments.publish import pinned_flow
@@ -186,7 +187,7 @@ def difference(
             without_successor=(),
         )  # fmt: skip
     new, successors = compile_flow(flow), successors_into(session, flow)
-    digests = _digests(flow) if digests is None else digests
+    digests = _digests(session, flow) if digests is None else digests
     compared = {*versions_under_way(session, flow.name), shown.version}
     pinned = {version: pinned_flow(session, flow.name, version) for version in compared}
     edited = {
@@ -206,12 +207,13 @@ def difference(
     )
 
 
-def _digests(flow: "Flow") -> dict[str, str]:
+def _digests(session: "Session", flow: "Flow") -> dict[str, str]:
+    from sekvens.edits.merging import as_merged
     from sekvens.flows.survey import sends
-    from sekvens.messages.templates import digest, read_sources
+    from sekvens.messages.templates import read_sources, stored
 
     names = {flow.template_of(step) for step in sends(flow)}
-    return {name: digest(read_sources(name)) for name in names}
+    return {name: as_merged(session, stored(read_sources(name))).digest for name in names}
 
 
 def _show(found: Difference, policies: "Iterable[str]") -> None:

@@ -20,12 +20,14 @@ from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from rich.console import Console
     from sqlalchemy.orm import Session
 
     from sekvens.contacts.tables import Contact
     from sekvens.db.session import Database
+    from sekvens.messages.why import OfFlow
 
 _FILE: Final = click.Path(dir_okay=False, writable=True, path_type=Path)
 
@@ -120,6 +122,48 @@ def erase_(
     if file is not None:
         _write_private(file, text)
     click.echo(f"{', '.join(ids)} is erased.", err=True)
+
+
+@contacts.command("why")
+@click.argument("contact")
+@click.option("--flow", help="One flow only. Default: those that they are or were in.")
+def why_(contact: str, flow: str | None) -> None:
+    """Tell why CONTACT got each e-mail of a flow, or did not, in a sentence each.
+
+    CONTACT is our id, the shop's user id or the address. Of a flow that they were never in, it
+    tells what kept them out. Times are the shop's.
+
+    Example: starter.py contacts why elsa.lindqvist@example.com --flow welcome
+    """
+    from zoneinfo import ZoneInfo
+
+    from sekvens.clock import SystemClock
+    from sekvens.contacts.person import person_of
+    from sekvens.messages.why import why, why_of_flow
+    from sekvens.settings import load_settings
+
+    settings = load_settings()
+    shop_time, zone = settings.shop_time(), ZoneInfo(settings.shop.timezone)
+    now = shop_time.at(SystemClock().now())
+    with open_database() as database, database.read() as session:
+        person = person_of(session, find_contact(session, contact).id)
+        assert person is not None  # noqa: S101  it has just been found
+        if flow is None:
+            told, _ = why(session, person, now=now, shop_time=shop_time)
+        else:
+            told = [why_of_flow(session, flow, person, now=now, shop_time=shop_time)]
+        if not told:
+            click.echo("They were never in any flow; --flow tells what kept them out of one.")
+        for each in told:
+            _print_why(each, zone)
+
+
+def _print_why(told: "OfFlow", zone: "ZoneInfo") -> None:
+    from sekvens.messages.why_words import say
+
+    click.echo(f"{told.flow}: {printable(say(told.because, 'en', zone=zone))}")
+    for each in told.messages:
+        click.echo(f"  {each.step}: {printable(say(each.because, 'en', zone=zone))}")
 
 
 def _erase(database: "Database", contact_id: str, *, why: str, by: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sekvens.commands.tables import make_console, make_table, minute
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sekvens.experiments.measuring import Measured
+    from sekvens.experiments.measuring import Measured, Tally
     from sekvens.experiments.reading import Results
 
 
@@ -67,7 +67,7 @@ def show(name: str) -> None:
     settings = load_settings()
     now, currency = settings.shop_time().at(SystemClock().now()), settings.shop.currency
     with open_database() as database, database.read() as session:
-        found = results(session, name, now=now, currency=currency)
+        found = results(session, name, now=now, shop=settings.shop)
     for line in _shown(found, currency=currency, now=now):
         click.echo(line)
 
@@ -190,13 +190,27 @@ def _shown(found: "Results", *, currency: str, now: "datetime") -> list[str]:
     return [*lines, wording.honesty_in_words(plan, is_decided=is_over)]
 
 
+def _given(tally: "Tally", currency: str) -> str:
+    """Say what offers have taken off that already, if they have."""
+    parts = (
+        (tally.discounts, "by codes"),
+        (tally.cost, "as gifts and the like"),
+    )
+    told = [
+        f"{each.total:,.2f} {currency} {what} ({each.mean:,.2f} a contact)"
+        for each, what in parts
+        if each.some
+    ]
+    return f", after {' and '.join(told)}" if told else ""
+
+
 def _counts(measured: "Measured", currency: str, now: "datetime") -> list[str]:
     lines = [f"Contacts whose time is over, at {minute(now)}:"]
     for name, tally in measured.tallies.items():
         lines.append(
             f"  {name}: {tally.contacts:,} of {measured.drawn.get(name, 0):,} drawn, "
             f"{tally.clicks.some:,} clicked, {tally.orders.some:,} ordered, "
-            f"{tally.revenue.total:,.2f} {currency}"
+            f"{tally.revenue.total:,.2f} {currency}{_given(tally, currency)}"
         )
     if measured.foreign:
         lines.append(f"  {measured.foreign:,} orders in another currency count as no revenue")

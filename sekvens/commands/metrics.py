@@ -40,7 +40,9 @@ def metrics() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--since", type=_DATE, help="First day, YYYY-MM-DD. Default: 30 days before --until.")
 @click.option("--until", type=_DATE, help="The day after the last. Default: tomorrow.")
-@click.option("--by", multiple=True, help="Such as flow, step, locale, month; several: repeat it.")
+@click.option(
+    "--by", multiple=True, help="Such as flow, variant, segment, month; several: repeat it."
+)
 @click.option("--flow", help="Of this flow alone.")
 @click.option(
     "--format",
@@ -172,7 +174,7 @@ def _value(number: "Number") -> str:
     from sekvens.metrics.definitions import Unit
 
     if number.value is None:
-        return "no data"
+        return "not known" if number.low is not None else "no data"
     match number.unit:
         case Unit.SHARE:
             return f"{number.value:.1%}"
@@ -194,6 +196,8 @@ def _remark(number: "Number") -> str:
     if number.without:
         return number.without
     said = ["n < 30"] if number.is_few else []
+    if number.low is not None and number.high is not None:
+        said.append(f"between {number.low:+,.2f} and {number.high:+,.2f}")
     return ", ".join([*said, *(["may still change"] if number.may_grow else [])])
 
 
@@ -212,6 +216,8 @@ def _export(numbers: "Sequence[Number]", first: date, last: date, form: str) -> 
             "value": number.value,
             "numerator": number.numerator,
             "denominator": number.denominator,
+            "low": number.low,
+            "high": number.high,
             "is_few": number.is_few,
             "may_grow": number.may_grow,
             "without": number.without,

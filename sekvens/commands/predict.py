@@ -10,6 +10,8 @@ from sekvens.commands.resources import find_contact, open_database
 from sekvens.commands.tables import make_console, make_table, minute
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sekvens.predictions.tables import Prediction, PredictionModel
     from sekvens.predictions.wire import Worked
 
@@ -78,7 +80,7 @@ def show(contact: str) -> None:
     console = make_console()
     console.print(table)
     for place, each in enumerate(wanted, start=1):
-        console.print(f"{place}. {each.product.product_id}: {each.reason['en']}")
+        console.print(f"{place}. {each.product.product_id}: {each.reason['en']}{_due(each.due_on)}")
 
 
 @predict.command()
@@ -131,6 +133,10 @@ def _run_in_words(newest: "PredictionModel | None") -> str:
         f"version {newest.id}, as of {minute(newest.as_of)}, {is_over}; {newest.contacts:,} "
         f"contacts looked at, something is predicted of {newest.predicted:,}.\n  {newest.reason}."
     )
+
+
+def _due(at: "datetime | None") -> str:
+    return f", on {at:%Y-%m-%d} or so" if at else ""
 
 
 def _value_of(row: "Prediction") -> str:

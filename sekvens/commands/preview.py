@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.errors import SekvensError, TemplateError
+from sekvens.errors import TemplateError
 
 if TYPE_CHECKING:
     from sekvens.messages.compose import Composed
     from sekvens.settings import Settings
-
-
-class NotOnTheAllowList(SekvensError):
-    """Outside production only addresses on the allow-list are mailed."""
 
 
 @click.command()
@@ -39,6 +35,8 @@ class NotOnTheAllowList(SekvensError):
     show_default=True,
     help="The file for --all.",
 )
+@click.option("--watch", is_flag=True, help="Serve every e-mail here, and show each saved file.")
+@click.option("--port", default=8035, show_default=True, help="The port of 127.0.0.1 for --watch.")
 @click.option(
     "--file",
     "draft",
@@ -56,9 +54,11 @@ def preview(  # noqa: PLR0913  one for each option
     draft: Path | None,
     season: str | None,
     send_to: str | None,
+    port: int,
     *,
     as_text: bool,
     is_gallery: bool,
+    watch: bool,
     in_browser: bool,
     without_feeds: bool,
 ) -> None:
@@ -72,15 +72,13 @@ def preview(  # noqa: PLR0913  one for each option
     if locale and locale not in settings.shop.locales:
         known = ", ".join(settings.shop.locales)
         raise click.BadParameter(f"the shop writes in {known}", param_hint="--locale")
-    if is_gallery and template:
-        raise click.UsageError("--all shows every e-mail: leave the name out")
-    if is_gallery:
-        _write_gallery(gallery_file, settings)
-        if in_browser:
-            click.launch(gallery_file.resolve().as_uri())
+    if is_gallery or watch:
+        if template:
+            raise click.UsageError("--all and --watch show every e-mail: leave the name out")
+        _show_all(gallery_file, settings, port=port if watch else None, in_browser=in_browser)
         return
     if not template:
-        raise click.UsageError(f"name an e-mail, or give --all. {_choice('')}")
+        raise click.UsageError(f"name an e-mail, or give --all or --watch. {_choice('')}")
     locale = locale or settings.shop.default_locale
     composed = (
         _compose_draft(draft, template, locale, settings, without_feeds=without_feeds)
@@ -172,6 +170,18 @@ def _compose_draft(
     return compose_foreign(template, facts, shop=settings.shop)
 
 
+def _show_all(file: Path, settings: "Settings", *, port: int | None, in_browser: bool) -> None:
+    """Show every e-mail: served at a port, or else written to a file."""
+    if port is not None:
+        from sekvens.commands.preview_watch import serve
+
+        serve(settings, port=port, in_browser=in_browser)
+        return
+    _write_gallery(file, settings)
+    if in_browser:
+        click.launch(file.resolve().as_uri())
+
+
 def _write_gallery(file: Path, settings: "Settings") -> None:
     from sekvens.clock import SystemClock
     from sekvens.feeds.reading import samples
@@ -197,39 +207,7 @@ def _open(html: str) -> None:
 
 
 def _send(composed: "Composed", address: str, settings: "Settings") -> None:
-    import time
+    from sekvens.messages.trial import recipient_of, send_test
 
-    from sekvens.db.base import new_id
-    from sekvens.messages.addresses import usable
-    from sekvens.messages.gate import is_allowed
-    from sekvens.ses.client import SesClient
-    from sekvens.ses.mime import Mail, assemble
-
-    recipient = usable(address)
-    if recipient is None:
-        raise click.BadParameter(
-            f"{address!r} is no address that SES takes", param_hint="--send-to"
-        )
-    if not settings.sending.production and not is_allowed(recipient, settings.sending):
-        raise NotOnTheAllowList(
-            f"{recipient} is not on the allow-list, and sending.production is false: add it to "
-            "sending.allow_list (SEKVENS_SENDING__ALLOW_LIST)"
-        )
-    sender = settings.shop.sender
-    mail = Mail(
-        sender_name=sender.name.get(composed.locale) or next(iter(sender.name.values())),
-        sender_address=sender.address,
-        reply_to=sender.reply_to,
-        recipient=recipient,
-        subject=f"[Test] {composed.subject}",
-        text=composed.text,
-        html=composed.html,
-    )
-    ses_message_id = SesClient(settings.ses).send(
-        raw=assemble(mail),
-        sender=sender.address,
-        recipient=recipient,
-        tags={"message_id": new_id("test")},
-        deadline=time.monotonic() + 5,
-    )
-    click.echo(f"SES took it as {ses_message_id}.")
+    recipient = recipient_of(address, settings)
+    click.echo(f"SES took it as {send_test(composed, recipient, settings)}.")

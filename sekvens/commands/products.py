@@ -66,6 +66,7 @@ def import_(file: Path, feed: str | None, locale: str | None, *, whole: bool) ->
             own_locale=settings.shop.default_locale,
             now=settings.shop_time().at(SystemClock().now()),
             whole=whole,
+            news=settings.products,
         )
     print_outcome(imported, what="products")
 
@@ -100,6 +101,29 @@ def list_(limit: int) -> None:
                 ", ".join(sorted(titles)),
             )
     print_table(table, empty="There are no products: starter.py products import FILE")
+
+
+@products.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+def changes(limit: int) -> None:
+    """List the newest news of products: back in stock, a price that dropped, and who was told.
+
+    Times are shop time, in UTC.
+
+    Example: starter.py products changes --limit 5
+    """
+    from sqlalchemy import select
+
+    from sekvens.products.tables import ProductChange
+
+    table = make_table("product", "what", "price", "lowest before", "since", "told")
+    newest = select(ProductChange).order_by(ProductChange.id.desc()).limit(limit)
+    with open_database() as database, database.read() as session:
+        for row in session.scalars(newest):
+            told = f"{row.contacts:,}" + ("" if row.told_at else ", and on")
+            prices = (row.price or "-", row.lowest_price or "-")
+            table.add_row(_cell(row.product_id), row.kind, *prices, minute(row.at), told)
+    print_table(table, empty="Nothing has been news of a product yet.")
 
 
 @products.command()

@@ -10,6 +10,7 @@ from sekvens.enrollments.temporal import ClientStarter
 from sekvens.events.relay import Relay
 from sekvens.notices.posting import Courier
 from sekvens.plugin import connect
+from sekvens.products.telling import ChangeTeller
 from sekvens.prometheus.asked import tell_of
 from sekvens.service import Service, until_ready
 from sekvens.settings import load_settings
@@ -43,9 +44,17 @@ async def serve(service: Service) -> None:
                 loop.call_soon_threadsafe(relay.wake)
 
             clicks = Settler(database=database, clock=SystemClock(), shop_time=shop_time, wake=wake)
+            news = ChangeTeller(
+                database=database,
+                clock=SystemClock(),
+                shop_time=shop_time,
+                news=settings.products,
+                wake=wake,
+            )
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relay.run(service.stop))
                 tasks.create_task(clicks.run(service.stop))
+                tasks.create_task(news.run(service.stop))
             await courier_at_work
         finally:
             courier_at_work.cancel()

@@ -106,6 +106,7 @@ def publish_flows(
 
     `change` is written down with the versions that are new.
     """
+    from sekvens.edits.merging import merge
     from sekvens.enrollments import publish
     from sekvens.flows.catalogue import CATALOGUE
     from sekvens.messages import templates
@@ -117,6 +118,7 @@ def publish_flows(
             flows,
             now=clock.now(),
             store_templates=templates.store,
+            merge_edits=merge,
             off=off,
             change=change,
         )

@@ -16,6 +16,18 @@ _stdin = click.option(
 )
 
 
+def _written_to(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Give a command the options that say how an account is written to."""
+    for option in (
+        click.option("--monday/--no-monday", default=None, help="Whether the Monday mail comes."),
+        click.option("--language", type=click.Choice(["sv", "en"]),
+                     help="What they are written to in. Default: the shop's."),
+        click.option("--email", help="Where they are written to; empty: nowhere any more."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @click.group()
 def staff() -> None:
     """Let people log in to the staff pages (/staff), and no longer.
@@ -33,11 +45,20 @@ def staff() -> None:
     show_default=True,
     help="What they may do: look; change texts too; stop and resume too.",
 )
+@_written_to
 @_stdin
-def add(name: str, role: str, *, password_stdin: bool) -> None:
+def add(
+    name: str,
+    role: str,
+    *,
+    password_stdin: bool,
+    email: str | None,
+    language: str | None,
+    monday: bool | None,
+) -> None:
     """Let NAME log in, with a password that is asked for.
 
-    Example: starter.py staff add doris --role editor
+    Example: starter.py staff add doris --role editor --email doris@shop.se --monday
     """
     from sekvens.clock import SystemClock
     from sekvens.staff import accounts
@@ -46,8 +67,27 @@ def add(name: str, role: str, *, password_stdin: bool) -> None:
     password = _password(from_stdin=password_stdin)
     with open_database() as database, database.write() as session:
         now = SystemClock().now()
-        member = accounts.add(session, name, role=Role(role), password=password, now=now)
+        accounts.add(session, name, role=Role(role), password=password, now=now)
+        member = accounts.write_to(session, name, email=email, language=language, monday=monday)
         click.echo(f"{member.name} may log in as {role}")
+
+
+@staff.command("write-to")
+@click.argument("name")
+@_written_to
+def write_to(name: str, *, email: str | None, language: str | None, monday: bool | None) -> None:
+    """Say where and in which language NAME is written to, and if they get the Monday mail.
+
+    The address stands in the database alone. `starter.py monday` shows and sends the mail.
+
+    Example: starter.py staff write-to doris --email doris@shop.se --language sv --monday
+    """
+    from sekvens.staff import accounts
+
+    with open_database() as database, database.write() as session:
+        member = accounts.write_to(session, name, email=email, language=language, monday=monday)
+        comes = "gets the Monday mail" if member.gets_monday else "gets no Monday mail"
+        click.echo(f"{member.name} {comes}")
 
 
 @staff.command("list")
@@ -58,12 +98,17 @@ def list_() -> None:
     """
     from sekvens.staff import accounts
 
-    table = make_table("name", "role", "since", "password of", "disabled")
+    table = make_table(
+        "name", "role", "since", "password of", "disabled", "address", "language", "Monday mail"
+    )
     with open_database() as database, database.read() as session:
         members = accounts.listed(session)
     for one in members:
         times = map(minute, (one.created_at, one.changed_at, one.disabled_at))
-        table.add_row(one.name, one.role, *times)
+        monday = "yes" if one.gets_monday else "no"
+        table.add_row(
+            one.name, one.role, *times, one.email or "-", one.language or "the shop's", monday
+        )
     print_table(table, empty="Nobody may log in yet: starter.py staff add NAME")
 
 

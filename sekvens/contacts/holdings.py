@@ -36,7 +36,7 @@ from sekvens.events.tables import (
     RejectedEvent,
     Visit,
 )
-from sekvens.experiments.tables import Draw
+from sekvens.experiments.tables import Draw, EnrollmentVariant
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.messages.tables import Message, MessageCopy, MessageLinks, Overlap
 from sekvens.metrics.tables import CartResult, ContactResult, MessageEffect, OrderResult
@@ -46,7 +46,7 @@ from sekvens.offers.tables import EnrollmentClaim, OfferClaim, OfferCode, Redemp
 from sekvens.predictions.tables import Prediction
 from sekvens.products.tables import OrderLine
 from sekvens.reviews.tables import Review
-from sekvens.segments.tables import ContactSummary, SegmentMembership
+from sekvens.segments.tables import ContactSummary, SegmentMembership, SegmentStay
 from sekvens.send_time.tables import SendTimeChoice
 
 Column: TypeAlias = InstrumentedAttribute[Any]
@@ -224,6 +224,7 @@ HOLDINGS: Final = (
     ),
     Holding(ContactSummary, own(ContactSummary.contact_id), Deleted()),
     Holding(SegmentMembership, own(SegmentMembership.contact_id), Deleted()),
+    Holding(SegmentStay, own(SegmentStay.contact_id), Deleted()),
     Holding(SendTimeChoice, own(SendTimeChoice.contact_id), Deleted()),
     Holding(
         Review,
@@ -268,6 +269,11 @@ HOLDINGS: Final = (
         Draw,
         own(Draw.contact_id),
         Stays(keeps="experiment contact_id variant round drawn_at"),
+    ),
+    Holding(
+        EnrollmentVariant,
+        of_enrollment(EnrollmentVariant.enrollment_id),
+        Stays(keeps="enrollment_id experiment variant at"),
     ),
     Holding(
         Approval,
@@ -342,19 +348,23 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "audit_log": "what the staff did on the dashboard, by ids",
     "consent_hooks": "systems of the shop that are told of consent",
     "drops": "what goes on sale at an instant",
+    "edits": "texts of e-mails that the staff wrote",
     "expiries": "how far each rule of expiry has come",
     "experiments": "what is compared with what, by which plan",
     "feedback_probes": "our own messages to SES's mailbox simulator",
     "feedback_queues": "how far a queue has been read",
+    "holdout_days": "what holdouts came to, in sums over many contacts",
     "imported_files": "how far a file has been taken over, by its digest",
     "flow_versions": "flows as they were published",
     "metric_counts": "numbers added up over many",
     "metric_days": "which days have been counted",
     "metric_marks": "how far the facts have been counted",
     "looks": "what experiments came to, in sums over many contacts",
+    "monday_mails": "which weeks the staff have been told of",
     "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
     "prediction_models": "what was learnt from all contacts, and how far a run has come",
+    "product_changes": "what is news of products, and how far it has been told",
     "product_prices": "what products cost, and when",
     "product_variants": "sizes and colours of products",
     "products": "what the shop sells",

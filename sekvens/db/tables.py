@@ -5,6 +5,7 @@ from sekvens.audiences import tables as audiences
 from sekvens.contacts import requests
 from sekvens.contacts import tables as contacts
 from sekvens.db.base import Base
+from sekvens.edits import tables as edits
 from sekvens.engagement import tables as engagement
 from sekvens.enrollments import tables as enrollments
 from sekvens.events import tables as events
@@ -30,6 +31,7 @@ __all__ = [
     "approvals",
     "audiences",
     "contacts",
+    "edits",
     "engagement",
     "enrollments",
     "events",

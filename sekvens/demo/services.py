@@ -87,6 +87,7 @@ class Site:
             "SEKVENS_API__PUBLIC_URL": self.api_url,
             "SEKVENS_API__WRITE_KEYS": self.write_key,
             "SEKVENS_API__LINK_SECRET": self.link_secret,
+            "SEKVENS_API__TEMPORAL_UI_URL": f"{self.temporal_ui_url}/namespaces/default",
             "SEKVENS_SES__ENDPOINT_URL": self.inbox_url,
             "SEKVENS_FEEDBACK__QUEUE_URL": self.queue_url,
             "SEKVENS_FEEDBACK__TOPIC_ARNS": "arn:aws:sns:eu-north-1:000000000000:ses-feedback",

@@ -100,8 +100,10 @@ def standing(session: Session, enrollment_id: str) -> tuple[str, str | None]:
     return ("", None) if row is None else (row.flow, row.step_id)
 
 
-def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -> str | None:
-    """Record how an enrollment ended; the first end stands. `now` is shop time.
+def close(
+    session: Session, enrollment_id: str, *, reason: str, now: datetime, step_id: str | None = None
+) -> str | None:
+    """Record how an enrollment ended, and at which step; the first end stands. `now` is shop time.
 
     Tells its flow; None: it had ended before, or there is no such enrollment.
     """
@@ -112,7 +114,7 @@ def close(session: Session, enrollment_id: str, *, reason: str, now: datetime) -
             state=EnrollmentState.ENDED,
             exit_reason=reason,
             **_NOT_PARKED,
-            step_id=None,
+            step_id=step_id,
             next_send_at=None,
             moving_since=None,
             ended_at=now,

@@ -31,6 +31,10 @@ logger = logging.getLogger(__name__)
 #: called as `(session, names, now=…)`.
 StoreTemplates = Callable[..., dict[str, str]]
 
+#: Puts in what was edited beside the repository, when a version is new, or refuses to:
+#: `sekvens.edits.merging.merge`, called as `(session, digests, now=…)`.
+MergeEdits = Callable[..., dict[str, str]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFlow:
@@ -62,6 +66,7 @@ def publish(
     *,
     now: datetime,
     store_templates: StoreTemplates,
+    merge_edits: MergeEdits | None = None,
     change: Change | None = None,
 ) -> FlowVersion:
     """Publish a version, and make it live if it is newer than the live one; a repeat does nothing.
@@ -72,6 +77,7 @@ def publish(
     Raises:
         FlowConflict: the version is published already, with another definition or other e-mails;
             or it moves people and does not say where to go on from a step that it has no more.
+        EditConflict: an e-mail was edited on the dashboard, and in the files as well.
     """
     take_turn(session, Turn.PUBLISH, flow.name)
     templates = store_templates(session, _template_names(flow), now=now)
@@ -80,8 +86,11 @@ def publish(
     existing = session.get(FlowVersion, (flow.name, flow.version))
     if existing is not None:
         if existing.digest != digest:
-            raise FlowConflict(_conflict(existing, definition, templates))
+            free = _next_number(session, definition, templates)
+            raise FlowConflict(_conflict(existing, definition, templates, free=free))
         return existing
+    if merge_edits is not None:
+        templates = merge_edits(session, templates, now=now)
     change = change or Change()
     if change.policy is not Policy.FINISH_OLD:
         refuse_stranding(session, flow)
@@ -151,6 +160,7 @@ def publish_catalogue(
     *,
     now: datetime,
     store_templates: StoreTemplates,
+    merge_edits: MergeEdits | None = None,
     off: Collection[str] = (),
     change: Change | None = None,
 ) -> list[FlowVersion]:
@@ -159,7 +169,7 @@ def publish_catalogue(
     Those that are `off` are closed; one that no longer is takes people again.
 
     Raises:
-        FlowConflict: as for `publish`, of any of them; nothing is published.
+        FlowConflict, EditConflict: as for `publish`, of any of them; nothing is published.
         UnknownFlow: a flow that is to be off is not in the catalogue.
     """
     # In one order, whoever publishes: two that start at once wait for one another, never in a ring.
@@ -171,7 +181,14 @@ def publish_catalogue(
             "flow: `starter.py flows list` shows those that there are"
         )
     versions = [
-        publish(session, flow, now=now, store_templates=store_templates, change=change)
+        publish(
+            session,
+            flow,
+            now=now,
+            store_templates=store_templates,
+            merge_edits=merge_edits,
+            change=change,
+        )
         for flow in ordered
     ]
     for version in versions:
@@ -254,7 +271,21 @@ def _digest(definition: dict[str, Any], templates: dict[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _conflict(existing: FlowVersion, definition: dict[str, Any], templates: dict[str, str]) -> str:
+def _next_number(session: Session, definition: dict[str, Any], templates: dict[str, str]) -> int:
+    """Tell under which number this can be published: that under which it is already, or a new one.
+
+    What was edited on the dashboard and pulled since is published already.
+    """
+    name = definition["name"]
+    query = select(FlowVersion).where(FlowVersion.flow == name)
+    newest = session.scalars(query.order_by(FlowVersion.version.desc()).limit(1)).one()
+    same = _digest({**definition, "version": newest.version}, templates) == newest.digest
+    return newest.version + (0 if same else 1)
+
+
+def _conflict(
+    existing: FlowVersion, definition: dict[str, Any], templates: dict[str, str], *, free: int
+) -> str:
     names = existing.templates.keys() | templates.keys()
     changed = sorted(n for n in names if existing.templates.get(n) != templates.get(n))
     if existing.definition != definition:
@@ -262,5 +293,5 @@ def _conflict(existing: FlowVersion, definition: dict[str, Any], templates: dict
     return (
         f"{existing.flow} v{existing.version} is published already, and this one differs in "
         f"{', '.join(changed)}. Contacts are under way in the published one: set "
-        f"version={existing.version + 1} in the flow's file to publish this one, or undo the change"
+        f"version={free} in the flow's file to publish this one, or undo the change"
     )

@@ -23,6 +23,11 @@ _OPEN: Final[BindParameter[Any]] = bindparam(
     literal_execute=True,
 )
 
+#: Written out for the same reason.
+UNDER_WAY: Final[ColumnElement[bool]] = Enrollment.state != bindparam(
+    "ended", str(EnrollmentState.ENDED), literal_execute=True
+)
+
 #: So many of a contact's newest events are worth showing.
 EVENTS_SHOWN = 20
 

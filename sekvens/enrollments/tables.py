@@ -82,7 +82,8 @@ class Enrollment(Base):
     parked_reason: Mapped[str | None]
     parked_code: Mapped[str | None]  #: the reason in a word: `template`, `offer_pool_empty`, …
     parked_at: Mapped[datetime | None]  #: wall time
-    step_id: Mapped[str | None]  #: the step it stands at, as last written by an activity
+    #: the step it stands at, as last written by an activity; of one that has ended, where it left
+    step_id: Mapped[str | None]
     #: shop time at which its next e-mail is expected to leave: an estimate, by which lower flows
     #: let it go first; None: no more is known to come
     next_send_at: Mapped[datetime | None]

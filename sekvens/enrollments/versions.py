@@ -4,7 +4,7 @@ A version that moves people is a fact like any other: the relay reads it and tel
 (`sekvens.enrollments.moves`). Taking a version back is publishing the one before once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sekvens.enrollments.publish import Change, add_version, make_live
-from sekvens.enrollments.stranded import successors_into
+from sekvens.enrollments.stranded import refuse_stranding, successors_into
 from sekvens.enrollments.tables import FlowVersion
 from sekvens.enrollments.turns import Turn, take_turn
 from sekvens.enrollments.wire import FlowMove
@@ -52,6 +52,33 @@ def flow_move(session: Session, name: str, version: int) -> FlowMove:
             undoes=row.undoes is not None,
         )
     return _moves[key]
+
+
+def publish_templates(
+    session: Session, name: str, templates: Mapping[str, str], *, change: Change, now: datetime
+) -> FlowVersion:
+    """Publish a flow's live version once more, with other e-mails in it (name -> digest), as live.
+
+    Its number is the next one that is free: the repository's file does not know of it, and to
+    publish the same from there takes that number. `now` is wall time.
+
+    Raises:
+        UnknownFlow: nobody may enter this flow.
+        FlowConflict: it moves people and has not all the steps at which they stand.
+    """
+    take_turn(session, Turn.PUBLISH, name)
+    rows = history(session, name)
+    live = next((row for row in rows if row.live), None)
+    if live is None:
+        raise UnknownFlow(f"{name!r} has no live version, so that nobody would get the e-mail")
+    flow = replace(from_json(Flow, live.definition), version=rows[0].version + 1)
+    if change.policy is not Policy.FINISH_OLD:
+        refuse_stranding(session, flow)
+    published = add_version(
+        session, to_json(flow), {**live.templates, **templates}, change=change, now=now
+    )
+    make_live(session, name, flow.version)
+    return published
 
 
 @dataclass(frozen=True, kw_only=True)

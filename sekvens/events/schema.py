@@ -185,6 +185,28 @@ two rewards apart).
 PRODUCT_REVIEWED: Final = "Product Reviewed"
 """The contact reviewed a product: `product_id`, `review_id`, `review_body`, `rating`."""
 
+BACK_IN_STOCK_REQUESTED: Final = "Back In Stock Requested"
+"""The contact wants to be told when a product can be bought again: `product_id`.
+
+Segment has no such event; Klaviyo calls it "Subscribed to Back in Stock". It is answered once, and
+an `Unsubscribed` after it takes it back.
+"""
+
+PRODUCT_BACK_IN_STOCK: Final = "Product Back In Stock"
+"""A product that the contact asked for, put into a cart or looked at can be bought again.
+
+Recorded by us, once for each contact and each time that it comes back (`sekvens.products.changes`).
+Properties: `product_id`, `because` (`asked`, `carted`, `viewed`: the strongest reason). Segment has
+no such event.
+"""
+
+PRODUCT_PRICE_DROPPED: Final = "Product Price Dropped"
+"""A product that the contact asked for, put into a cart or looked at costs less than in 30 days.
+
+Recorded by us, as its counterpart. Properties: `product_id`, `because`, `price`, `currency`,
+`lowest_price` (of the 30 days before).
+"""
+
 SEGMENT_ENTERED: Final = "Segment Entered"
 """The contact is in a segment from now on: `segment` (its name), `times` (how often by now).
 
@@ -274,6 +296,9 @@ EVENTS: Final = (
     EventKind(name=PRODUCT_REVIEWED, folds_into="review, pending"),
     EventKind(name=QUESTION_ANSWERED, folds_into="trait, of a question in the quiz", ours=True),
     EventKind(name=REFERRAL_REWARDED, ours=True),
+    EventKind(name=BACK_IN_STOCK_REQUESTED, ours=True),
+    EventKind(name=PRODUCT_BACK_IN_STOCK, ours=True),
+    EventKind(name=PRODUCT_PRICE_DROPPED, ours=True),
     EventKind(name=SEGMENT_ENTERED, ours=True),
     EventKind(name=SEGMENT_LEFT, ours=True),
     EventKind(name=LEVEL_REACHED, ours=True),

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from sekvens.events.schema import (
+    BACK_IN_STOCK_REQUESTED,
     CART_UPDATED,
     CART_VIEWED,
     CHECKOUT_STARTED,
@@ -68,6 +69,7 @@ ALIASES: Final = {
     "Subscribed to Email Marketing": EMAIL_SUBSCRIBED,
     "Subscribed to List": EMAIL_SUBSCRIBED,
     "Unsubscribed from Email Marketing": UNSUBSCRIBED,
+    "Subscribed to Back in Stock": BACK_IN_STOCK_REQUESTED,
     "Email Unsubscribed": UNSUBSCRIBED,
     # Shopify's web pixels and webhook topics
     "product_added_to_cart": PRODUCT_ADDED,

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from sekvens.experiments.plan import Plan
-from sekvens.experiments.tables import Draw, ExperimentPlan, ExperimentState
+from sekvens.experiments.tables import Draw, EnrollmentVariant, ExperimentPlan, ExperimentState
 from sekvens.flows.codec import from_json, to_json
 from sekvens.flows.experimenting import HOLDOUT
 from sekvens.flows.lots import EVERYTHING, draw
@@ -44,6 +44,32 @@ def variant_of(session: Session, plan: Plan, *, contact_id: str, now: datetime) 
     }
     session.execute(_insert(session, Draw).values(values).on_conflict_do_nothing())
     return kept_variant(session, plan.name, contact_id) or plan.first
+
+
+def go_on_by(
+    session: Session,
+    plan: Plan,
+    *,
+    enrollment_id: str,
+    contact_id: str,
+    now: datetime,
+    now_wall: datetime,
+) -> str:
+    """Tell by which variant an enrollment goes on; if its contact has drawn it, that is kept.
+
+    `contact_id` is the canonical contact, `now` shop time.
+    """
+    variant = variant_of(session, plan, contact_id=contact_id, now=now)
+    if kept_variant(session, plan.name, contact_id) == variant:
+        values = {
+            "enrollment_id": enrollment_id,
+            "experiment": plan.name,
+            "variant": variant,
+            "at": now_wall,
+        }
+        kept = _insert(session, EnrollmentVariant).values(values)
+        session.execute(kept.on_conflict_do_nothing())
+    return variant
 
 
 def is_held_out(session: Session, plan: Plan, *, contact_id: str, now: datetime) -> bool:

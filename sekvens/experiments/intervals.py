@@ -54,6 +54,10 @@ class Amounts:
         return self.total / self.contacts if self.contacts else 0.0
 
 
+#: What is not counted, as of a look that was taken before it was.
+NOTHING: Final = Amounts(contacts=0, some=0, total=0.0, squares=0.0)
+
+
 def amounts(contacts: int, values: Iterable[float]) -> Amounts:
     """Add up what contacts come to, of whom those who come to nothing are left out of `values`."""
     known = list(values)

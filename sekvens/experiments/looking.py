@@ -4,7 +4,9 @@ A look is a row, written once. Whoever reads the figures in between takes none, 
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +16,7 @@ from sekvens.db.session import Database
 from sekvens.errors import SekvensError
 from sekvens.experiments.drawing import ROW_ONLY, plan_of
 from sekvens.experiments.judging import Judgement, judge, look_due
-from sekvens.experiments.measuring import entries_of, measure
+from sekvens.experiments.measuring import NO_COSTS, entries_of, measure
 from sekvens.experiments.tables import ExperimentPlan, ExperimentState, Look, Verdict
 from sekvens.experiments.wire import LooksResult
 from sekvens.flows.codec import to_json
@@ -37,12 +39,19 @@ class Looker:
     """Takes the looks that are due; called by several at once, each is taken by one."""
 
     def __init__(
-        self, *, database: Database, clock: Clock, shop_time: ShopTime, currency: str
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        shop_time: ShopTime,
+        currency: str,
+        costs: Mapping[str, Decimal] = NO_COSTS,
     ) -> None:
         self._database = database
         self._clock = clock
         self._shop_time = shop_time
         self._currency = currency
+        self._costs = costs  #: of offers, beyond what an order's total lacks
 
     def look(self) -> LooksResult:
         """Look at every experiment whose next look is due."""
@@ -62,7 +71,9 @@ class Looker:
             if plan.is_holdout or (last is not None and last.verdict != Verdict.OPEN):
                 return None
             entries = entries_of(session, begun)
-            measured = measure(session, plan, entries, now=now, currency=self._currency)
+            measured = measure(
+                session, plan, entries, now=now, currency=self._currency, costs=self._costs
+            )
         number = look_due(plan, measured.contacts)
         if number <= (0 if last is None else last.number):
             return None

@@ -1,15 +1,16 @@
 """What contacts did after they came to an experiment: clicked, ordered, for how much.
 
 By what they were to get, whether they got it or not. A contact counts when all of their time is
-over, and only what they did within it. Cancelled and refunded orders count for nothing.
+over, and only what they did within it. Cancelled and refunded orders count for nothing. Revenue is
+what was paid, discounts taken off, less what gifts and the like cost the shop.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,7 +18,8 @@ from sqlalchemy.orm import Session
 from sekvens.engagement.tables import Engagement, Kind
 from sekvens.events.facts import chunks
 from sekvens.events.tables import ContactEvent, Order
-from sekvens.experiments.intervals import Amounts, amounts
+from sekvens.experiments.incentives import Bought, Given, given_with
+from sekvens.experiments.intervals import NOTHING, Amounts, amounts
 from sekvens.experiments.plan import Plan
 from sekvens.experiments.tables import Draw, ExperimentPlan
 from sekvens.flows.experimenting import HOLDOUT
@@ -26,6 +28,7 @@ from sekvens.messages.tables import Message
 
 #: The state of an order that counts.
 _COUNTS = "completed"
+NO_COSTS: Final[Mapping[str, Decimal]] = {}
 
 
 class Entry(NamedTuple):
@@ -41,7 +44,10 @@ class Tally:
 
     clicks: Amounts  #: 1 of each who clicked
     orders: Amounts  #: how many, of each who ordered
-    revenue: Amounts  #: in the shop's currency, of each who ordered
+    revenue: Amounts  #: in the shop's currency, of each who ordered: paid, less `cost`
+    #: discounts by codes of ours, of each who had one; they are off the revenue already
+    discounts: Amounts = NOTHING
+    cost: Amounts = NOTHING  #: of gifts and the like, of each who had one
     kind: Literal["tally"] = "tally"
 
     @property
@@ -78,27 +84,59 @@ def entries_of(session: Session, begun: ExperimentPlan) -> dict[str, Entry]:
 
 
 def measure(
-    session: Session, plan: Plan, entries: Mapping[str, Entry], *, now: datetime, currency: str
+    session: Session,
+    plan: Plan,
+    entries: Mapping[str, Entry],
+    *,
+    now: datetime,
+    currency: str,
+    costs: Mapping[str, Decimal] = NO_COSTS,
 ) -> Measured:
-    """Add up what the contacts of each variant did; `now` is shop time."""
+    """Add up what the contacts of each variant did.
+
+    Args:
+        session: where they are.
+        plan: what is compared.
+        entries: who came to it.
+        now: shop time.
+        currency: the shop's.
+        costs: what offers cost beyond what an order's total lacks (`incentives.costs_of`).
+    """
     drawn = dict.fromkeys(plan.variants, 0)
     for entry in entries.values():
         drawn[entry.variant] = drawn.get(entry.variant, 0) + 1
     due = {whose: each for whose, each in entries.items() if each.at + plan.within <= now}
     clicked = _clicked(session, due, plan.flow, plan.within)
-    orders, revenue, foreign = _ordered(session, due, plan.within, currency)
+    bought, foreign = _bought(session, due, plan.within, currency)
+    given = given_with(session, bought, costs)
     groups: dict[str, list[str]] = {name: [] for name in plan.variants}
     for whose, entry in due.items():
         groups.setdefault(entry.variant, []).append(whose)
-    tallies = {
-        name: Tally(
-            clicks=amounts(len(group), (1.0 for whose in group if whose in clicked)),
-            orders=amounts(len(group), (orders[whose] for whose in group if whose in orders)),
-            revenue=amounts(len(group), (revenue[whose] for whose in group if whose in orders)),
-        )
-        for name, group in groups.items()
-    }
+    tallies = {name: _tally(group, clicked, bought, given) for name, group in groups.items()}
     return Measured(drawn=drawn, tallies=tallies, foreign=foreign)
+
+
+def _tally(
+    group: Collection[str],
+    clicked: Collection[str],
+    bought: Iterable[Bought],
+    given: Mapping[str, Given],
+) -> Tally:
+    count, members = len(group), set(group)
+    orders: defaultdict[str, float] = defaultdict(float)
+    revenue: defaultdict[str, float] = defaultdict(float)
+    for order in bought:
+        if order.contact_id in members:
+            orders[order.contact_id] += 1
+            revenue[order.contact_id] += order.total
+    had = {whose: given.get(whose, Given()) for whose in orders}
+    return Tally(
+        clicks=amounts(count, (1.0 for whose in group if whose in clicked)),
+        orders=amounts(count, orders.values()),
+        revenue=amounts(count, (revenue[whose] - had[whose].cost for whose in orders)),
+        discounts=amounts(count, (each.discount for each in had.values() if each.discount)),
+        cost=amounts(count, (each.cost for each in had.values() if each.cost)),
+    )
 
 
 def _clicked(
@@ -121,25 +159,30 @@ def _clicked(
     return found
 
 
-def _ordered(
+def _bought(
     session: Session, entries: Mapping[str, Entry], within: timedelta, currency: str
-) -> tuple[Mapping[str, float], Mapping[str, float], int]:
-    orders: defaultdict[str, float] = defaultdict(float)
-    revenue: defaultdict[str, float] = defaultdict(float)
+) -> tuple[list[Bought], int]:
+    """List the orders that count, and how many of them brought foreign money, that counts not."""
+    found: list[Bought] = []
     foreign = 0
     for some in chunks(entries):
-        query = select(Order.contact_id, Order.ordered_at, Order.total, Order.currency).where(
-            Order.contact_id.in_(some), Order.state == _COUNTS
-        )
-        for whose, at, total, paid_in in session.execute(query):
-            if not _counts(entries[whose], at, within):
+        query = select(Order).where(Order.contact_id.in_(some), Order.state == _COUNTS)
+        for row in session.scalars(query.order_by(Order.contact_id, Order.order_id)):
+            if not _counts(entries[row.contact_id], row.ordered_at, within):
                 continue
-            orders[whose] += 1
-            if paid_in in (None, currency):
-                revenue[whose] += float(Decimal(total or 0))
-            else:
-                foreign += 1
-    return orders, revenue, foreign
+            is_ours = row.currency in (None, currency)
+            foreign += not is_ours
+            discount = row.details.get("discount") if is_ours else None
+            found.append(
+                Bought(
+                    contact_id=row.contact_id,
+                    order_id=row.order_id,
+                    at=row.ordered_at,
+                    total=float(Decimal(row.total or 0)) if is_ours else 0.0,
+                    discount=abs(float(Decimal(discount or 0))),
+                )
+            )
+    return found, foreign
 
 
 def _counts(entry: Entry, at: datetime, within: timedelta) -> bool:

@@ -7,12 +7,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.experiments.drawing import plan_of
+from sekvens.experiments.incentives import costs_of
 from sekvens.experiments.judging import Seen, contacts_for, see
 from sekvens.experiments.looking import last_look, named
 from sekvens.experiments.measuring import Measured, entries_of, measure
 from sekvens.experiments.plan import Plan
 from sekvens.experiments.tables import Draw, ExperimentPlan, Look, Verdict
 from sekvens.flows.codec import from_json
+from sekvens.shop import Shop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +68,18 @@ def listed(session: Session) -> list[Begun]:
     ]
 
 
-def results(session: Session, name: str, *, now: datetime, currency: str) -> Results:
-    """Read what one has come to; `now` is shop time, `currency` the shop's.
+def results(session: Session, name: str, *, now: datetime, shop: Shop) -> Results:
+    """Read what one has come to; `now` is shop time.
 
     Raises:
         UnknownExperiment: nobody has come to one of this name.
     """
     begun = named(session, name)
     plan, look = plan_of(begun), last_look(session, begun)
-    measured = measure(session, plan, entries_of(session, begun), now=now, currency=currency)
+    entries = entries_of(session, begun)
+    measured = measure(
+        session, plan, entries, now=now, currency=shop.currency, costs=costs_of(shop)
+    )
     seen = None if look is None else from_json(Seen, look.seen)
     return Results(
         experiment=begun,

@@ -1,6 +1,6 @@
 """Experiments as they were begun, who drew what, and the looks that were taken.
 
-All times here are shop time: an experiment counts what contacts do by that clock.
+Times are shop time unless they say otherwise: an experiment counts what contacts do by that clock.
 """
 
 from datetime import datetime
@@ -62,6 +62,20 @@ class Draw(Base):
     #: none: drawn by a plan that had been replaced; it does not count
     round: Mapped[int | None]
     drawn_at: Mapped[datetime]
+
+
+class EnrollmentVariant(Base):
+    """The variant, drawn by its contact, by which an enrollment goes on: written once, and kept.
+
+    It says of which variant a message is, whoever turns out to be one person later on.
+    """
+
+    __tablename__ = "enrollment_variants"
+
+    enrollment_id: Mapped[str] = mapped_column(ForeignKey("enrollments.id"), primary_key=True)
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"), primary_key=True)
+    variant: Mapped[str]
+    at: Mapped[datetime]  #: wall time: what is claimed from then on is of this variant
 
 
 class Look(Base):

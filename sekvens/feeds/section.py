@@ -17,6 +17,8 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PATH: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,9}")
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
+#: What shipped e-mails speak of: a shop that has no such feed gets their other words.
+SHIPPED: Final = frozenset({"weather"})
 #: How a trait is written into the URL: in tenths of a degree, as a whole number, or as it stands
 #: if it is short and has letters, digits, `-` and `_` only.
 TraitKind = Literal["coordinate", "number", "token"]

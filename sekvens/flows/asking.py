@@ -14,8 +14,12 @@ from sekvens.flows.conditions import (
     InFlow,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
@@ -65,6 +69,11 @@ def lapsed() -> Condition:
     return Lapsed()
 
 
+def order_expected(*, within: timedelta) -> Condition:
+    """The contact's next order is expected within this time, where a model is trusted to tell."""
+    return OrderExpected(within=within)
+
+
 def received(times: int, *, within: timedelta | None = None) -> Condition:
     """At least so many marketing messages have reached the contact."""
     return Received(times=times, within=within)
@@ -78,6 +87,24 @@ def owns_product() -> Condition:
 def in_stock() -> Condition:
     """Something in the cart that the entry key names can still be bought."""
     return InStock()
+
+
+def product_in_stock() -> Condition:
+    """The product that the entry key names can be bought."""
+    return ProductInStock()
+
+
+def price_stands() -> Condition:
+    """The product that the entry key names costs no more than when its price last dropped."""
+    return PriceStands()
+
+
+def needs_again(*, ahead: timedelta, overdue: timedelta) -> Condition:
+    """The contact needs something again by their own rhythm, or by that of others who buy it.
+
+    The day on which it is due lies at most `ahead` from now, and at most `overdue` back.
+    """
+    return NeedsAgain(ahead=ahead, overdue=overdue)
 
 
 def in_flow(name: str) -> Condition:

@@ -135,6 +135,17 @@ class Lapsed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderExpected:
+    """The contact's next order is expected within this time, by a model that is trusted with it.
+
+    Without one, or once an order has come since it was foretold, nothing is expected of them.
+    """
+
+    within: timedelta
+    kind: Literal["order_expected"] = "order_expected"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Received:
     """At least `times` marketing messages have reached the contact, ours and reported ones."""
 
@@ -155,6 +166,33 @@ class InStock:
     """Something in the cart that the entry key names can still be bought."""
 
     kind: Literal["in_stock"] = "in_stock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductInStock:
+    """The product that the entry key names can be bought; one that we do not know can."""
+
+    kind: Literal["product_in_stock"] = "product_in_stock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceStands:
+    """The product that the entry key names costs no more than when its price last dropped."""
+
+    kind: Literal["price_stands"] = "price_stands"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsAgain:
+    """The contact needs a product again that they have bought, and it can be bought.
+
+    The day on which it is due lies at most `ahead` from now, and at most `overdue` back. What they
+    have bought since, sent back or refused, they do not need.
+    """
+
+    ahead: timedelta
+    overdue: timedelta
+    kind: Literal["needs_again"] = "needs_again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,9 +243,13 @@ Condition: TypeAlias = (
     | HasTrait
     | DateWithin
     | Lapsed
+    | OrderExpected
     | Received
     | Owns
     | InStock
+    | ProductInStock
+    | PriceStands
+    | NeedsAgain
     | InFlow
     | Dealing
     | InSegment

@@ -29,6 +29,12 @@ class ShopTime:
             return wall
         return (self.begins_at or self.origin) + (wall - self.origin) * self.speed
 
+    def wall(self, shop: datetime) -> datetime:
+        """Tell the wall time at a shop time: what `at` tells, the other way round."""
+        if self.origin is None:
+            return shop
+        return self.origin + self.wall_delay(shop - (self.begins_at or self.origin))
+
     def wall_delay(self, shop_delay: timedelta) -> timedelta:
         """Tell how long a stretch of shop time takes on the wall clock."""
         return shop_delay / self.speed

@@ -6,7 +6,14 @@ A part of `sekvens.flows.validate`, which runs every check.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sekvens.flows.conditions import Condition, EventPattern, InStock, Owns
+from sekvens.flows.conditions import (
+    Condition,
+    EventPattern,
+    InStock,
+    Owns,
+    PriceStands,
+    ProductInStock,
+)
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.durations import in_words
 from sekvens.flows.graph import branches
@@ -60,7 +67,7 @@ def bound_to_an_entry(flow: Flow, _: Known) -> Iterator[Finding]:
                 problem = f"{pattern.key!r} is compared with the entry key, and the flow has none"
                 yield step_id, problem, remedy
         for step_id, condition in conditions(flow):
-            if isinstance(condition, Owns | InStock):
+            if isinstance(condition, Owns | InStock | ProductInStock | PriceStands):
                 problem = f"it asks {_word(condition)}, and no entry_key says of which"
                 yield step_id, problem, 'Write entry_key="product_id" or entry_key="cart_id"'
         if flow.reentry.rule == "each":

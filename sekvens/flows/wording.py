@@ -17,8 +17,12 @@ from sekvens.flows.conditions import (
     InSegment,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
@@ -226,13 +230,12 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
         case DateWithin():
             coming = f"their {condition.trait} comes within {in_words(condition.within)}"
             return coming, f"it is not so that {coming}"
-        case Lapsed():
-            text = "ordered for longer than this shop's customers take to come back"
-            return f"they have not {text}", f"it is not so that they have not {text}"
+        case Lapsed() | NeedsAgain() | OrderExpected():
+            return _of_orders(condition)
         case Received():
             text = f"{condition.times} of our marketing e-mails{looking_back(condition.within)}"
             return f"they have had {text}", f"they have had fewer than {text}"
-        case InFlow() | Owns() | InStock() | InSegment():
+        case InFlow() | Owns() | InStock() | ProductInStock() | PriceStands() | InSegment():
             return _of_entries(condition)
         case _ if isinstance(condition, Dealing):
             return dealing_both_ways(condition)
@@ -240,7 +243,22 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
             return in_force(condition), _not_in_force(condition)
 
 
-def _of_entries(condition: InFlow | Owns | InStock | InSegment) -> tuple[str, str]:
+def _of_orders(condition: Lapsed | NeedsAgain | OrderExpected) -> tuple[str, str]:
+    match condition:
+        case OrderExpected():
+            text = f"expected within {in_words(condition.within)}"
+            return f"their next order is {text}", f"their next order is not {text}"
+        case NeedsAgain():
+            soon, late = in_words(condition.ahead), in_words(condition.overdue)
+            text = f"need something again within {soon}, or have needed it for {late} at the most"
+        case Lapsed():
+            text = "have not ordered for longer than this shop's customers take to come back"
+    return f"they {text}", f"it is not so that they {text}"
+
+
+def _of_entries(
+    condition: InFlow | Owns | InStock | ProductInStock | PriceStands | InSegment,
+) -> tuple[str, str]:
     match condition:
         case InSegment():
             text = f"in the segment {condition.name}"
@@ -251,6 +269,10 @@ def _of_entries(condition: InFlow | Owns | InStock | InSegment) -> tuple[str, st
             return "they own the product", "they do not own the product"
         case InStock():
             return "something in the cart is in stock", "everything in the cart is sold out"
+        case ProductInStock():
+            return "the product is in stock", "the product is sold out"
+        case PriceStands():
+            return "its price has not gone up again", "its price has gone up again"
 
 
 def _is_sign_of_life(condition: AnyOf) -> bool:

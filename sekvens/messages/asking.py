@@ -32,6 +32,8 @@ class Question:
     own_words: Localized = field(default_factory=dict)
     #: the answer is a rating of the product that the link names, and the own words are its review
     is_review: bool = False
+    #: the answer is about the product that the e-mail names as next best, and may refuse it
+    is_refusal: bool = False
     trait: str | None = None  #: the contact's trait that the answer becomes
     place: tuple[int, int] | None = None  #: which of how many, in a quiz
 

@@ -29,6 +29,7 @@ from sekvens.messages.links import (
 )
 from sekvens.messages.needs import Needs
 from sekvens.messages.questions import QUESTIONS
+from sekvens.next_best.reading import unwanted
 from sekvens.offers.claims import Claim
 from sekvens.offers.referral import referral_code
 from sekvens.products import queries
@@ -124,6 +125,11 @@ def answer_urls(
         SettingsError: links cannot be signed.
     """
     rated = next((product.product_id for product in facts.at_hand), None)
+    shown = next((wanted.product.product_id for wanted in facts.next_best), None)
+    about = {
+        name: rated if question.is_review else shown if question.is_refusal else None
+        for name, question in QUESTIONS.items()
+    }
     return {
         name: {
             answer.value: answer_url(
@@ -132,12 +138,12 @@ def answer_urls(
                 message_id=message_id,
                 question=name,
                 answer=answer.value,
-                product_id=rated if question.is_review else None,
+                product_id=about[name],
             )
             for answer in question.answers
         }
         for name, question in QUESTIONS.items()
-        if rated or not question.is_review
+        if about[name] or not (question.is_review or question.is_refusal)
     }
 
 
@@ -162,7 +168,9 @@ class _Reading:
             )
         # What is about nothing else is about what they own, and nobody is shown what they have.
         is_about_owned = needs.products_at_hand and entry.key is None
-        owned = is_about_owned or needs.any_of("owned", "last_order", "related", "bestsellers")
+        owned = is_about_owned or needs.any_of(
+            "owned", "last_order", "related", "bestsellers", "next_best"
+        )
         if owned or needs.any_of("new_products", "news"):
             rows = of_orders.newest_orders(session, contact_id, limit=ORDERS_READ_MAX)
             orders = [of_orders.order_facts(row) for row in rows]
@@ -205,6 +213,8 @@ class _Reading:
         session, now, needs = self.session, facts.now, self.needs
         at_hand = {product.product_id for product in facts.at_hand}
         has_already = {product.product_id for product in facts.owned} | at_hand
+        if needs.next_best or needs.any_of("related", "bestsellers"):
+            has_already |= unwanted(session, self.contact.id, bought_since=now, now=now)
         limit = of_products.SHOWN_MAX
         changes: dict[str, Any] = {}
         if needs.any_of("related") and at_hand:
@@ -219,6 +229,14 @@ class _Reading:
         if needs.any_of("new_products"):
             changes["new_products"] = queries.new_since(
                 session, since=facts.since or facts.started_at, limit=limit, now=now
+            )
+        if needs.next_best:
+            changes["next_best"] = of_products.next_best(
+                session,
+                of=needs.next_best,
+                contact_id=self.contact.id,
+                exclude=has_already,
+                now=now,
             )
         if needs.any_of("drops"):
             changes["drops"] = queries.drops(session, now=now, limit=of_products.DROPS_MAX)

@@ -22,6 +22,7 @@ from sekvens.messages.compose import compose
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.copies import packed
 from sekvens.messages.facts import Facts
+from sekvens.messages.foreign import compose_foreign
 from sekvens.messages.needs import Needs, needs
 from sekvens.messages.tables import MessageLinks
 from sekvens.messages.tagging import tags_for
@@ -210,7 +211,8 @@ class Envelope:
         """Make the e-mail; tell its HTML part by itself, and its language."""
         sender = self.shop.sender
         try:
-            composed = compose(template, facts, shop=self.shop, targets=targets)
+            made_by = compose_foreign if template.is_edited else compose
+            composed = made_by(template, facts, shop=self.shop, targets=targets)
             mail = Mail(
                 sender_name=sender.name.get(composed.locale)
                 or sender.name[self.shop.default_locale],

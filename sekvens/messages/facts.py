@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from sekvens.feeds.values import Answer
 from sekvens.flows.steps import Purpose
+from sekvens.next_best.reading import Wanted
 from sekvens.products.facts import DropFacts, ProductFacts
 from sekvens.shop import Localized, Offer
 
@@ -150,6 +151,7 @@ class Facts:
     related: tuple[ProductFacts, ...] = ()
     bestsellers: tuple[ProductFacts, ...] = ()
     new_products: tuple[ProductFacts, ...] = ()
+    next_best: tuple[Wanted, ...] = ()  #: the best first
     drops: tuple[DropFacts, ...] = ()
     reviews: tuple[TitledReview, ...] = ()  #: beside those in the settings
     referral: ReferralFacts | None = None

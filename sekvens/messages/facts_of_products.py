@@ -16,6 +16,8 @@ from sekvens.flows.keys import key_of
 from sekvens.messages.facts import Line, OrderFacts, TitledReview
 from sekvens.messages.facts_of_orders import read_line, text_of
 from sekvens.messages.formats import currency_code
+from sekvens.next_best.reading import Wanted, reason_of, wanted_next
+from sekvens.next_best.tables import Why
 from sekvens.products import queries
 from sekvens.products.facts import ProductFacts
 from sekvens.reviews.queries import approved
@@ -80,6 +82,28 @@ def review_facts(
         for review in found
         if review.product_id in products and review.text
     )
+
+
+def next_best(
+    session: Session,
+    *,
+    of: Collection[Why],
+    contact_id: str,
+    exclude: Collection[str],
+    now: datetime,
+) -> tuple[Wanted, ...]:
+    """Tell what is next best for a canonical contact, for some reasons; else what is popular.
+
+    What is popular is shown where nothing is known of them, if that is one of the reasons; what is
+    to be left out of it is in `exclude`.
+    """
+    known = wanted_next(session, contact_id, now=now)
+    if known or Why.POPULAR not in of:
+        return tuple(each for each in known if each.why in of)
+    since = now - BESTSELLERS_COUNT_FOR
+    popular = queries.bestsellers(session, limit=SHOWN_MAX, exclude=exclude, since=since, now=now)
+    reason = reason_of(Why.POPULAR)
+    return tuple(Wanted(product=each, why=Why.POPULAR, reason=reason) for each in popular)
 
 
 def _viewed(session: Session, contact_id: str, product_id: str) -> ProductFacts | None:

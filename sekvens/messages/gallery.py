@@ -5,14 +5,15 @@ shows of each before it is opened. The contacts in it are made up.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
 from jinja2 import Environment, StrictUndefined
 
+from sekvens.errors import TemplateError
 from sekvens.feeds.values import Answer
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.definition import Flow
@@ -64,6 +65,7 @@ class Shown:
     title: str
     when: str  #: `day 3`, or the season
     versions: tuple[Version, ...]
+    fault: str = ""  #: why it cannot be made, with file and line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,52 +90,77 @@ def gallery(
     Raises:
         TemplateError: an e-mail cannot be made.
     """
-    maker = _Maker(shop=shop, now=now, public_url=public_url, feeds=feeds, content=content)
-    chapters = tuple(maker.chapters())
-    shown = [one for chapter in chapters for one in chapter.shown]
-    mails = {version.id: version.html for one in shown for version in one.versions}
-    names = pictures_in(mails.values())
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(
-        shop=shop.name,
-        chapters=chapters,
-        count=sum(len(one.versions) for one in shown),
-        locales=shop.locales,
-        mails=as_script({key: without_pictures(html) for key, html in mails.items()}),
-        pictures=as_script({name: picture(name) for name in names}),
-    )
+    maker = GalleryMaker(shop=shop, now=now, public_url=public_url, feeds=feeds, content=content)
+    return maker.page()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Maker:
-    """Makes the e-mails of one shop for sample contacts."""
+class GalleryMaker:
+    """Makes the page of one shop, for sample contacts, as often as it is asked."""
 
     shop: Shop
     now: datetime
     public_url: str
     feeds: Mapping[str, Answer]
     content: Path
+    shows_faults: bool = False  #: an e-mail that cannot be made says so in its place
+    #: what was made of a template, which never changes: only what was edited is made anew
+    made: dict[tuple[str, str, str, str], Version] = field(default_factory=dict)
+
+    def page(self, *, seen: str | None = None) -> str:
+        """Make the page; one that is `seen` looks whether the files are still so, and reloads.
+
+        Raises:
+            TemplateError: an e-mail cannot be made, and the page is not to say so.
+        """
+        chapters = tuple(self.chapters())
+        shown = [one for chapter in chapters for one in chapter.shown]
+        mails = {version.id: version.html for one in shown for version in one.versions}
+        names = pictures_in(mails.values())
+        environment = Environment(autoescape=True, undefined=StrictUndefined)
+        return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(
+            shop=self.shop.name,
+            chapters=chapters,
+            count=sum(len(one.versions) for one in shown),
+            faulty=[one for one in shown if one.fault],
+            locales=self.shop.locales,
+            mails=as_script({key: without_pictures(html) for key, html in mails.items()}),
+            pictures=as_script({name: picture(name) for name in names}),
+            seen=seen,
+        )
 
     def chapters(self) -> Iterator[Chapter]:
         left = dict.fromkeys(template_names(content=self.content))
         for flow in CATALOGUE:
-            whens = {name: when for name, when in _whens(flow).items() if name in left}
-            if whens:
-                yield self._chapter(flow.name, whens)
-            for name in whens:
+            own = {name: when for name, when in whens(flow).items() if name in left}
+            if own:
+                yield self._chapter(flow.name, own)
+            for name in own:
                 del left[name]
         if left:
             yield self._chapter("in no flow", dict.fromkeys(left, ""))
 
-    def _chapter(self, title: str, whens: Mapping[str, str]) -> Chapter:
-        templates = {name: stored(read_sources(name, content=self.content)) for name in whens}
-        shown = tuple(
-            self._shown(template, season, whens[name], feeds=feeds)
-            for name, template in templates.items()
-            for season in sorted({key.rpartition(".")[0] for key in template.sources})
-            for feeds in ((self.feeds, _NO_FEEDS) if needs(template).feeds else (_NO_FEEDS,))
-        )
-        return Chapter(id=title.replace(" ", "-"), title=title, shown=shown)
+    def _chapter(self, title: str, comes: Mapping[str, str]) -> Chapter:
+        shown = (one for name in comes for one in self._shown_of(name, comes[name]))
+        return Chapter(id=title.replace(" ", "-"), title=title, shown=tuple(shown))
+
+    def _shown_of(self, name: str, when: str) -> Sequence[Shown]:
+        try:
+            template = stored(read_sources(name, content=self.content))
+            return [
+                self._shown(template, season, when, feeds=feeds)
+                for season in sorted({key.rpartition(".")[0] for key in template.sources})
+                for feeds in self._told(template)
+            ]
+        except TemplateError as error:
+            if not self.shows_faults:
+                raise
+            title = name.partition("/")[2]
+            return [Shown(id=_id(name, ""), title=title, when=when, versions=(), fault=str(error))]
+
+    def _told(self, template: StoredTemplate) -> tuple[Mapping[str, Answer], ...]:
+        asked = needs(template).feeds.keys() & self.feeds.keys()
+        return (self.feeds, _NO_FEEDS) if asked else (_NO_FEEDS,)
 
     def _shown(
         self, template: StoredTemplate, season: str, when: str, *, feeds: Mapping[str, Answer]
@@ -145,11 +172,27 @@ class _Maker:
             title=template.name.partition("/")[2],
             when=", ".join(filter(None, (season, when, told_nothing))),
             versions=tuple(
-                self._version(template, season, locale, feeds=feeds, told_nothing=told_nothing)
+                self._kept(template, season, locale, feeds=feeds, told_nothing=told_nothing)
                 for locale in self.shop.locales
                 if _key(season, locale) in template.sources
             ),
         )
+
+    def _kept(
+        self,
+        template: StoredTemplate,
+        season: str,
+        locale: str,
+        *,
+        feeds: Mapping[str, Answer],
+        told_nothing: str,
+    ) -> Version:
+        kept_as = (template.digest, season, locale, told_nothing)
+        if kept_as not in self.made:
+            self.made[kept_as] = self._version(
+                template, season, locale, feeds=feeds, told_nothing=told_nothing
+            )
+        return self.made[kept_as]
 
     def _version(
         self,
@@ -191,9 +234,9 @@ def _key(season: str, locale: str) -> str:
     return seasonal(season, locale) if season else locale
 
 
-def _whens(flow: Flow) -> dict[str, str]:
+def whens(flow: Flow) -> dict[str, str]:
     """Tell when each e-mail of a flow may come, in order; a retold one counts once."""
-    leaves, whens = moments(flow), dict[str, str]()
+    leaves, found = moments(flow), dict[str, str]()
     for step in sends(flow):
-        whens.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
-    return whens
+        found.setdefault(flow.template_of(step), leaves[step.id] or OF_NO_DAY)
+    return found

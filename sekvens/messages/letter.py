@@ -72,11 +72,11 @@ class Layout:
         with placed(FRAME):
             page = self._html.render(
                 body=Markup(body),  # noqa: S704  every value in it has been escaped
-                style=Markup(_coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
+                style=Markup(coloured(self._media, colours)),  # noqa: S704  ours, a checked colour
                 **self._context(frame),
             )
         whole = frame.footer.into_html(page)
-        return _inliner(_coloured(self._style, colours)).inline(whole)
+        return inliner(coloured(self._style, colours)).inline(whole)
 
     def text(self, written: Written, frame: Frame) -> str:
         """Make the text part."""
@@ -104,12 +104,14 @@ class Layout:
 
 
 @lru_cache(maxsize=64)
-def _inliner(style: str) -> css_inline.CSSInliner:
+def inliner(style: str) -> css_inline.CSSInliner:
+    """Make what writes a style sheet into the elements of a page."""
     return css_inline.CSSInliner(extra_css=style, load_remote_stylesheets=False)
 
 
 @lru_cache(maxsize=64)
-def _coloured(style: str, colours: Palette) -> str:
+def coloured(style: str, colours: Palette) -> str:
+    """Put the colours of a shop into a style sheet of the layout."""
     for name, value in colours.items():
         style = style.replace(f"${name}", value)
     return _CSS_COMMENT.sub("", style).strip()

@@ -6,12 +6,17 @@ Every locale and season counts: which of them a contact reads is decided later.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 
 from sekvens.messages.source import Source
 from sekvens.messages.templates import StoredTemplate
+from sekvens.next_best.tables import Why
 
 #: What is chosen, or ordered, by the products that the e-mail is about.
 _BY_PRODUCT = frozenset({"faq", "reviews", "care", "story", "related", "bestsellers"})
+
+#: Variables that show some of what is next best.
+_NEXT_BEST: Final = {"needed_again": Why.AGAIN, "goes_with": Why.GOES_WITH}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +30,13 @@ class Needs:
     def any_of(self, *names: str) -> bool:
         """Tell whether it speaks of any of these variables."""
         return not self.variables.isdisjoint(names)
+
+    @property
+    def next_best(self) -> frozenset[Why]:
+        """Of what is next best, which kinds it shows, by the reason."""
+        if self.any_of("next_best"):
+            return frozenset(Why)
+        return frozenset(why for name, why in _NEXT_BEST.items() if self.any_of(name))
 
     @property
     def products_at_hand(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sekvens.messages.source import Source
-from sekvens.messages.templates import TemplateSource
+from sekvens.messages.templates import StoredTemplate, TemplateSource
 
 #: What an e-mail may not speak of, by the variable's name.
 _VARIABLES: Final = {
@@ -18,6 +18,9 @@ _VARIABLES: Final = {
     "related": "products that go with others",
     "bestsellers": "bestsellers",
     "new_products": "new products",
+    "next_best": "what they may want next",
+    "needed_again": "what they may want next",
+    "goes_with": "what they may want next",
     "drops": "what opens for sale",
     "news": "news of the shop",
     "level": "a step of loyalty",
@@ -44,7 +47,7 @@ _WORDS: Final = {
 }
 
 
-def promotions(template: TemplateSource) -> list[str]:
+def promotions(template: TemplateSource | StoredTemplate) -> list[str]:
     """List what promotes in an e-mail, in all its locales and seasons, in words; none is good.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Final
 
 from sekvens.messages.asking import Answer, Question
 from sekvens.messages.quiz import QUIZ
+from sekvens.next_best.refusals import NEVER, NOT_THIS
 from sekvens.shop import Localized
 
 #: Of a scale from 0 to 10, what promoters and passives say: the net promoter score's own limits.
@@ -130,6 +131,28 @@ QUESTIONS: Final[Mapping[str, Question]] = {
         ),
         own_words={"sv": "Ditt omdöme", "en": "Your review"},
         is_review=True,
+    ),
+    NOT_THIS: Question(
+        text={"sv": "Ska vi föreslå den igen?", "en": "Shall we suggest it again?"},
+        answers=(
+            Answer(
+                value=NEVER,
+                label={"sv": "Nej, inte den", "en": "No, not this one"},
+                then={
+                    "sv": "Då slutar vi föreslå just den. Allt annat är som förut.",
+                    "en": "Then we will stop suggesting this one. Everything else is as before.",
+                },
+            ),
+            Answer(
+                value="keep",
+                label={"sv": "Jo, gärna", "en": "Yes, do"},
+                then={
+                    "sv": "Bra. Då kan den dyka upp igen när det är dags.",
+                    "en": "Good. Then it may turn up again when it is time.",
+                },
+            ),
+        ),
+        is_refusal=True,
     ),
     **QUIZ,
 }

@@ -30,6 +30,8 @@ from sekvens.messages.facts import (
 )
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.sample_products import PICTURES_PATH, line_of, sample_products
+from sekvens.next_best.reading import Wanted, reason_of
+from sekvens.next_best.tables import Why
 from sekvens.products.facts import DropFacts, ProductFacts
 from sekvens.segments.levels import ladder
 from sekvens.shop import Offer, Shop
@@ -168,7 +170,14 @@ def _shelf(sold: Sequence[ProductFacts], lines: Sequence[Line], *, now: datetime
         opens_on=opens_on,
         early_access_on=opens_on - timedelta(days=2),
     )
+    wanted = [
+        Wanted(product=product, why=why, reason=reason_of(why, because_of=sold[0]))
+        for product, why in zip(
+            (sold[0], *others), (Why.AGAIN, Why.GOES_WITH, Why.POPULAR), strict=False
+        )
+    ]
     return {
+        "next_best": tuple(wanted),
         "related": others[:3],
         "bestsellers": others[1:4],
         "new_products": others[4:6],

@@ -29,6 +29,7 @@ from sekvens.errors import (
     SesPaused,
     SesRejected,
     TemplateError,
+    TooSlow,
     in_a_word,
 )
 from sekvens.experiments.drawing import variant_of
@@ -76,6 +77,8 @@ OVERTAKEN_FOR = timedelta(seconds=15)
 #: The locks were taken for somebody who has become somebody else: take them again.
 JUST_MERGED = "contact_merged"
 JUST_MERGED_WAIT = timedelta(seconds=1)
+#: A text from the dashboard was not composed in time: the machine is busy, and looks again.
+TOO_SLOW = "too_slow"
 
 
 class Sender:
@@ -117,6 +120,10 @@ class Sender:
             return self._refuse(order, message, verdict, in_doubt=in_doubt)
         try:
             mail = self._envelope.fill(order, message.id, verdict.recipient)
+        except TooSlow:
+            later = Later(reason=TOO_SLOW, until=after(order, OVERTAKEN_FOR))
+            in_doubt = message.state == MessageState.DISPATCHING
+            return self._refuse(order, message, later, in_doubt=in_doubt)
         except TemplateError as error:
             return self._park(order, error)
         return self._dispatch(order, published, message, mail)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -117,3 +117,5 @@ class Template(Base):
     sources: Mapped[dict[str, Any]]  #: locale -> Markdown source, front matter included
     layout: Mapped[dict[str, Any]]  #: file name -> source: layout and blocks
     published_at: Mapped[datetime]  #: wall time
+    #: edited on the dashboard; false once the repository has published the same
+    is_edited: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -46,8 +46,8 @@ class Targets:
         through_us: bool = False,
         known: Mapping[str, str] | None = None,
     ) -> None:
-        self._api = api
-        self._message_id = message_id
+        self.api = api
+        self.message_id = message_id
         self._tags = tags
         self._through_us = through_us
         self._place = LETTER
@@ -59,6 +59,22 @@ class Targets:
     def by_id(self) -> Mapping[str, str]:
         """Link id -> target, of every link that leads through us."""
         return self._by_id
+
+    def with_api(self, api: ApiSettings) -> "Targets":
+        """Make the same targets for links that another key signs."""
+        return Targets(
+            api=api,
+            message_id=self.message_id,
+            tags=self._tags,
+            through_us=self._through_us,
+            known=self._by_id,
+        )
+
+    def take(self, by_id: Mapping[str, str]) -> None:
+        """Add targets that were numbered elsewhere; what is known is never led elsewhere."""
+        for link_id, target in by_id.items():
+            if link_id not in self._by_id:
+                self._by_id[link_id], self._ids[target] = target, link_id
 
     @contextmanager
     def placed(self, place: str, *, spared: frozenset[str] = frozenset()) -> Iterator[None]:
@@ -74,13 +90,13 @@ class Targets:
         """Tell what stands in the e-mail for a URL that it leads to."""
         scheme = urlsplit(url).scheme
         # A link of ours acts for the contact by itself, and a picture is no link.
-        if scheme not in ("https", "http") or url in self._spared or has_token(self._api, url):
+        if scheme not in ("https", "http") or url in self._spared or has_token(self.api, url):
             return url
         target = self._tags.on(url) if self._tags else url
         if not self._through_us:
             return target
         link_id = self._ids.get(target) or self._numbered(target)
-        return click_url(self._api, message_id=self._message_id, link_id=link_id)
+        return click_url(self.api, message_id=self.message_id, link_id=link_id)
 
     def _numbered(self, target: str) -> str:
         names = (self._place if number == 1 else f"{self._place}-{number}" for number in count(1))

@@ -8,7 +8,7 @@ prices, postal address) are no part of it and stay live.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +52,8 @@ class StoredTemplate:
     name: str
     sources: Mapping[str, str] = field(compare=False, repr=False)
     layout: Mapping[str, str] = field(compare=False, repr=False)
+    #: edited on the dashboard, and not in the repository yet: it is composed in a limited process
+    is_edited: bool = field(default=False, compare=False)
 
 
 def template_names(*, content: Path = CONTENT) -> list[str]:
@@ -119,14 +121,25 @@ def store(
     Raises:
         TemplateError: a name has no file, or a source says what an e-mail may not.
     """
-    digests = {}
-    for name in names:
-        template = stored(read_sources(name, content=content))
-        digests[name] = template.digest
-        if session.get(Template, template.digest) is None:
-            check_sources(template)
-            _insert(session, template, now=now)
-    return digests
+    templates = [stored(read_sources(name, content=content)) for name in names]
+    return {template.name: keep(session, template, now=now) for template in templates}
+
+
+def keep(session: Session, template: StoredTemplate, *, now: datetime) -> str:
+    """Store a template, unless it is stored; tell its digest. `now` is wall time.
+
+    What the dashboard stored and the repository has by now is the repository's.
+
+    Raises:
+        TemplateError: a source says what an e-mail may not.
+    """
+    row = session.get(Template, template.digest)
+    if row is None:
+        check_sources(template)
+        _insert(session, template, now=now)
+    elif row.is_edited and not template.is_edited:
+        row.is_edited = False
+    return template.digest
 
 
 @lru_cache(maxsize=LOADED_MAX)
@@ -152,7 +165,9 @@ class TemplateShelf:
         Raises:
             TemplateError: it was never stored, or its row has been tampered with.
         """
-        if digest not in self._templates:
+        kept = self._templates.get(digest)
+        # An edited one is the repository's own as soon as that has published the same.
+        if kept is None or kept.is_edited:
             if len(self._templates) >= LOADED_MAX:
                 self._templates.clear()
             self._templates[digest] = _read(session, digest)
@@ -178,6 +193,7 @@ def _insert(session: Session, template: StoredTemplate, *, now: datetime) -> Non
         sources=dict(template.sources),
         layout=dict(template.layout),
         published_at=now,
+        is_edited=template.is_edited,
     )
     try:
         with session.begin_nested():
@@ -201,4 +217,4 @@ def _read(session: Session, wanted: str) -> StoredTemplate:
             f"the stored template {row.name} does not fit its digest {wanted}: its row was changed "
             "by hand; restore it from a backup, then retry the enrollment"
         )
-    return template
+    return replace(template, is_edited=row.is_edited)

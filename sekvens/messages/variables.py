@@ -5,7 +5,8 @@ What is missing for this contact is None or empty; what the whole step lacks (a 
 undefined, so that using it is an error with a remedy instead of a hole in a letter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import StrictUndefined
@@ -14,7 +15,14 @@ from sekvens.answers.traits import told
 from sekvens.messages import views_of_shop as of_shop
 from sekvens.messages.facts import Facts, OfferFacts, ReferralFacts
 from sekvens.messages.reader import Reader
-from sekvens.messages.views import DropView, LinksView, OfferView, ReferralView, TraitsView
+from sekvens.messages.views import (
+    DropView,
+    LinksView,
+    OfferView,
+    ProductView,
+    ReferralView,
+    TraitsView,
+)
 from sekvens.messages.views_of_orders import (
     cart_view,
     delivery_view,
@@ -23,6 +31,8 @@ from sekvens.messages.views_of_orders import (
     product_view,
     product_views,
 )
+from sekvens.next_best.reading import Wanted
+from sekvens.next_best.tables import Why
 from sekvens.products.facts import DropFacts
 from sekvens.shop import Offer
 
@@ -69,6 +79,9 @@ def _of_purchases(facts: Facts, reader: Reader, words: Words) -> dict[str, Any]:
         "related": product_views(facts.related, reader),
         "bestsellers": product_views(facts.bestsellers, reader),
         "new_products": product_views(facts.new_products, reader),
+        "next_best": _wanted(facts.next_best, reader),
+        "needed_again": _wanted((w for w in facts.next_best if w.why is Why.AGAIN), reader),
+        "goes_with": _wanted((w for w in facts.next_best if w.why is Why.GOES_WITH), reader),
         "drops": tuple(_drop(drop, reader) for drop in facts.drops),
     }
 
@@ -118,6 +131,13 @@ def _referral(referral: ReferralFacts, reader: Reader, words: Words) -> Referral
         code=referral.code,
         friend_gets=gives(referral.friend, reader, words),
         you_get=gives(referral.you, reader, words),
+    )
+
+
+def _wanted(wanted: Iterable[Wanted], reader: Reader) -> tuple[ProductView, ...]:
+    return tuple(
+        replace(product_view(each.product, reader), reason=reader.text(each.reason))
+        for each in wanted
     )
 
 

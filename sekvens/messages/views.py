@@ -57,6 +57,7 @@ class ProductView:
     image_url: str | None
     category: str | None
     in_stock: bool
+    reason: str | None = None  #: why it is next best; of those alone
 
 
 @dataclass(frozen=True, kw_only=True)

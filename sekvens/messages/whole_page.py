@@ -1,4 +1,4 @@
-"""Pages that show e-mails and need nothing beside themselves: pictures and e-mails lie in them."""
+"""Pages that show e-mails: their pictures and e-mails lie in them, and each is told its scheme."""
 
 import base64
 import json
@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from sekvens.messages.sample_products import PICTURES_PATH, SAMPLE_SHOP
 
+_NIGHT = re.compile(r"@media\s*\(prefers-color-scheme:\s*dark\)")
 _PICTURE = re.compile(rf"https?://[^\"\s]*{PICTURES_PATH}/([\w.-]+)")
 
 
@@ -36,3 +37,10 @@ def as_script(values: Mapping[str, str]) -> Markup:
     """Write JSON that can stand in a script: nothing in it ends the script."""
     text = json.dumps(values, ensure_ascii=False).replace("<", "\\u003c")
     return Markup(text)  # noqa: S704  no tag is left in it
+
+
+def in_scheme(html: str, *, is_dark: bool) -> str:
+    """Write an e-mail as it looks by day or by night, whatever the reader's own scheme is."""
+    media, scheme = ("all", "dark") if is_dark else ("not all", "light")
+    told = _NIGHT.sub(f"@media {media}", html)
+    return told.replace("color-scheme: light dark", f"color-scheme: {scheme}")

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.tables import Template
 from sekvens.metrics import statements
+from sekvens.metrics.calendar import next_month
 from sekvens.metrics.rules import Rules, whole_days
-from sekvens.metrics.statements import DIMENSIONS
+from sekvens.metrics.statements import DIMENSIONS, Statements
 from sekvens.metrics.tables import MetricCount, Period
 
 Row: TypeAlias = dict[str, Any]
@@ -24,6 +25,7 @@ Rows: TypeAlias = Result[*tuple[Any, ...]]
 #: From an instant until before another one.
 Span: TypeAlias = tuple[datetime, datetime]
 
+_COUNTS: Final = MetricCount.metadata.tables[MetricCount.__tablename__]
 _NONE: Final[Row] = dict.fromkeys(DIMENSIONS)
 #: What rows of `metric_counts` differ by within a day or month.
 _APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
@@ -37,7 +39,8 @@ def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str
     if rows:
         blank: Row = {"detail": None, "bucket": None, "amount": 0} | _NONE
         blank |= {"period": Period.DAY, "day": day}
-        session.execute(insert(MetricCount), [blank | row for row in rows])
+        # Into the table: into the class, rows went one by one wherever another column was empty.
+        session.execute(insert(_COUNTS), [blank | row for row in rows])
 
 
 def count_month(session: Session, first: date) -> None:
@@ -56,11 +59,6 @@ def count_month(session: Session, first: date) -> None:
     )
 
 
-def next_month(day: date) -> date:
-    """Tell the first day of the month after a day's."""
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
 def _delete(session: Session, period: Period, day: date) -> None:
     session.execute(delete(MetricCount).where(MetricCount.period == period, MetricCount.day == day))
 
@@ -71,16 +69,26 @@ def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -
     Each count has its `name`, `n`, and what it can be told apart by; money is in hundredths.
     `asking` are the digests of the templates that ask for a review.
     """
-    given = {"since": span[0], "until": span[1], "asking": list(asking)}
-    yield from _apart(session.execute(statements.MESSAGES, given))
-    yield from _plain(session.execute(statements.EFFECTS, given))
-    yield from _apart(session.execute(statements.CONVERSIONS, given))
-    yield from _plain(session.execute(statements.UNSENT, {"since": wall[0], "until": wall[1]}))
-    yield from _plain(session.execute(statements.ORDERS, given))
-    yield from _plain(session.execute(statements.FIRSTS, given))
-    yield from _apart(session.execute(statements.CARTS, given))
+    given = {
+        "since": span[0], "until": span[1], "last": span[1] - timedelta.resolution,
+        "wall_since": wall[0], "wall_until": wall[1], "asking": list(asking),
+    }  # fmt: skip
     yield from _joined(session.execute(statements.JOINED, given))
-    yield from _exits(session.execute(statements.EXITS, given))
+    for counted in statements.STATEMENTS.values():
+        yield from _counts(session, counted, given)
+
+
+def _counts(session: Session, counted: Statements, given: Row) -> Iterator[Row]:
+    yield from _apart(session.execute(counted.messages, given))
+    yield from _plain(session.execute(counted.effects, given))
+    yield from _apart(session.execute(counted.conversions, given))
+    yield from _plain(session.execute(counted.unsent, given))
+    yield from _exits(session.execute(counted.exits, given))
+    for plain in (counted.orders, counted.firsts):
+        if plain is not None:
+            yield from _plain(session.execute(plain, given))
+    if counted.carts is not None:
+        yield from _apart(session.execute(counted.carts, given))
 
 
 def asking_for_reviews(session: Session) -> list[str]:
@@ -108,15 +116,15 @@ def _exits(rows: Rows) -> Iterator[Row]:
     could not any more.
     """
     found: Counter[tuple[Any, ...]] = Counter()
-    for flow, version, reason, started, ended, joined, lost in rows:
-        whose = flow, version, reason
-        found["exited", *whose, whole_days(started, ended)] += 1
+    names = tuple(rows.keys())[:-4]
+    for *told, started, ended, joined, lost in rows:
+        whose = tuple(told)
+        found["exited", whole_days(started, ended), whose] += 1
         if joined is not None and joined <= ended and (lost is None or lost > started):
             name = "kept_after" if lost is None else "lost_after"
-            found[name, *whose, None if lost is None else whole_days(ended, lost)] += 1
-    names = "name", "flow", "flow_version", "detail", "bucket"
-    for key, n in found.items():
-        yield dict(zip(names, key, strict=True)) | {"n": n}
+            found[name, None if lost is None else whole_days(ended, lost), whose] += 1
+    for (name, bucket, whose), n in found.items():
+        yield {**dict(zip(names, whose, strict=True)), "name": name, "bucket": bucket, "n": n}
 
 
 def _plain(rows: Rows) -> Iterator[Row]:

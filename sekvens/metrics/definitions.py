@@ -18,7 +18,15 @@ class Unit(StrEnum):
     SHARE = "share"  #: of one
     SCORE = "score"  #: from -100 to 100
     MONEY = "money"  #: in the shop's currency, for each of the denominator
+    NUMBER = "number"  #: for each of the denominator
     DAYS = "days"  #: of shop time; the denominator says of how many it is a quantile
+
+
+class Increase(StrEnum):
+    """Of what a holdout shows how much more there is."""
+
+    ORDERS = "orders"
+    REVENUE = "revenue"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +56,14 @@ class Metric:
     #: days, or their setting, after the period until which it may still change for want of time
     matures: str | int = 0
     quantile: float | None = None
+    increase: Increase | None = None  #: it is read from holdouts, and has no sums of counts
     beside: str | None = None  #: the metric that is shown with it
     without: str = "nothing of the kind has happened yet"  #: why there may be no data
 
 
-_MESSAGE: Final = ("flow", "version", "step", "variant", "locale", "purpose")
+_MESSAGE: Final = ("flow", "version", "step", "variant", "segment", "locale", "purpose")
 _CART: Final = ("category", "cart-value")
+_EXIT: Final = ("flow", "version", "variant", "segment", "reason")
 _NO_FEEDBACK: Final = "no message was reported as delivered: is SES's feedback read?"
 _ERASED: Final = "what contacts did who have been erased"
 _DELIVERED: Final = "messages that the receiving server took"
@@ -203,14 +213,16 @@ def _of_carts() -> tuple[Metric, ...]:
             above="of these, those that nobody touched for `cart_left_hours`",
             below="carts in which something was put", window="`cart_left_hours`",
             left_out="visitors whom we do not know; carts of erased contacts",
-            numerator=(Sum(name="cart_left"),), denominator=(Sum(name="cart"),), by=_CART,
+            numerator=(Sum(name="cart_left"),), denominator=(Sum(name="cart"),),
+            by=(*_CART, "segment"),
         ),
         Metric(
             name="cart-recovery", unit=Unit.SHARE, above="of these, those that were ordered",
             below="carts that nobody touched for `cart_left_hours`",
             window="`cart_days` after the last touch before it was left",
             left_out="as cart-abandonment; whether an e-mail had a part in it",
-            numerator=(Sum(name="cart_recovered"),), denominator=(Sum(name="cart_left"),), by=_CART,
+            numerator=(Sum(name="cart_recovered"),), denominator=(Sum(name="cart_left"),),
+            by=(*_CART, "segment"),
             matures="cart_days",
         ),
         Metric(
@@ -248,12 +260,14 @@ def _of_orders() -> tuple[Metric, ...]:
             above="what the orders come to that are owed to a message",
             below="what all orders come to", window=last, left_out=money,
             numerator=(Sum(name="order_by_email", is_amount=True),), denominator=_REVENUE,
+            by=("segment",),
         ),
         Metric(
             name="repeat-purchase", unit=Unit.SHARE, above="of these, those that another followed",
             below="contacts' first orders", window="`repeat_days` after the first order",
             left_out="orders refunded or cancelled", matures="repeat_days",
             numerator=(Sum(name="second", until="repeat_days"),), denominator=_FIRST,
+            by=("segment",),
         ),
         Metric(
             name="repeat-value", unit=Unit.MONEY, above="what orders come to that are not a "
@@ -261,15 +275,26 @@ def _of_orders() -> tuple[Metric, ...]:
             left_out=money,
             numerator=tuple(Sum(name=each.name, details=each.details, is_amount=True)
                             for each in _REPEAT),
-            denominator=_REPEAT,
+            denominator=_REPEAT, by=("segment",),
         ),
+    )  # fmt: skip
+
+
+def _of_holdouts() -> tuple[Metric, ...]:
+    below = "contacts who were not held out, by the day of their draw, and whose time is over"
+    less = "for contacts who were not held out, less what as many came to who were"
+    said = "orders refunded or cancelled; experiments with a holdout among their variants"
+    return tuple(
         Metric(
-            name="incremental-revenue", unit=Unit.MONEY,
-            above="what contacts came to who got the e-mails, less what those of the holdout did",
-            below="contacts who got the e-mails", window="that of the experiment",
-            left_out="flows without a holdout",
-            without="no flow has a holdout, or `starter.py experiments show` tells its worth",
-        ),
+            name=f"incremental-{what}", unit=unit, above=f"{above} {less}", below=below,
+            window="that of the holdout after the draw", increase=what, by=("flow",),
+            left_out=said + more,
+            without="nobody is held out: `holdout=` of a flow, `[experiments] holdout` of all",
+        )
+        for what, unit, above, more in (
+            (Increase.ORDERS, Unit.NUMBER, "orders", ""),
+            (Increase.REVENUE, Unit.MONEY, "what orders come to", "; orders of another currency"),
+        )
     )  # fmt: skip
 
 
@@ -293,13 +318,12 @@ def _of_contacts() -> tuple[Metric, ...]:
             below="enrollments that ended, by that day, of contacts whom we could send marketing "
             "when they began", window="`kept_days` after the exit", left_out="as kept-30-days",
             numerator=(*_LEFT, Sum(name="lost_after", until="kept_days", factor=-1)),
-            denominator=_LEFT, by=("flow", "version", "variant", "reason"), matures="kept_days",
+            denominator=_LEFT, by=_EXIT, matures="kept_days",
         ),
     )  # fmt: skip
 
 
 def _of_flows() -> tuple[Metric, ...]:
-    exits = ("flow", "version", "variant", "reason")
     return (
         Metric(
             name="skipped", unit=Unit.SHARE, above="messages that were not sent, by skip reason",
@@ -313,7 +337,7 @@ def _of_flows() -> tuple[Metric, ...]:
                 name=name, unit=Unit.DAYS, above=f"whole days after which {part} of them had ended",
                 below="enrollments that ended, by that day", window="none",
                 left_out="enrollments under way",
-                denominator=_EXITED, by=exits, quantile=quantile,
+                denominator=_EXITED, by=_EXIT, quantile=quantile,
             )
             for name, part, quantile in (
                 ("time-to-exit", "half", 0.5),
@@ -328,8 +352,8 @@ METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     {
         metric.name: metric
         for group in (
-            _of_delivery(), _of_engagement(), _of_answers(), _of_orders(), _of_carts(),
-            _of_contacts(), _of_flows(),
+            _of_delivery(), _of_engagement(), _of_answers(), _of_orders(), _of_holdouts(),
+            _of_carts(), _of_contacts(), _of_flows(),
         )
         for metric in group
     }

@@ -135,5 +135,7 @@ def _of_erasures(session: Session, rules: Rules, since: datetime, found: Noticed
         found.people |= set(ids)
         theirs = select(Message.id).where(Message.contact_id.in_(ids))
         found.days |= days_sent(session, set(session.scalars(theirs)), rules)
+        ended = select(Enrollment.ended_at).where(Enrollment.contact_id.in_(ids))
+        found.days |= {rules.day_of(at) for at in session.scalars(ended) if at is not None}
         events = select(ContactEvent.occurred_at).where(ContactEvent.contact_id.in_(ids))
         found.days |= {rules.day_of(at) for at in session.scalars(events)}

@@ -15,6 +15,7 @@ _READING: Final = (
     "open-rate", "open-consent", "machine-opens", "click-rate", "machine-clicks", "click-to-open",
 )  # fmt: skip
 _SELLING: Final = ("conversion", "revenue-per-recipient")
+_INCREMENTAL: Final = ("incremental-orders", "incremental-revenue")
 _CARTS: Final = ("cart-abandonment", "cart-recovery", "cart-redemption")
 _KEPT: Final = ("kept-30-days", "kept-90-days", "kept-180-days", "kept-365-days")
 _ENDS: Final = ("time-to-exit", "time-to-exit-p90", "kept-after-flow")
@@ -46,19 +47,23 @@ def overview(session: Session, period: Period, rules: Rules, *, today: date) -> 
         {
             "all": ((*_DELIVERY, *_READING, *_SELLING, *shop), ()),
             "by flow": ((*_DELIVERY, "open-rate", "click-rate", *_SELLING), ("flow",)),
+            "incremental": (_INCREMENTAL, ()),
+            "incremental by flow": (_INCREMENTAL, ("flow",)),
             "over time": (("delivered", *_SELLING, "email-share"), (step,)),
         },
     )  # fmt: skip
 
 
 def flow(session: Session, name: str, period: Period, rules: Rules, *, today: date) -> Page:
-    """Show one flow, step by step, by language, and how it ends."""
+    """Show one flow, step by step, by language, variant and segment, and how it ends."""
     answers = ("review-conversion", "nps", "satisfaction")
     return _page(
         session, period, rules, today,
         {
             "by step": ((*_DELIVERY, *_READING, *_SELLING, *answers), ("step",)),
             "by locale": (("delivered", "click-rate", *_SELLING), ("locale",)),
+            "by variant": (("delivered", "click-rate", *_SELLING), ("variant",)),
+            "by segment": (("delivered", "click-rate", *_SELLING), ("segment",)),
             "skipped": (("skipped",), ("reason",)),
             "exits": (_ENDS, ()),
             "exits by reason": (("time-to-exit",), ("reason",)),

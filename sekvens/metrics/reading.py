@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, and_, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
-from sekvens.metrics.counting import next_month
-from sekvens.metrics.definitions import METRICS, Metric, Sum, Unit
-from sekvens.metrics.dimensions import COLUMNS, PERIODS, period_of
+from sekvens.metrics.adding import added_up, needed
+from sekvens.metrics.definitions import METRICS, Increase, Metric, Sum, Unit
+from sekvens.metrics.dimensions import BESIDE_A_SEGMENT, COLUMNS, PERIODS, ends, period_of
+from sekvens.metrics.increments import Increment, increments
 from sekvens.metrics.rules import HUNDREDTHS, Rules
-from sekvens.metrics.tables import MetricCount, MetricDay, MetricMark, Period
+from sekvens.metrics.tables import MetricDay, MetricMark
 
 #: With fewer, a number says little: chance alone moves it by a sixth.
 FEW: Final = 30
@@ -35,7 +36,8 @@ class Number:
     """One number of one group. Money is in the shop's currency, shares are of one.
 
     `numerator` and `denominator` are what was divided: numbers, or sums of money in the currency.
-    A quantile has no numerator; its denominator is of how many it is one.
+    A quantile has no numerator; its denominator is of how many it is one. What a holdout does not
+    show yet has neither value nor numerator, but limits, once enough have ordered.
     """
 
     metric: str
@@ -46,7 +48,10 @@ class Number:
     denominator: float
     is_few: bool  #: fewer than `FEW` in the denominator, or of money for so few
     may_grow: bool  #: its window was still open when this was read
-    without: str  #: why there is no data; empty: there is
+    without: str  #: why there is no data, or it is not known yet; empty: there is
+    #: of what a holdout shows: the limits between which it lies, 19 times in 20; None: no limits
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,7 @@ class Asked:
     def __post_init__(self) -> None:
         for name in self.names:
             check(METRICS[name], self.by)
-            if self.flow is not None and "flow" not in METRICS[name].by and METRICS[name].numerator:
+            if self.flow is not None and "flow" not in METRICS[name].by:
                 raise CannotTellApart(f"{name} is not counted by flow")
 
 
@@ -72,21 +77,68 @@ def check(metric: Metric, by: Collection[str]) -> None:
     Raises:
         CannotTellApart: it is not; the message says by what it is.
     """
-    if "segment" in by:
-        raise CannotTellApart("nothing is counted by segment yet")
-    wrong = [each for each in by if each not in (*metric.by, *PERIODS)]
-    if wrong and (metric.numerator or metric.quantile):
+    allowed = BESIDE_A_SEGMENT if "segment" in by else metric.by
+    wrong = [each for each in by if each not in PERIODS and each not in {*allowed} & {*metric.by}]
+    if wrong:
         raise CannotTellApart(
-            f"{metric.name} is not counted by {wrong[0]}: by {', '.join((*metric.by, *PERIODS))}"
+            f"{metric.name} is not counted by {' and '.join(by)}: "
+            f"by {', '.join((*metric.by, *PERIODS))}; by segment beside flow alone"
         )
 
 
 def read(session: Session, asked: Asked, rules: Rules, *, today: date) -> list[Number]:
     """Read metrics, each group's in order; `today` is the shop's day."""
     metrics = [METRICS[name] for name in asked.names]
-    names = {each.name for metric in metrics for each in (*metric.numerator, *metric.denominator)}
-    counts = _Counts(session, asked, names, rules)
-    return [number for metric in metrics for number in counts.numbers(metric, today)]
+    counts = _Counts(session, asked, metrics, rules)
+    return [
+        number
+        for metric in metrics
+        for number in (
+            counts.numbers(metric, today)
+            if metric.increase is None
+            else _increases(session, asked, metric, metric.increase)
+        )
+    ]
+
+
+def no_data(metric: Metric, group: Mapping[str, Any]) -> Number:
+    """Say that there is no data of a group, and why."""
+    return Number(
+        metric=metric.name,
+        unit=metric.unit,
+        group=group,
+        value=None,
+        numerator=None if metric.quantile else 0,
+        denominator=0,
+        is_few=False,
+        may_grow=False,
+        without=metric.without,
+    )
+
+
+def _increases(session: Session, asked: Asked, metric: Metric, what: Increase) -> list[Number]:
+    """Make the numbers that holdouts show; what is not known yet has limits, and no value."""
+
+    def known(each: Increment, times: int = 1) -> float | None:
+        return None if each.effect is None or each.without else each.effect.value * times
+
+    found = [
+        Number(
+            metric=metric.name,
+            unit=metric.unit,
+            group=dict(zip(asked.by, each.group, strict=True)),
+            value=known(each),
+            numerator=known(each, each.contacts),
+            denominator=each.contacts,
+            is_few=0 < each.contacts < FEW,
+            may_grow=each.may_grow,
+            without=each.without,
+            low=None if each.effect is None else each.effect.low,
+            high=None if each.effect is None else each.effect.high,
+        )
+        for each in increments(session, asked, what)
+    ]
+    return found or [no_data(metric, dict.fromkeys(asked.by))]
 
 
 def counted_at(session: Session) -> datetime | None:
@@ -105,11 +157,11 @@ class _Counts:
     """The counts of one question, read once."""
 
     def __init__(
-        self, session: Session, asked: Asked, names: Collection[str], rules: Rules
+        self, session: Session, asked: Asked, metrics: Sequence[Metric], rules: Rules
     ) -> None:
         self._asked = asked
         self._rules = rules
-        self._rows = _rows(session, asked, names)
+        self._rows = added_up(session, asked, needed(metrics, self._days, by=asked.by))
 
     def numbers(self, metric: Metric, today: date) -> list[Number]:
         """Make a metric's numbers, one of each group; without any, one that says why."""
@@ -123,13 +175,13 @@ class _Counts:
             self._number(metric, group, above.get(group, []), below[group], today)
             for group in groups
         ]
-        return numbers or [self._number(metric, (None,) * len(self._asked.by), [], [], today)]
+        return numbers or [no_data(metric, dict.fromkeys(self._asked.by))]
 
     def _groups(self, sums: Iterable[Sum]) -> dict[Group, list["_Part"]]:
         """Sort counts into groups."""
         found: defaultdict[Group, list[_Part]] = defaultdict(list)
         for each in sums:
-            until = self._days(each.until)
+            until = None if each.until is None else self._days(each.until)
             for row in self._rows.get(each.name, ()):
                 fits = not each.details or row.detail in each.details
                 if fits and (until is None or (row.bucket is not None and row.bucket < until)):
@@ -161,7 +213,13 @@ class _Counts:
             for each in self._asked.by
         )
 
-    def _days(self, until: str | int | None) -> int | None:
+    def _ends(self, group: Group) -> date:
+        """Tell the first day that is no more part of a group."""
+        told = zip(self._asked.by, group, strict=True)
+        periods = (ends(name, each) for each, name in told if each in PERIODS and name)
+        return min([self._asked.until, *periods])
+
+    def _days(self, until: str | int) -> int:
         return getattr(self._rules.settings, until) if isinstance(until, str) else until
 
     def _number(
@@ -173,7 +231,7 @@ class _Counts:
         today: date,
     ) -> Number:
         numerator, denominator = _added(metric.numerator, above), _added(metric.denominator, below)
-        matures = timedelta(days=self._days(metric.matures) or 0)
+        matures = timedelta(days=self._days(metric.matures))
         return Number(
             metric=metric.name,
             unit=metric.unit,
@@ -182,7 +240,7 @@ class _Counts:
             numerator=None if metric.quantile else numerator,
             denominator=denominator,
             is_few=0 < sum(part.n for part in below) < FEW,
-            may_grow=self._asked.until - timedelta(days=1) + matures >= today,
+            may_grow=self._ends(group) - timedelta(days=1) + matures >= today,
             without="" if denominator else metric.without,
         )
 
@@ -219,39 +277,3 @@ def _quantile(parts: Sequence[_Part], share: float) -> float:
         if seen >= needed:
             return part.bucket or 0
     return 0
-
-
-def _rows(session: Session, asked: Asked, names: Collection[str]) -> Mapping[str, list[Any]]:
-    """Add counts up in the database, apart only by what is asked for or summed up here."""
-    columns = {COLUMNS[each].key: COLUMNS[each] for each in asked.by}
-    kept = [MetricCount.name, MetricCount.detail, MetricCount.bucket]
-    apart = [*kept, *(each for each in columns.values() if each not in kept)]
-    query = (
-        select(
-            *apart,
-            # PostgreSQL adds whole numbers up to decimals.
-            func.sum(MetricCount.n).cast(BigInteger).label("n"),
-            func.sum(MetricCount.amount).cast(BigInteger).label("amount"),
-        )
-        .where(MetricCount.name.in_(sorted(names)), _of_period(asked))
-        .group_by(*apart)
-    )
-    if asked.flow is not None:
-        query = query.where(MetricCount.flow == asked.flow)
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in session.execute(query):
-        found[row.name].append(row)
-    return found
-
-
-def _of_period(asked: Asked) -> ColumnElement[bool]:
-    """Pick the rows that a period is the sum of: whole months where it may, else days."""
-    since, until, day = asked.since, asked.until, MetricCount.day
-    first = since if since.day == 1 else next_month(since)
-    last = until.replace(day=1)
-    days = MetricCount.period == Period.DAY
-    if first >= last or "day" in asked.by or "week" in asked.by:
-        return and_(days, day >= since, day < until)
-    months = and_(MetricCount.period == Period.MONTH, day >= first, day < last)
-    before, after = and_(days, day >= since, day < first), and_(days, day >= last, day < until)
-    return or_(months, before, after)

@@ -23,6 +23,7 @@ from sekvens.events.tables import ContactEvent
 from sekvens.messages.tables import Message
 from sekvens.metrics import effects
 from sekvens.metrics.counting import asking_for_reviews, count_day, count_month
+from sekvens.metrics.increments import keep_days, measured_by_day
 from sekvens.metrics.noticing import (
     OVERLAP,
     judged_by,
@@ -53,6 +54,8 @@ FACTS, CLICKS = "facts", "clicks"
 _UNFINISHED: Final = "anew"
 #: What a cursor begins with: events folded, people judged, days counted.
 _EVENTS, _PEOPLE, _DAYS = "events/", "people/", "days/"
+#: … and, once on each of the shop's days, holdouts measured.
+_HOLDOUTS: Final = "holdouts"
 #: The first of all, when nothing has been counted yet or all is to be anew.
 ANEW: Final = f"{_EVENTS}0"
 
@@ -114,7 +117,10 @@ class Refresher:
     def _step(self, at: str, asking: Sequence[str]) -> str | None:
         """Do one transaction's work; tell what comes next, None: nothing."""
         if at == _DAYS:
-            return _DAYS if self._count_one(asking) else None
+            return _DAYS if self._count_one(asking) else self._holdouts_due()
+        if at == _HOLDOUTS:
+            self._measure_holdouts()
+            return None
         with self._database.write() as session:
             if at.startswith(_PEOPLE):
                 return self._judge_some(session, at.removeprefix(_PEOPLE))
@@ -172,11 +178,16 @@ class Refresher:
         settled = ContactEvent.received_at <= now - OVERLAP
         through = session.scalar(select(func.max(ContactEvent.id)).where(settled)) or 0
         for name, through_id in ((FACTS, through), (CLICKS, 0), (_UNFINISHED, 0)):
-            mark = session.get(MetricMark, name, with_for_update=True)
-            if mark is None:
-                mark = MetricMark(name=name)
-                session.add(mark)
-            mark.through_at, mark.through_id = now, through_id
+            self._mark(session, name, now, through_id)
+        session.execute(delete(MetricMark).where(MetricMark.name == _HOLDOUTS))
+
+    @staticmethod
+    def _mark(session: Session, name: str, at: datetime, through_id: int = 0) -> None:
+        mark = session.get(MetricMark, name, with_for_update=True)
+        if mark is None:
+            mark = MetricMark(name=name)
+            session.add(mark)
+        mark.through_at, mark.through_id = at, through_id
 
     def _judge_some(self, session: Session, after: str) -> str:
         query = select(Contact.id).where(Contact.id > after, Contact.merged_into.is_(None))
@@ -224,6 +235,21 @@ class Refresher:
             count_day(session, found.day, self._rules, asking=asking)
             self._soil(session, {found.day.replace(day=1)}, Period.MONTH)
         return True
+
+    def _holdouts_due(self) -> str | None:
+        with self._database.read() as session:
+            mark = session.get(MetricMark, _HOLDOUTS)
+        today = self._rules.day_of_wall(self._clock.now())
+        is_done = mark is not None and self._rules.day_of_wall(mark.through_at) >= today
+        return None if is_done else _HOLDOUTS
+
+    def _measure_holdouts(self) -> None:
+        now = self._clock.now()
+        with self._database.read() as session:
+            found = measured_by_day(session, self._rules, now=self._rules.shop_time.at(now))
+        with self._database.write() as session:
+            keep_days(session, found)
+            self._mark(session, _HOLDOUTS, now)
 
     def _all_days(self, session: Session) -> set[date]:
         """List the days from the first fact that is counted until today."""

@@ -1,5 +1,6 @@
 """By what metrics are worked out: the settings, the shop's days, its currency. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -7,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sekvens.events.orders import amount as decimal_text
+from sekvens.experiments.incentives import costs_of
 from sekvens.flows.shop_time import ShopTime
 from sekvens.metrics_section import MetricsSettings
 from sekvens.settings import Settings
@@ -25,6 +27,8 @@ class Rules:
     currency: str
     settings: MetricsSettings = field(default_factory=MetricsSettings)
     shop_time: ShopTime = field(default_factory=ShopTime)
+    #: what an offer costs beyond what an order lacks, by its name
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> "Rules":
@@ -34,6 +38,7 @@ class Rules:
             currency=settings.shop.currency,
             settings=settings.metrics,
             shop_time=settings.shop_time(),
+            costs=costs_of(settings.shop),
         )
 
     def day_of(self, at: datetime) -> date:
@@ -55,13 +60,7 @@ class Rules:
     def wall_span(self, day: date) -> tuple[datetime, datetime]:
         """Tell the wall times between which a day of the shop lies."""
         begins, ends = self.span(day)
-        return self._wall(begins), self._wall(ends)
-
-    def _wall(self, at: datetime) -> datetime:
-        shop = self.shop_time
-        if shop.origin is None:
-            return at
-        return shop.origin + shop.wall_delay(at - (shop.begins_at or shop.origin))
+        return self.shop_time.wall(begins), self.shop_time.wall(ends)
 
     def band(self, value: int) -> int:
         """Tell the least that carts of this value's band are worth, in hundredths."""

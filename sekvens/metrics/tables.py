@@ -21,13 +21,25 @@ class Period(StrEnum):
     MONTH = "month"  #: the sum of its days, so that years are quick to read
 
 
+def _index_of(apart: str, rows: str) -> Index:
+    """Make the index of one kind of rows: whoever reads one kind need not pass by the others."""
+    name, where = f"ix_metric_counts_{apart}", text(rows)
+    columns = "period", "name", "day"
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class MetricCount(Base):
-    """One count of a day or month, by all that it can be told apart by; it is added up at will."""
+    """One count of a day or month, by all that it can be told apart by; it is added up at will.
+
+    With a variant, or a segment, it stands beside the whole and is no part of it.
+    """
 
     __tablename__ = "metric_counts"
     __table_args__ = (
-        Index("ix_metric_counts_period_name_day", "period", "name", "day"),
         Index("ix_metric_counts_period_day", "period", "day"),
+        _index_of("whole", "variant IS NULL AND segment IS NULL"),
+        _index_of("variant", "variant IS NOT NULL"),
+        _index_of("segment", "segment IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
@@ -37,7 +49,8 @@ class MetricCount(Base):
     flow: Mapped[str | None]
     flow_version: Mapped[int | None]
     step_id: Mapped[str | None]
-    variant: Mapped[str | None]  #: an experiment's arm; none until there are experiments
+    variant: Mapped[str | None]  #: `<experiment>/<variant>`; none: of all of them
+    segment: Mapped[str | None]  #: that its contact was in at the time; none: of all contacts
     locale: Mapped[str | None]
     purpose: Mapped[str | None]
     detail: Mapped[str | None]  #: a reason, an answer, a category: as the count has it
@@ -85,6 +98,27 @@ class MessageEffect(Base):
     value: Mapped[str | None]  #: the newest answer; a cart's category
     bucket: Mapped[int | None]  #: a cart's band
     at: Mapped[datetime]  #: shop time
+
+
+class HoldoutDay(Base):
+    """What those came to who were drawn on one day of a holdout: counts and sums, and no ids.
+
+    Only those are in `contacts` and behind it whose time is over. Sums of squares are kept because
+    how surely something is known goes by them.
+    """
+
+    __tablename__ = "holdout_days"
+
+    experiment: Mapped[str] = mapped_column(ForeignKey("experiments.name"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)  #: of the draw
+    variant: Mapped[str] = mapped_column(primary_key=True)
+    drawn: Mapped[int]
+    contacts: Mapped[int]
+    orderers: Mapped[int]
+    orders: Mapped[float]
+    orders_squared: Mapped[float]
+    revenue: Mapped[float]  #: in the shop's currency
+    revenue_squared: Mapped[float]
 
 
 class OrderResult(Base):

@@ -20,6 +20,7 @@ from sekvens.events.facts import chunks
 from sekvens.events.schema import PRODUCT_REMOVED
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.keys import key_of
+from sekvens.next_best.refusals import refused_by
 from sekvens.predictions.histories import ordinal
 from sekvens.products.queries import product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
@@ -36,7 +37,8 @@ class Belongings:
 
     contact_id: str
     bought: dict[str, list[int]] = field(default_factory=dict)  #: product -> ordinals, in order
-    unwanted: set[str] = field(default_factory=set)  #: sent back, cancelled, taken out of the cart
+    #: sent back, cancelled, refused; taken out of the cart and never bought
+    unwanted: set[str] = field(default_factory=set)
 
     def until(self, day: int) -> "Belongings":
         """Tell what they had bought by the end of a day."""
@@ -71,10 +73,13 @@ def of_contacts(
         lines += [(owners[whose], what, state, ordinal(at)) for whose, what, state, at in rows]
         for whose, what in _removed(session, some, until):
             removed[owners[whose]].add(what)
-    own = product_ids_of(session, {what for found in removed.values() for what in found})
+    refused = refused_by(session, owners, until=until)
+    named = {what for found in (*removed.values(), *refused.values()) for what in found}
+    own = product_ids_of(session, named)
     theirs = list(_grouped(sorted(lines)))
     for each in theirs:
         each.unwanted |= {own[what] for what in removed[each.contact_id]} - each.bought.keys()
+        each.unwanted |= {own[what] for what in refused.get(each.contact_id, ())}
     return theirs
 
 

@@ -55,6 +55,7 @@ class Next:
     product_id: str
     why: Why
     because_of: str | None = None
+    due_on: int | None = None  #: of what they need again: ordinal of the day
 
 
 def knowledge_of(parameters: Mapping[str, Any]) -> Knowledge:
@@ -124,8 +125,8 @@ def next_best(
     """List what is next best for a contact on a day, the best first."""
     out = theirs.unwanted | set(sold_out)
     found = [
-        Next(product_id=each, why=Why.AGAIN)
-        for each in due(knowledge, theirs, on=on)
+        Next(product_id=each, why=Why.AGAIN, due_on=day)
+        for each, day in due(knowledge, theirs, on=on).items()
         if each not in out
     ]
     out |= theirs.bought.keys()
@@ -141,15 +142,16 @@ def next_best(
     return found[:SHOWN_MAX]
 
 
-def due(knowledge: Knowledge, theirs: Belongings, *, on: int) -> list[str]:
-    """List what they need again, what they bought most often first."""
-    found = []
+def due(knowledge: Knowledge, theirs: Belongings, *, on: int) -> dict[str, int]:
+    """Tell what they need again and on which day, what they bought most often first."""
+    found: dict[str, int] = {}
     for product_id, days in theirs.bought.items():
         own = [later - day for day, later in pairwise(days)]
         rhythm = median(own) if len(own) >= OWN_GAPS_MIN else knowledge.rhythms.get(product_id)
         if rhythm and DUE_FROM <= (on - days[-1]) / rhythm <= DUE_UNTIL:
-            found.append(product_id)
-    return sorted(found, key=lambda each: (-len(theirs.bought[each]), each))
+            found[product_id] = days[-1] + round(rhythm)
+    often = sorted(found, key=lambda each: (-len(theirs.bought[each]), each))
+    return {product_id: found[product_id] for product_id in often}
 
 
 def rhythms_of(customers: Sequence[Belongings]) -> dict[str, float]:

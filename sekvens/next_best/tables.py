@@ -27,5 +27,6 @@ class NextBest(Base):
     product_id: Mapped[str]
     why: Mapped[str]  #: `Why`
     because_of: Mapped[str | None]  #: a product that they have
+    due_on: Mapped[datetime | None] = mapped_column(index=True)  #: shop time; of `again` alone
     version: Mapped[int] = mapped_column(ForeignKey("prediction_models.id"), index=True)
     computed_at: Mapped[datetime]  #: shop time

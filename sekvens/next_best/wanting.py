@@ -12,7 +12,7 @@ from sekvens.next_best.belongings import learnt_from, of_contacts
 from sekvens.next_best.choosing import knowledge_of, learn_from, next_best
 from sekvens.next_best.tables import NextBest
 from sekvens.predictions.expecting import LEARNT_FROM_MAX
-from sekvens.predictions.histories import ordinal
+from sekvens.predictions.histories import instant, ordinal
 from sekvens.predictions.runs import Learnt
 from sekvens.predictions.tables import PredictionModel
 from sekvens.products.tables import Product
@@ -42,6 +42,7 @@ class NextBestProducts:
                 "product_id": each.product_id,
                 "why": each.why.value,
                 "because_of": each.because_of,
+                "due_on": each.due_on and instant(each.due_on),
                 "version": run.id,
                 "computed_at": run.as_of,
             }

@@ -81,3 +81,8 @@ def _grouped(rows: Iterable[tuple[str, datetime]]) -> Iterator[History]:
 def ordinal(at: datetime) -> int:
     """Number the day of an instant."""
     return at.astimezone(UTC).toordinal()
+
+
+def instant(day: int) -> datetime:
+    """Tell when a numbered day begins."""
+    return datetime.fromordinal(day).replace(tzinfo=UTC)

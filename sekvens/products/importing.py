@@ -2,7 +2,8 @@
 
 The same feed twice changes nothing. The feed in the locale that brought a product, or in the shop's
 own locale, says all there is about it; one in another locale fills in its own texts only. A price
-that changes is kept with the instant from which it applied.
+that changes is kept with the instant from which it applied. What is news to contacts is written
+down in the transaction that finds it; `telling` tells them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,13 +19,16 @@ from sekvens.db.session import Database
 from sekvens.events.facts import chunks
 from sekvens.imports.outcome import Imported, Rejected
 from sekvens.imports.values import amount_text
+from sekvens.products.changes import price_drops, turn_stock
 from sekvens.products.feeds.item import FeedItem
-from sekvens.products.tables import Product, ProductPrice, ProductVariant
+from sekvens.products.section import ProductSettings
+from sekvens.products.tables import Product, ProductChange, ProductPrice, ProductVariant
 
 #: Products of one transaction: a writer on SQLite keeps all others waiting.
 BATCH: Final = 500
 #: What is imported within this time of the very first product was in the shop before.
 FIRST_LOOK: Final = timedelta(days=1)
+_USUAL: Final = ProductSettings()
 
 
 @dataclass(kw_only=True)
@@ -44,6 +48,7 @@ class _Import:
     own_locale: str
     now: datetime
     new_on: datetime | None  #: what came to the shop since we first looked, came now
+    news: ProductSettings  #: what of it is worth telling
 
 
 def import_products(
@@ -54,6 +59,7 @@ def import_products(
     own_locale: str,
     now: datetime,
     whole: bool = False,
+    news: ProductSettings = _USUAL,
 ) -> Imported:
     """Take over a feed's products, some hundred in each transaction.
 
@@ -64,6 +70,7 @@ def import_products(
         own_locale: The shop's.
         now: Shop time.
         whole: The feed holds all that is for sale: what it lacks is sold out from now on.
+        news: What is worth telling those who wait for a product.
 
     Raises:
         UnreadableFile: the feed is broken; the products before that place have been taken over.
@@ -73,7 +80,11 @@ def import_products(
         oldest = session.scalar(select(func.min(Product.first_seen_on)))
     known_for_long = oldest is not None and now - oldest > FIRST_LOOK
     this = _Import(
-        locale=locale, own_locale=own_locale, now=now, new_on=now if known_for_long else None
+        locale=locale,
+        own_locale=own_locale,
+        now=now,
+        new_on=now if known_for_long else None,
+        news=news,
     )
     accepted = _accepted(items, count)
     while some := list(islice(accepted, BATCH)):
@@ -81,7 +92,7 @@ def import_products(
         with database.write() as session:
             _take_over(session, some, this, count)
     if whole:
-        count.changed += _sell_out(database, seen, locale)
+        count.changed += _sell_out(database, seen, this)
     return Imported(
         rows=count.rows,
         added=count.added,
@@ -104,12 +115,14 @@ def _take_over(session: Session, items: Sequence[FeedItem], this: _Import, count
     ids = [item.product_id for item in items]
     rows = {row.id: row for row in session.scalars(select(Product).where(Product.id.in_(ids)))}
     prices: list[ProductPrice] = []
+    changes: list[ProductChange] = []
     touched: set[str] = set()
     for item in items:
         row = rows.get(item.product_id)
         if row is None:
             row = Product(id=item.product_id, locale=this.locale, first_seen_on=this.now)
             row.available_on = this.new_on
+            turn_stock(row, in_stock=item.in_stock, now=this.now, news=this.news)
             rows[item.product_id] = row
             session.add(row)
             count.added += 1
@@ -120,6 +133,8 @@ def _take_over(session: Session, items: Sequence[FeedItem], this: _Import, count
             before = len(prices)
             if this.locale in (row.locale, this.own_locale):
                 row.locale = this.locale
+                back = turn_stock(row, in_stock=item.in_stock, now=this.now, news=this.news)
+                changes += [back] if back else []
                 prices += _write_facts(row, item, this)
             _write(row, _texts(row, item, this.locale))
             if session.is_modified(row) or len(prices) > before:
@@ -127,6 +142,9 @@ def _take_over(session: Session, items: Sequence[FeedItem], this: _Import, count
                 count.changed += 1
     session.flush()
     session.add_all(prices)
+    session.flush()
+    session.add_all(changes)
+    session.add_all(price_drops(session, prices, now=this.now, news=this.news))
     relinked = _write_variants(session, items) - touched
     count.changed += len(relinked)
     count.unchanged += len(items) - len(touched) - len(relinked)
@@ -148,7 +166,6 @@ def _write_facts(row: Product, item: FeedItem, this: _Import) -> list[ProductPri
             "currency": item.currency,
             "url": item.url,
             "image_url": item.image_url,
-            "in_stock": item.in_stock,
             "stock": item.stock,
             "available_on": item.available_on or row.available_on,
         },
@@ -207,13 +224,15 @@ def _write_variants(session: Session, items: Sequence[FeedItem]) -> set[str]:
     return relinked
 
 
-def _sell_out(database: Database, seen: set[str], locale: str) -> int:
+def _sell_out(database: Database, seen: set[str], this: _Import) -> int:
     """Write off what is not for sale any more; tell how many products that were."""
     with database.write() as session:
-        asked = select(Product.id).where(Product.in_stock, Product.locale == locale)
+        asked = select(Product.id).where(Product.in_stock, Product.locale == this.locale)
         gone = [product_id for product_id in session.scalars(asked) if product_id not in seen]
         for some in chunks(gone):
             session.execute(
-                update(Product).where(Product.id.in_(some)).values(in_stock=False, stock=None)
+                update(Product)
+                .where(Product.id.in_(some))
+                .values(in_stock=False, stock=None, sold_out_on=this.now)
             )
     return len(gone)

@@ -33,6 +33,18 @@ class Reduction:
     lowest_price_30_days: Decimal  #: the lowest of the 30 days before the reduction
 
 
+def lowest_before(history: Sequence[Charged]) -> Decimal | None:
+    """Tell the lowest price of the 30 days before the newest one, if that is lower than all of it.
+
+    None if it is not, or if no price is known from that far back.
+
+    Args:
+        history: Every price of one product, the oldest first.
+    """
+    window = _window(history)
+    return min(window) if window and min(window) > history[-1].price else None
+
+
 def reduction(history: Sequence[Charged]) -> Reduction | None:
     """Tell whether the newest price is a reduction; None if it is not, or if nobody can know.
 
@@ -47,15 +59,20 @@ def reduction(history: Sequence[Charged]) -> Reduction | None:
     now = history[-1]
     if now.regular_price is None or now.regular_price <= now.price:
         return None
-    before = [charged for charged in history[: _run(history)] if charged.currency == now.currency]
-    began = history[_run(history)].at
-    window = _applied_since(before, began - REFERENCE_PERIOD)
-    if not window or len(before) != _run(history):
+    lowest = lowest_before(history)
+    if lowest is None:
         return None
-    lowest = min(window)
-    if lowest <= now.price:
-        return None
-    return Reduction(was_price=min(now.regular_price, max(window)), lowest_price_30_days=lowest)
+    was_price = min(now.regular_price, max(_window(history)))
+    return Reduction(was_price=was_price, lowest_price_30_days=lowest)
+
+
+def _window(history: Sequence[Charged]) -> list[Decimal]:
+    """List the prices of the 30 days before the newest; none, where not all of them are known."""
+    if not history:
+        return []
+    run = _run(history)
+    before = [charged for charged in history[:run] if charged.currency == history[-1].currency]
+    return _applied_since(before, history[run].at - REFERENCE_PERIOD) if len(before) == run else []
 
 
 def _run(history: Sequence[Charged]) -> int:

@@ -262,9 +262,15 @@ def _facts(
 
 
 def _reductions(session: Session, ids: Collection[str]) -> Mapping[str, Reduction | None]:
+    found = price_histories(session, ids)
+    return {product_id: reduction(history) for product_id, history in found.items()}
+
+
+def price_histories(session: Session, ids: Collection[str]) -> Mapping[str, Sequence[Charged]]:
+    """Read what products have cost, each the oldest price first."""
     histories: dict[str, list[Charged]] = {}
-    if ids:
-        asked = select(ProductPrice).where(ProductPrice.product_id.in_(sorted(ids)))
+    for some in chunks(ids):
+        asked = select(ProductPrice).where(ProductPrice.product_id.in_(some))
         for row in session.scalars(asked.order_by(ProductPrice.at, ProductPrice.id)):
             charged = Charged(
                 price=Decimal(row.price),
@@ -273,4 +279,4 @@ def _reductions(session: Session, ids: Collection[str]) -> Mapping[str, Reductio
                 at=row.at,
             )
             histories.setdefault(row.product_id, []).append(charged)
-    return {product_id: reduction(history) for product_id, history in histories.items()}
+    return histories

@@ -5,6 +5,7 @@ of its variants lead to it.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index
@@ -35,6 +36,8 @@ class Product(Base):
     image_url: Mapped[str | None]
     in_stock: Mapped[bool] = mapped_column(default=True)  #: it can be ordered
     stock: Mapped[int | None]  #: how many are left, where the feed says
+    #: shop time of the import that found it sold out; None: it can be ordered, or nobody knows
+    sold_out_on: Mapped[datetime | None]
     locale: Mapped[str]  #: the feed in this locale says price, stock and the rest
     first_seen_on: Mapped[datetime]  #: shop time of the import that brought it
     #: shop time at which it came to the shop; None for what was there when we first looked
@@ -62,6 +65,33 @@ class ProductPrice(Base):
     regular_price: Mapped[str | None]
     currency: Mapped[str | None]
     at: Mapped[datetime]  #: shop time
+
+
+class ChangeKind(StrEnum):
+    """What about a product is news to whoever waits for it. Persisted: members stay."""
+
+    BACK_IN_STOCK = "back_in_stock"  #: it was sold out for long enough, and can be ordered again
+    PRICE_DROPPED = "price_dropped"  #: it costs enough less than at any time in 30 days
+
+
+class ProductChange(Base):
+    """News of a product, and how far those who wait for it have been told."""
+
+    __tablename__ = "product_changes"
+    __table_args__ = (
+        Index("ix_product_changes_product_id_kind_at", "product_id", "kind", "at"),
+        Index("ix_product_changes_told_at", "told_at"),
+    )
+
+    id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"))
+    kind: Mapped[str]  #: `ChangeKind`
+    at: Mapped[datetime]  #: shop time of the import that found it
+    price: Mapped[str | None]  #: what it costs from then on; of a price that dropped alone
+    lowest_price: Mapped[str | None]  #: the lowest of the 30 days before; of such a price alone
+    cursor: Mapped[str | None]  #: the last contact who has been told
+    contacts: Mapped[int] = mapped_column(default=0)  #: how many have been told
+    told_at: Mapped[datetime | None]  #: wall time; None: somebody may be left to tell
 
 
 class Pairing(Base):

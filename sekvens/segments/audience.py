@@ -42,7 +42,9 @@ from sekvens.flows.conditions import (
     InFlow,
     InSegment,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Received,
     Subscribed,
     TraitIs,
@@ -50,7 +52,8 @@ from sekvens.flows.conditions import (
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.steps import Purpose
 from sekvens.messages.tables import Message, MessageState
-from sekvens.predictions.kinds import Kind
+from sekvens.next_best.tables import NextBest
+from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction
 from sekvens.segments.dealings_sql import (
     Dealings,
@@ -138,7 +141,7 @@ def is_decided(condition: Condition) -> bool:
         case _ if isinstance(condition, Dealing):
             return is_said_by_sql(condition)
         case _:
-            return isinstance(condition, Subscribed | Lapsed | Received | InFlow)
+            return isinstance(condition, Subscribed | Lapsed | OrderExpected | Received | InFlow)
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,18 @@ class _Translation:
                 return self._happened(condition, maybe=maybe)
             case Lapsed():
                 return self._lapsed()
+            case OrderExpected():
+                return self._predicted(
+                    Kind.NEXT_ORDER, Prediction.falls_on < self.now + condition.within
+                )
             case Received():
                 return self._received(condition)
             case InFlow():
                 return _in_flow(condition.flow)
             case HasTrait() | TraitIs() | DateWithin():
                 return self._told(condition) if maybe else false()
+            case NeedsAgain():
+                return self._needs_again(condition) if maybe else false()
             case _ if isinstance(condition, Dealing):
                 is_sure = maybe or is_said_by_sql(condition)
                 dealings = Dealings(now=self.now, is_whole=self.is_whole, is_denied=not maybe)
@@ -212,11 +221,18 @@ class _Translation:
     def _lapsed(self) -> ColumnElement[bool]:
         ordered = self._exists([ORDER], since=None)
         lately = self._exists([ORDER], since=self.now - self.gap)
-        fallen = self._predicted(Prediction.falls_on < self.now)
-        return and_(ordered, or_(fallen, and_(not_(self._predicted()), not_(lately))))
+        fallen = self._predicted(Kind.LAPSE, Prediction.falls_on < self.now)
+        return and_(ordered, or_(fallen, and_(not_(self._predicted(Kind.LAPSE)), not_(lately))))
 
-    def _predicted(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Look for a prediction of when they lapse; an order since then makes it void."""
+    def _needs_again(self, condition: NeedsAgain) -> ColumnElement[bool]:
+        """Look for a row that is due; whether it still stands is asked of each."""
+        due = (NextBest.due_on >= self.now - condition.overdue) & (
+            NextBest.due_on <= self.now + condition.ahead
+        )
+        return exists().where(NextBest.contact_id == Contact.id, due).correlate(Contact)
+
+    def _predicted(self, kind: Kind, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Look for a day that a model foretells; an order since then makes it void."""
         since = (
             exists()
             .where(*self._events([ORDER], None), ContactEvent.occurred_at > Prediction.computed_at)
@@ -226,7 +242,8 @@ class _Translation:
             exists()
             .where(
                 Prediction.contact_id == Contact.id,
-                Prediction.kind == Kind.LAPSE.value,
+                Prediction.kind == kind.value,
+                Prediction.method == Method.MODEL.value,
                 Prediction.falls_on.is_not(None),
                 not_(since),
                 *clauses,

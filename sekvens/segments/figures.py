@@ -1,6 +1,6 @@
 """Figures that conditions go by: the shop's own, worked out by the audience scan; and a contact's.
 
-A contact's own is the prediction `lapse`, where a model is trusted with it.
+A contact's own are the predictions `lapse` and `next_order`, where a model is trusted with them.
 """
 
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from sekvens.predictions.kinds import Kind
+from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction
 from sekvens.segments.tables import ShopFigure
 
@@ -28,16 +28,20 @@ def reorder_gap(session: Session) -> timedelta:
     return timedelta(days=figure.value) if figure is not None else REORDER_GAP_DEFAULT
 
 
-class Lapse(NamedTuple):
-    """When one contact counts as lapsed, as predicted; an order since makes it void."""
+class Foretold(NamedTuple):
+    """A day that a model foretells of one contact; an order since makes it void."""
 
     predicted_on: datetime  #: shop time
-    falls_on: datetime  #: shop time; from the instant after it
+    falls_on: datetime  #: shop time
+
+    def stands(self, last_order: datetime | None) -> bool:
+        """Tell whether no order has come since."""
+        return last_order is None or last_order <= self.predicted_on
 
 
-def lapse_of(session: Session, contact_id: str) -> Lapse | None:
-    """Find the prediction of a canonical contact; None: the shop's reorder gap stands."""
-    row = session.get(Prediction, (contact_id, Kind.LAPSE))
-    if row is None or row.falls_on is None:
+def foretold(session: Session, contact_id: str, kind: Kind) -> Foretold | None:
+    """Find what a trusted model foretells of a canonical contact; None: nothing."""
+    row = session.get(Prediction, (contact_id, kind))
+    if row is None or row.falls_on is None or row.method != Method.MODEL:
         return None
-    return Lapse(row.computed_at, row.falls_on)
+    return Foretold(row.computed_at, row.falls_on)

@@ -19,13 +19,22 @@ from sekvens.flows.conditions import (
     InFlow,
     InSegment,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
     Received,
 )
 from sekvens.flows.dealings import Bounced, ClickRate, Dealing
 from sekvens.segments.dealings import spans_of
-from sekvens.segments.memory import EMAIL_DELIVERED, ORDER, UNDOING, Facts, holds
+from sekvens.segments.memory import (
+    EMAIL_DELIVERED,
+    ORDER,
+    QUESTION_ANSWERED,
+    UNDOING,
+    Facts,
+    holds,
+)
 from sekvens.send_time.dates import next_return
 
 #: What may change beside events, which go by their names: consent, traits, zone, what is in stock …
@@ -104,23 +113,33 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
         case Received():
             unless = _NOTHING if answer else frozenset({RECEIVED, EMAIL_DELIVERED})
             return Lasting(answer, _got_too_few_after(condition, facts) if answer else None, unless)
-        case Lapsed():
-            last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
-            if answer or last is None:
-                return Lasting(answer, None, _ORDERS)
-            if facts.lapse is not None and last <= facts.lapse.predicted_on:
-                return Lasting(answer, facts.lapse.falls_on, _ORDERS)  # by which it becomes void
-            return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
+        case Lapsed() | OrderExpected():
+            return _of_days(condition, facts, answer=answer)
         case DateWithin():
             return Lasting(answer, _until_a_date(condition, facts, now), _ONLY_TOLD)
-        case Owns():
-            return Lasting(answer, None, _ORDERS)
+        case NeedsAgain() | Owns():
+            return _of_belongings(condition, facts, now, answer=answer)
         case InFlow():
             return Lasting(answer, None, frozenset({being_in(condition.flow)}))
         case _ if isinstance(condition, Dealing):
             return _of_dealings(condition, facts, now, answer=answer)
         case _:
             return Lasting(answer, None, _ONLY_TOLD)
+
+
+def _of_days(condition: Lapsed | OrderExpected, facts: Facts, *, answer: bool) -> Lasting:
+    last = max((event.occurred_at for event in facts.named(ORDER)), default=None)
+    day = facts.lapse if isinstance(condition, Lapsed) else facts.next_order
+    if day is not None and not day.stands(last):
+        day = None
+    if isinstance(condition, OrderExpected):
+        until = None if answer or day is None else day.falls_on - condition.within
+        return Lasting(answer, until, _ORDERS)
+    if answer or last is None:
+        return Lasting(answer, None, _ORDERS)
+    if day is not None:
+        return Lasting(answer, day.falls_on, _ORDERS)  # by which it becomes void
+    return Lasting(answer, last + facts.reorder_gap, _NOTHING)  # an order makes it longer
 
 
 def _is_longer(one: Lasting, other: Lasting) -> bool:
@@ -164,6 +183,18 @@ def _of_dealings(condition: Dealing, facts: Facts, now: datetime, *, answer: boo
         times += facts.bounced
     ages = (at + span for at in times for span in spans if at + span >= now)
     return Lasting(answer, min(ages, default=None), unless)
+
+
+def _of_belongings(
+    condition: NeedsAgain | Owns, facts: Facts, now: datetime, *, answer: bool
+) -> Lasting:
+    if isinstance(condition, Owns):
+        return Lasting(answer, None, _ORDERS)
+    turns = [need.due_on - condition.ahead for need in facts.needs]
+    turns += [need.due_on + condition.overdue for need in facts.needs]
+    ahead = [at for at in turns if at >= now]
+    unless = _ORDERS | _ONLY_TOLD | {QUESTION_ANSWERED}
+    return Lasting(answer, min(ahead, default=None), unless)
 
 
 def _until_a_date(condition: DateWithin, facts: Facts, now: datetime) -> datetime | None:

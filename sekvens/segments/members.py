@@ -60,6 +60,17 @@ def members(
         after = page[-1]
 
 
+def members_within(
+    session: Session, condition: Condition, *, after: str | None, until: str, now: datetime
+) -> set[str]:
+    """Tell of which contacts behind one id and up to another a condition holds."""
+    gap = reorder_gap(session)
+    found = session.scalars(candidates(condition, now=now, gap=gap, after=after, until=until)).all()
+    if is_decided(condition) and is_of_one_row(condition):
+        return set(found)
+    return {each for each in found if sql.holds(session, condition, contact_id=each, now=now)}
+
+
 def reasons(
     session: Session, condition: Condition, *, contact_id: str, now: datetime
 ) -> list[Reason]:

@@ -8,7 +8,8 @@ an event exactly so long ago still counts.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, get_args
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.tables import ConsentStatus
@@ -23,24 +24,31 @@ from sekvens.flows.conditions import (
     InSegment,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
 )
 from sekvens.flows.dealings import Dealing
 from sekvens.flows.keys import key_of
+from sekvens.next_best.refusals import refused_in
 from sekvens.segments.dealings import Goods, PastEvent, deals, how_many_received
-from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Foretold
 from sekvens.send_time.dates import next_return
 
 __all__ = [
     "EMAIL_DELIVERED",
     "ORDER",
+    "QUESTION_ANSWERED",
     "UNDOING",
     "ContactFacts",
     "Facts",
+    "Need",
     "PastEvent",
     "comes_within",
     "counts",
@@ -53,6 +61,15 @@ __all__ = [
 ORDER = "Order Completed"
 UNDOING = ("Order Refunded", "Order Cancelled")  #: what an order does not survive
 EMAIL_DELIVERED = "Email Delivered"
+QUESTION_ANSWERED = "Question Answered"
+
+
+class Need(NamedTuple):
+    """A product that a contact needs again, as a run has said. Times are shop time."""
+
+    product_id: str
+    due_on: datetime
+    as_of: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +81,13 @@ class ContactFacts:
     traits: Mapping[str, Any] = field(default_factory=dict)
     received: tuple[datetime, ...] = ()  #: shop times at which SES took our marketing messages
     sold_out: frozenset[str] = frozenset()  #: products that cannot be bought now
+    raised: frozenset[str] = frozenset()  #: products whose price dropped, and has gone up again
+    needs: tuple[Need, ...] = ()  #: what a run has said that the contact needs again
     cart: tuple[str, ...] = ()  #: products in the cart of the entry
     flows: frozenset[str] = frozenset()  #: flows that the contact is under way in
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
-    lapse: Lapse | None = None  #: where a model is trusted with it
+    lapse: Foretold | None = None  #: from then on they have lapsed
+    next_order: Foretold | None = None
     zone: str = "UTC"
     bounced: tuple[datetime, ...] = ()  #: shop times at which messages left that came back softly
     figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
@@ -94,11 +114,17 @@ class Facts(Protocol):
     @property
     def sold_out(self) -> frozenset[str]: ...
     @property
+    def raised(self) -> frozenset[str]: ...
+    @property
+    def needs(self) -> Sequence[Need]: ...
+    @property
     def flows(self) -> frozenset[str]: ...
     @property
     def reorder_gap(self) -> timedelta: ...
     @property
-    def lapse(self) -> Lapse | None: ...
+    def lapse(self) -> Foretold | None: ...
+    @property
+    def next_order(self) -> Foretold | None: ...
     @property
     def zone(self) -> str: ...
     @property
@@ -148,7 +174,7 @@ def comes_within(told: object, within: timedelta, *, now: datetime, zone: str) -
 
 
 def is_gone(
-    last_order: datetime | None, gap: timedelta, lapse: Lapse | None = None, *, now: datetime
+    last_order: datetime | None, gap: timedelta, lapse: Foretold | None = None, *, now: datetime
 ) -> bool:
     """Tell whether a customer has stayed away for longer than this shop's customers do.
 
@@ -156,9 +182,20 @@ def is_gone(
     """
     if last_order is None:
         return False
-    if lapse is not None and last_order <= lapse.predicted_on:
+    if lapse is not None and lapse.stands(last_order):
         return now > lapse.falls_on
     return now - last_order > gap
+
+
+def is_expected(
+    next_order: Foretold | None, last_order: datetime | None, within: timedelta, *, now: datetime
+) -> bool:
+    """Tell whether an order is foretold to come within a time, and none has come since."""
+    return (
+        next_order is not None
+        and next_order.stands(last_order)
+        and next_order.falls_on < now + within
+    )
 
 
 # One answer for each kind of condition; a table, because stories ask some hundred for each contact.
@@ -208,8 +245,13 @@ def _date_within(condition: DateWithin, facts: Facts, now: datetime, _key: str |
 
 
 def _lapsed(_condition: Lapsed, facts: Facts, now: datetime, _key: str | None) -> bool:
-    orders = [event.occurred_at for event in _past(facts, ORDER, now)]
-    return is_gone(max(orders, default=None), facts.reorder_gap, facts.lapse, now=now)
+    return is_gone(_last_order(facts, now), facts.reorder_gap, facts.lapse, now=now)
+
+
+def _order_expected(
+    condition: OrderExpected, facts: Facts, now: datetime, _key: str | None
+) -> bool:
+    return is_expected(facts.next_order, _last_order(facts, now), condition.within, now=now)
 
 
 def _received(condition: Received, facts: Facts, now: datetime, _key: str | None) -> bool:
@@ -233,6 +275,37 @@ def _in_flow(condition: InFlow, facts: Facts, _now: datetime, _key: str | None) 
     return condition.flow in facts.flows
 
 
+def _product_in_stock(
+    _condition: ProductInStock, facts: Facts, _now: datetime, entry_key: str | None
+) -> bool:
+    return entry_key is None or entry_key not in facts.sold_out
+
+
+def _price_stands(
+    _condition: PriceStands, facts: Facts, _now: datetime, entry_key: str | None
+) -> bool:
+    return entry_key is None or entry_key not in facts.raised
+
+
+def _needs_again(condition: NeedsAgain, facts: Facts, now: datetime, _key: str | None) -> bool:
+    first, last = now - condition.overdue, now + condition.ahead
+    due = [need for need in facts.needs if first <= need.due_on <= last]
+    if not due:
+        return False
+    kept, had = kept_orders(facts, now), _past(facts, ORDER, now)
+    answers = sorted(_past(facts, QUESTION_ANSWERED, now), key=attrgetter("occurred_at"))
+    out = facts.sold_out | refused_in(event.properties for event in answers)
+    out |= _products_of(event for event in had if event not in kept)
+    return any(
+        need.product_id not in out | _products_of(e for e in had if e.occurred_at > need.as_of)
+        for need in due
+    )
+
+
+def _products_of(orders: Iterable[PastEvent]) -> set[str]:
+    return set().union(*(product_ids(order.properties.get("products")) for order in orders))
+
+
 def _in_stock(_condition: InStock, facts: Facts, _now: datetime, entry_key: str | None) -> bool:
     wanted = facts.in_cart(entry_key) if facts.sold_out else ()
     return not wanted or not facts.sold_out.issuperset(wanted)
@@ -248,13 +321,21 @@ _ANSWERS: Final[Mapping[type[Any], Callable[[Any, Facts, datetime, str | None], 
     HasTrait: _has_trait,
     DateWithin: _date_within,
     Lapsed: _lapsed,
+    OrderExpected: _order_expected,
     Received: _received,
     Subscribed: _subscribed,
     Owns: _owns,
     InFlow: _in_flow,
     InStock: _in_stock,
+    ProductInStock: _product_in_stock,
+    PriceStands: _price_stands,
+    NeedsAgain: _needs_again,
     **dict.fromkeys(get_args(Dealing), _deals),
 }
+
+
+def _last_order(facts: Facts, now: datetime) -> datetime | None:
+    return max((event.occurred_at for event in _past(facts, ORDER, now)), default=None)
 
 
 def _since(within: timedelta | None, now: datetime) -> datetime | None:

@@ -44,8 +44,12 @@ from sekvens.flows.conditions import (
     InSegment,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
@@ -54,11 +58,14 @@ from sekvens.flows.dealings import Dealing, Viewed
 from sekvens.flows.steps import Purpose
 from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
+from sekvens.next_best.reading import needs_again
+from sekvens.predictions.kinds import Kind
+from sekvens.products.changes import price_stands
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
 from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
-from sekvens.segments.figures import lapse_of, reorder_gap
+from sekvens.segments.figures import foretold, reorder_gap
 from sekvens.send_time.local_time import zone_or
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
@@ -212,18 +219,32 @@ class _Question:
                 return self._has_told(condition)
             case Lapsed():
                 return self._lapsed()
+            case OrderExpected():
+                return self._order_expected(condition.within)
             case Received():
                 return self._received(condition.within) >= condition.times
             case InFlow():
                 return self._in_flow(condition.flow)
-            case Owns():
-                return self._owns()
-            case InStock():
-                return self._in_stock()
+            case Owns() | InStock() | ProductInStock() | PriceStands():
+                return self._is_so_of_entry(condition)
+            case NeedsAgain():
+                span = {"ahead": condition.ahead, "overdue": condition.overdue}
+                return needs_again(self.session, self.contact_id, now=self.now, **span)
             case Viewed():
                 return has_looked(self.session, condition, self.contact_ids, now=self.now)
             case _:
                 raise AssertionError(condition)
+
+    def _is_so_of_entry(self, condition: Owns | InStock | ProductInStock | PriceStands) -> bool:
+        match condition:
+            case Owns():
+                return self._owns()
+            case InStock():
+                return self._in_stock()
+            case ProductInStock():
+                return self._product_in_stock()
+            case PriceStands():
+                return self._price_stands()
 
     def _has_told(self, condition: TraitIs | HasTrait | DateWithin) -> bool:
         told = self._traits()
@@ -275,9 +296,17 @@ class _Question:
         return zone_or(self.session.scalar(query), "UTC")
 
     def _lapsed(self) -> bool:
-        last = select(func.max(ContactEvent.occurred_at)).where(*self._events([memory.ORDER], None))
-        gap, lapse = reorder_gap(self.session), lapse_of(self.session, self.contact_id)
-        return memory.is_gone(self.session.scalar(last), gap, lapse, now=self.now)
+        gap = reorder_gap(self.session)
+        lapse = foretold(self.session, self.contact_id, Kind.LAPSE)
+        return memory.is_gone(self._last_order(), gap, lapse, now=self.now)
+
+    def _order_expected(self, within: timedelta) -> bool:
+        order = foretold(self.session, self.contact_id, Kind.NEXT_ORDER)
+        return memory.is_expected(order, self._last_order(), within, now=self.now)
+
+    def _last_order(self) -> datetime | None:
+        ordered = self._events([memory.ORDER], None)
+        return self.session.scalar(select(func.max(ContactEvent.occurred_at)).where(*ordered))
 
     def _received(self, within: timedelta | None) -> int:
         ours = [
@@ -326,3 +355,12 @@ class _Question:
         ids = [memory.product_ids(lines) for lines in self.session.scalars(query)]
         wanted = set().union(*ids)
         return not wanted or any(in_stock(self.session, wanted).values())
+
+    def _product_in_stock(self) -> bool:
+        return self.entry_key is None or in_stock(self.session, [self.entry_key])[self.entry_key]
+
+    def _price_stands(self) -> bool:
+        if self.entry_key is None:
+            return True
+        product_id = product_ids_of(self.session, [self.entry_key])[self.entry_key]
+        return price_stands(self.session, product_id, now=self.now)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -51,6 +51,31 @@ class SegmentMembership(Base):
     times: Mapped[int]  #: how often the contact has entered; it tells two entries apart
     since: Mapped[datetime]  #: shop time at which they entered last
     until: Mapped[datetime | None]  #: shop time at which they left; None: they are in it
+
+
+class SegmentStay(Base):
+    """A contact's time in a segment or on a level, as far as the looks at all contacts saw.
+
+    It is never moved: who was merged into somebody keeps their own, and is in what that one is in.
+    """
+
+    __tablename__ = "segment_stays"
+    __table_args__ = (
+        Index(
+            "ix_segment_stays_open",
+            "segment",
+            "contact_id",
+            unique=True,
+            sqlite_where=text("until IS NULL"),
+            postgresql_where=text("until IS NULL"),
+        ),
+    )
+
+    contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)
+    segment: Mapped[str] = mapped_column(primary_key=True)
+    #: shop time of the look that found them in it
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    until: Mapped[datetime | None]  #: shop time of the look that did not; None: they are in it
 
 
 class SegmentWatch(Base):

@@ -25,6 +25,7 @@ VERBS: Final = {
     "unsubscribe": "unsubscribes",
     "look at the cart": "looks at the cart",
     "look": "looks at {}",
+    "ask": "asks to be told of {}",
     "add": "puts {} into the cart",
     "empty": "empties the cart",
     "check out": "starts the checkout",
@@ -199,7 +200,7 @@ def _about(verb: str, about: str) -> str:
         return zone_called(about)
     if verb in ("look", "add", "buy") and about in ("a product", "something"):
         return SOMETHING
-    if verb in ("look", "add", "buy", "need help") and _TIMELY.search(about):
+    if verb in ("look", "ask", "add", "buy", "need help") and _TIMELY.search(about):
         raise NotUnderstood(f"“{about}” says when, but not so that we know: {_TIMES}")
     if verb == "born" and day_of_year(about) is None:
         raise NotUnderstood(f"“{about}” is no birthday: write month and day, 03-20")
@@ -249,8 +250,9 @@ class Belongings:
             case verb if verb in _OF_ORDER:
                 if self.orders:
                     yield _OF_ORDER[verb], {"order_id": self.orders[-1]}
-            case "look":
-                yield "Product Viewed", {"product_id": act.about}
+            case "look" | "ask":
+                name = "Product Viewed" if act.verb == "look" else "Back In Stock Requested"
+                yield name, {"product_id": act.about}
             case "add":
                 self.in_cart.append(act.about)
                 yield "Product Added", {"cart_id": cart, "product_id": act.about, "quantity": 1}

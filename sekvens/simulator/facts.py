@@ -30,9 +30,9 @@ from sekvens.events.schema import (
 from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.dealings import Goods, PastEvent
-from sekvens.segments.figures import REORDER_GAP_DEFAULT, Lapse
+from sekvens.segments.figures import REORDER_GAP_DEFAULT, Foretold
 from sekvens.segments.lasting import RECEIVED, TOLD, being_in
-from sekvens.segments.memory import product_ids
+from sekvens.segments.memory import Need, product_ids
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
 _OF_CARTS: Final = (
@@ -56,7 +56,8 @@ class GrowingFacts:
         self.zone = zone
         self.traits: dict[str, Any] = dict(traits)
         self.reorder_gap = reorder_gap
-        self.lapse: Lapse | None = None
+        self.lapse: Foretold | None = None
+        self.next_order: Foretold | None = None
         self.consent = ConsentStatus.NEVER_SUBSCRIBED
         self.has_said = False  #: a word of consent of their own
         self.left_out: set[str] = set()  #: topics
@@ -64,6 +65,8 @@ class GrowingFacts:
         self._soft_opt_in = soft_opt_in
         self.received: list[datetime] = []
         self.sold_out: frozenset[str] = frozenset()
+        self.raised: frozenset[str] = frozenset()  #: a story changes no price
+        self.needs: tuple[Need, ...] = ()  #: and knows no runs
         self.flows: frozenset[str] = frozenset()
         self.bounced: tuple[datetime, ...] = ()
         self.figures: Mapping[str, float] = {}  #: a story has no shop to work them out from

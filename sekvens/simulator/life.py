@@ -33,6 +33,7 @@ from sekvens.simulator.deeds import carry_out
 from sekvens.simulator.entries import Entries
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Did, Lived, Moment, What
+from sekvens.simulator.news import Shelf
 from sekvens.simulator.passage import Passage
 from sekvens.simulator.questions import ask
 from sekvens.simulator.scanning import Scans
@@ -65,6 +66,7 @@ class Life:
         self._events: list[PastEvent] = []
         self._did: list[Did] = []
         self._belongings = Belongings()
+        self._shelf = Shelf()
         self.entries = Entries(self)
         self._queue: list[tuple[datetime, int, int, Thing | None]] = []
         self._pushed = count()
@@ -109,7 +111,9 @@ class Life:
         elif isinstance(thing, PastEvent):
             self.happen(thing)
         elif isinstance(thing, StockChange):
-            self.facts.stock(thing.product, is_sold_out=thing.is_sold_out)
+            news = self._shelf.turn(self.facts, thing)
+            if news is not None:
+                self.happen(news)
         else:
             self._scans.scan()
 

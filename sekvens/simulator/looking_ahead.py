@@ -23,9 +23,11 @@ from sekvens.flows.graph import Graph
 from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Send
 from sekvens.modes.setting import all_by_hand
+from sekvens.predictions.kinds import Kind
 from sekvens.products.queries import sold_out
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
-from sekvens.segments.figures import lapse_of, reorder_gap
+from sekvens.segments.figures import foretold, reorder_gap
+from sekvens.segments.tables import ShopFigure
 from sekvens.settings import Settings
 from sekvens.simulator.life import Life
 from sekvens.simulator.moments import Lived, Stay
@@ -62,6 +64,7 @@ def look_ahead(database: Database, settings: Settings, *, now: datetime, days: i
         stage = replace(
             set_stage(story, settings, flows),
             reorder_gap=reorder_gap(session),
+            figures={row.name: row.value for row in session.scalars(select(ShopFigure))},
             by_hand=all_by_hand(session),
         )
         quota = session.get(SesQuota, THE_ACCOUNT)
@@ -111,7 +114,9 @@ class _Continued(Life):
         for event in sorted(today.events, key=lambda event: event.occurred_at):
             facts.happen(event)
         today.tell_who(facts)
-        facts.lapse = lapse_of(self._session, today.person.name)
+        facts.lapse = foretold(self._session, today.person.name, Kind.LAPSE)
+        facts.next_order = foretold(self._session, today.person.name, Kind.NEXT_ORDER)
+        facts.figures, facts.goods = self.stage.figures, today.goods
         facts.sold_out, facts.rests_until = self._sold_out, today.rests_until
         if today.preferences is not None:
             facts.paused_until, facts.fewer = (

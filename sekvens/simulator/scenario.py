@@ -53,7 +53,12 @@ class Scenario:
     offers: dict[str, timedelta]  #: offer -> how long it holds from the first e-mail that makes it
     cart: tuple[str, ...] = ()  #: the products in the cart of the entry
     sold_out: dict[str, timedelta] = field(default_factory=dict)  #: product -> when
+    raised: dict[str, timedelta] = field(default_factory=dict)  #: product -> when it costs more
+    needs: dict[str, timedelta] = field(default_factory=dict)  #: product -> when it is needed again
     variants: dict[str, str] = field(default_factory=dict)  #: experiment -> the variant drawn
+    categories: dict[str, str] = field(default_factory=dict)  #: product -> its category
+    figures: dict[str, float] = field(default_factory=dict)  #: of the shop's own, by name
+    next_order: timedelta | None = None  #: when a model foretells it, from the start
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -65,7 +70,8 @@ def read_scenario(path: Path) -> Scenario:
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     unknown = set(data) - {
         "about", "flow", "start", "zone", "subscribed", "traits", "past", "events", "outcomes",
-        "entry_key", "offers", "cart", "sold_out", "variants",
+        "entry_key", "offers", "cart", "sold_out", "raised", "needs", "variants", "categories",
+        "figures", "next_order",
     }  # fmt: skip
     if unknown:
         raise ValueError(f"{path.name}: unknown {', '.join(sorted(unknown))}")
@@ -82,7 +88,12 @@ def read_scenario(path: Path) -> Scenario:
         offers={offer: span(lasts) for offer, lasts in data.get("offers", {}).items()},
         cart=tuple(data.get("cart", ())),
         sold_out={product: span(since) for product, since in data.get("sold_out", {}).items()},
+        raised={product: span(since) for product, since in data.get("raised", {}).items()},
+        needs={product: span(due) for product, due in data.get("needs", {}).items()},
         variants=data.get("variants", {}),
+        categories=data.get("categories", {}),
+        figures=data.get("figures", {}),
+        next_order=span(data["next_order"]) if "next_order" in data else None,
     )
 
 

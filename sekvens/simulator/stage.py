@@ -49,6 +49,7 @@ class Stage:
     consent: ConsentSettings = field(default_factory=ConsentSettings)
     holdout: float = 0.0  #: the share of contacts who get no marketing at all
     reorder_gap: timedelta = REORDER_GAP_DEFAULT
+    figures: Mapping[str, float] = field(default_factory=dict)  #: of the shop's own, by name
     #: modes that people have set, by flow and step
     by_hand: Mapping[str, Mapping[str, Mode]] = field(default_factory=dict)
     speed: float = 1.0  #: of the shop time of real services that a story is held to

@@ -1,6 +1,6 @@
 """What the database holds of contacts today, for lives in memory that start from it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,10 +21,13 @@ from sekvens.contacts.tables import (
 )
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
+from sekvens.flows.keys import key_of
 from sekvens.flows.steps import Purpose
 from sekvens.messages.addresses import usable
 from sekvens.messages.tables import Message, MessageState
-from sekvens.segments.memory import PastEvent
+from sekvens.products.order_lines import pieces_of
+from sekvens.segments.dealings import Goods, PastEvent
+from sekvens.segments.dealings_sql import goods_of
 from sekvens.send_time.local_time import zone_or
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.stage import Stage
@@ -45,6 +48,7 @@ class Today:
     rests_until: datetime | None = None
     events: list[PastEvent] = field(default_factory=list)
     received: list[datetime] = field(default_factory=list)
+    goods: Mapping[str, Goods] = field(default_factory=dict)  #: by the ids that events carry
     enrollments: list[Enrollment] = field(default_factory=list)
     sent: dict[str, list[Message]] = field(default_factory=dict)  #: by enrollment
 
@@ -96,6 +100,9 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], until
     past = ContactEvent.contact_id.in_(whose), ContactEvent.occurred_at <= until
     for contact_id, name, properties, at in session.execute(events.where(*past)):
         found[owner[contact_id or ""]].events.append(PastEvent(name, properties, at))
+    goods = goods_of(session, {key for today in found.values() for key in _product_keys(today)})
+    for today in found.values():
+        today.goods = goods
     for each in session.scalars(select(Enrollment).where(Enrollment.contact_id.in_(whose))):
         found[owner[each.contact_id]].enrollments.append(each)
     accepted = Message.contact_id.in_(whose), Message.state == MessageState.ACCEPTED
@@ -104,6 +111,15 @@ def _read(session: Session, found: dict[str, Today], keys: dict[str, str], until
         today.sent.setdefault(message.enrollment_id, []).append(message)
         if message.purpose == Purpose.MARKETING and message.sent_on is not None:
             today.received.append(message.sent_on)
+
+
+def _product_keys(today: Today) -> Iterator[str]:
+    """List the products that somebody ordered or looked at, by the ids that events carry."""
+    for event in today.events:
+        ordered = event.properties.get("products")
+        yield from pieces_of(ordered if isinstance(ordered, list) else ())
+        if event.properties.get("product_id") is not None:
+            yield key_of(event.properties["product_id"])
 
 
 def _read_consent(today: Today, consent: Consent) -> None:

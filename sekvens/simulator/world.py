@@ -36,7 +36,9 @@ from sekvens.flows.steps import (
     Send,
     SetTrait,
 )
-from sekvens.segments.memory import ContactFacts, PastEvent, holds
+from sekvens.segments.dealings import Goods
+from sekvens.segments.figures import Foretold
+from sekvens.segments.memory import ContactFacts, Need, PastEvent, holds
 from sekvens.send_time.best import fixed_time
 from sekvens.send_time.local_time import next_local_time
 from sekvens.send_time.quiet_hours import NEVER_QUIET
@@ -74,7 +76,16 @@ class World:
                 for past in scenario.past
             ),
             cart=scenario.cart,
+            needs=tuple(
+                Need(product, scenario.start + due, scenario.start)
+                for product, due in scenario.needs.items()
+            ),
             zone=scenario.zone,
+            next_order=None
+            if scenario.next_order is None
+            else Foretold(scenario.start, scenario.start + scenario.next_order),
+            figures=scenario.figures,
+            goods={name: Goods(name, category) for name, category in scenario.categories.items()},
         )
         self.sent: list[tuple[datetime, str]] = []
 
@@ -164,7 +175,8 @@ class World:
     def _holds(self, condition: Condition, now: datetime) -> bool:
         since = now - self._scenario.start
         gone = (product for product, at in self._scenario.sold_out.items() if at <= since)
-        facts = replace(self.facts, sold_out=frozenset(gone))
+        dearer = (product for product, at in self._scenario.raised.items() if at <= since)
+        facts = replace(self.facts, sold_out=frozenset(gone), raised=frozenset(dearer))
         return holds(condition, facts, now=now, entry_key=self.entry_key)
 
     def _date(self, question: NextDate) -> datetime | None:

@@ -12,8 +12,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from sekvens.errors import SekvensError
+from sekvens.messages.addresses import usable
 from sekvens.staff.passwords import NOBODYS, check_password, fits, hashed
-from sekvens.staff.tables import Role, StaffMember, StaffSession
+from sekvens.staff.tables import LANGUAGES, Role, StaffMember, StaffSession
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@+-]{1,63}")
 
@@ -54,10 +55,44 @@ def set_password(session: Session, name: str, *, password: str, now: datetime) -
         StaffRefused: there is no such account.
         PasswordRefused: the password could be guessed.
     """
-    member = _found(session, name)
+    member = named(session, name)
     check_password(password, name=member.name)
     member.password, member.changed_at, member.disabled_at = hashed(password), now, None
     _end_sessions(session, member)
+
+
+def write_to(
+    session: Session,
+    name: str,
+    *,
+    email: str | None = None,
+    language: str | None = None,
+    monday: bool | None = None,
+) -> StaffMember:
+    """Say where and in which language an account is written to, and if it gets the Monday mail.
+
+    What is None stays as it is; an empty address is taken away, and with it the Monday mail.
+
+    Raises:
+        StaffRefused: there is no such account; SES would not take the address, which is not quoted;
+            there is no such language; the Monday mail has no address to go to.
+    """
+    member = named(session, name)
+    if email is not None:
+        member.email = usable(email)
+        if email.strip() and member.email is None:
+            raise StaffRefused("that is no address that SES would take: write maja@shop.se")
+    if language is not None:
+        if language not in LANGUAGES:
+            raise StaffRefused(f"the staff are written to in one of {', '.join(LANGUAGES)}")
+        member.language = language
+    if monday is not None:
+        member.gets_monday = monday
+    if member.gets_monday and member.email is None:
+        if monday:
+            raise StaffRefused(f"{member.name} has no address yet: give --email with --monday")
+        member.gets_monday = False
+    return member
 
 
 def disable(session: Session, name: str, *, now: datetime) -> None:
@@ -66,7 +101,7 @@ def disable(session: Session, name: str, *, now: datetime) -> None:
     Raises:
         StaffRefused: there is no such account.
     """
-    member = _found(session, name)
+    member = named(session, name)
     member.disabled_at = member.disabled_at or now
     _end_sessions(session, member)
 
@@ -78,7 +113,12 @@ def authenticated(session: Session, name: str, password: str) -> StaffMember | N
     return member if member and fit and member.disabled_at is None else None
 
 
-def _found(session: Session, name: str) -> StaffMember:
+def named(session: Session, name: str) -> StaffMember:
+    """Find an account by its name.
+
+    Raises:
+        StaffRefused: there is none of this name.
+    """
     member = session.get(StaffMember, name.lower())
     if member is None:
         raise StaffRefused(f"there is no account {name!r}: `starter.py staff list` shows them")

@@ -1,16 +1,20 @@
-"""Who may log in to the staff pages, and who is logged in. No password and no session id is kept.
+"""Who may log in to the staff pages, who is logged in, and what became of their Monday mails.
 
-What stands here opens nothing: a password's scrypt, and the hash of a session's random id.
+What stands here opens nothing: a password's scrypt, and the hash of a session's random id. A
+member's address stands in their row alone.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
+
+#: What the staff are written to in.
+LANGUAGES: Final = ("sv", "en")
 
 
 class Role(StrEnum):
@@ -37,6 +41,9 @@ class StaffMember(Base):
     created_at: Mapped[datetime]  #: wall time
     changed_at: Mapped[datetime]  #: wall time of the newest password
     disabled_at: Mapped[datetime | None]  #: wall time; they cannot log in any more
+    email: Mapped[str | None]  #: as SES takes it
+    language: Mapped[str | None]  #: of `LANGUAGES`; none: the shop's
+    gets_monday: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class StaffSession(Base):
@@ -48,6 +55,21 @@ class StaffSession(Base):
     name: Mapped[str] = mapped_column(ForeignKey("staff.name"), index=True)
     started_at: Mapped[datetime]  #: wall time
     seen_at: Mapped[datetime]  #: wall time, to the minute
+
+
+class MondayMail(Base):
+    """The Monday mail of one member and week: written before SES is called, and once."""
+
+    __tablename__ = "monday_mails"
+
+    name: Mapped[str] = mapped_column(ForeignKey("staff.name"), primary_key=True)
+    monday: Mapped[date] = mapped_column(primary_key=True)  #: the shop's day on which it is due
+    #: `MessageState`, as in the ledger; what is being sent, or was and nobody heard, stays so
+    state: Mapped[str]
+    attempts: Mapped[int]  #: how often SES was, or may have been, called
+    called_at: Mapped[datetime]  #: wall time of the newest of them
+    ses_message_id: Mapped[str | None]
+    note: Mapped[str | None]  #: why it was not sent; no address
 
 
 class AuditEntry(Base):

@@ -36,6 +36,20 @@ def turn(
     return session.execute(select(Switch).where(Switch.name == name, _holds_now())).scalar_one()
 
 
+def hold(
+    database: Database, name: str, state: SwitchState, *, by: str, note: str | None, now: datetime
+) -> Switch:
+    """Hold messages from now on (wall time), and return once nothing leaves that this forbids.
+
+    Raises:
+        LockTimeout: a message that had passed the gate before is still leaving; the switch holds.
+    """
+    with database.write() as session:
+        switch = turn(session, name, state, by=by, note=note, now=now)
+    let_senders_pass(database, name)
+    return switch
+
+
 def end(session: Session, name: str, *, by: str, now: datetime) -> Switch | None:
     """Hold messages no longer; None: nothing was held. `now` is wall time."""
     return session.execute(
@@ -56,20 +70,6 @@ def let_senders_pass(
     """
     with database.locks.hold_switch(name, timeout=timeout):
         pass
-
-
-def hold(
-    database: Database, name: str, state: SwitchState, *, by: str, note: str | None, now: datetime
-) -> Switch:
-    """Hold messages, and return when none that is held can leave any more. `now` is wall time.
-
-    Raises:
-        LockTimeout: one was still leaving after `SENDERS_TIMEOUT`; whatever comes later is held.
-    """
-    with database.write() as session:
-        switch = turn(session, name, state, by=by, note=note, now=now)
-    let_senders_pass(database, name)
-    return switch
 
 
 def senders_share(flow: str) -> tuple[str, str]:

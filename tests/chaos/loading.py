@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import psutil
+import pytest
 from sqlalchemy import func, inspect, select, table
 from temporalio.client import Client, WorkflowExecutionStatus
 
@@ -78,22 +79,31 @@ class Lost:
 @contextmanager
 def running_load_stack(folder: Path, **options: object) -> Iterator[Stack]:
     """Run all services on PostgreSQL, with a SES whose rate nobody reaches."""
-    before = {name: os.environ.pop(name, None) for name in ("PYTHONDONTWRITEBYTECODE",)}
-    # The sandbox imports the workflow anew for every run: a worker that may keep no byte code
-    # compiles it each time, which would be measured as ours.
-    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     given: dict[str, object] = {
         "day_seconds": DAY_SECONDS,
         "postgresql": True,
         "ses_options": ("--rate", "100000", "--per-day", "-1"),
         **options,
     }
-    try:
-        with running_stack(folder, **given) as stack:  # type: ignore[arg-type]  # as they are named
-            yield stack
-    finally:
-        del os.environ["PYTHONPYCACHEPREFIX"]
-        os.environ.update({name: value for name, value in before.items() if value is not None})
+    with (
+        _keeping_bytecode(folder / "bytecode"),
+        running_stack(folder, **given) as stack,  # type: ignore[arg-type]  # as they are named
+    ):
+        yield stack
+
+
+@contextmanager
+def _keeping_bytecode(folder: Path) -> Iterator[None]:
+    """Let services keep byte code, in a folder where this process may keep none.
+
+    The sandbox imports the workflow anew for every run: a worker that may keep no byte code
+    compiles it each time, which would be measured as ours.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", str(folder))
+        yield
 
 
 def sign_up_all(stack: Stack, users: Sequence[str]) -> float:

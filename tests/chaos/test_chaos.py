@@ -23,6 +23,7 @@ from tests.chaos.crowd import Crowd, Findings
 from tests.chaos.judging import ses_log
 from tests.chaos.nemesis import Nemesis, victims
 from tests.chaos.scale import LONG, SEED, pick
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import Stack, eventually, logs_on_failure, running_stack, sign_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(1200)]
@@ -184,7 +185,7 @@ def fates_of_events(stack: Stack) -> dict[str, list[int]]:
     fates: dict[str, list[int]] = {}
     ours = {each.id for each in ses_log(stack) if "probe" not in each.tags}
     url = f"{stack.site.inbox_url}/_local/events"
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  our own address
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310  our own address
         told = json.load(answer)
     for each in told:
         if each["id"] in ours:

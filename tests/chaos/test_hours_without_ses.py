@@ -36,7 +36,7 @@ BEGINS = NOON + hours(5)
 LASTS = hours(6)
 #: Attempts per message in six hours: ten minutes apart in the end, order mail five.
 ATTEMPTS_MAX = {Purpose.MARKETING: 50, Purpose.TRANSACTIONAL: 90}
-CONTACTS = pick(short=24, long=120)
+CONTACTS = pick(short=9, long=120)
 FEW_CONTACTS = pick(short=3, long=60)
 #: … and how long they are without SES.
 FEWER_HOURS = pick(short=2, long=6)
@@ -232,7 +232,7 @@ def test_what_ses_does_not_answer_for_hours_is_settled_by_its_events_afterwards(
     shop, outage = VirtualShop(database_of(engine), FakeSes()), Outage()
     shop.hears_of_what_ses_takes(FEEDBACK)
     shop.ses.outage = out(shop, outage, OutcomeUnknown)
-    crowd = Crowd(shop, outage, pick(short=12, long=60))
+    crowd = Crowd(shop, outage, pick(short=6, long=60))
     shop.run(outage.ends + hours(2.5))
 
     probes = sum(call.is_probe for call in shop.ses.calls)

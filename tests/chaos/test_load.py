@@ -15,7 +15,7 @@ from tests.e2e.stack import Stack, logs_on_failure
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(600)]
 
 #: `make load` has a setting of its own, and so `make chaos` repeats this one.
-ENROLLMENTS, LATER, PURCHASES = 300, 24, 8
+ENROLLMENTS, LATER, PURCHASES = 150, 24, 8
 
 
 @pytest.fixture(scope="module")

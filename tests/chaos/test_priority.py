@@ -30,6 +30,7 @@ from sekvens.ses.local.store import FILE_NAME
 from tests.chaos import verdicts
 from tests.chaos.judging import judged
 from tests.chaos.scale import LONG, pick
+from tests.e2e.services import PATIENCE
 from tests.e2e.stack import (
     Stack,
     address_of,
@@ -45,13 +46,13 @@ from tests.e2e.stack import (
 pytestmark = [pytest.mark.e2e, pytest.mark.chaos, pytest.mark.timeout(pick(short=900, long=3600))]
 
 #: Marketing e-mails of one flow that are due at once.
-WAITING = pick(short=500, long=5000)
+WAITING = pick(short=300, long=5000)
 ORDERS = pick(short=3, long=20)
 #: Contacts in the flow beside it; their e-mail is due an hour (of shop time) after their checkout.
 BESIDE = 10
 #: Messages a second, as SES says: first so few that nearly all come to wait, then what orders are
 #: timed at, and last more than this machine can do.
-RATES = (1, 5, 200)
+RATES = (1, pick(short=2, long=5), 200)
 #: An hour lasts 10 s (50 s), and what waits does not go stale.
 DAY_SECONDS = pick(short=240.0, long=1200.0)
 #: In the time of so many messages an order has come through API, relay and workflow on a busy
@@ -200,7 +201,7 @@ def allow(stack: Stack, rate: float) -> None:
         {"Content-Type": "application/json"},
         method="PUT",
     )
-    urllib.request.urlopen(asked, timeout=30).close()  # noqa: S310
+    urllib.request.urlopen(asked, timeout=PATIENCE).close()  # noqa: S310
     with stack.database.write() as session:
         session.get_one(SesQuota, THE_ACCOUNT).asked_at -= ASK_INTERVAL
     sentence = f"the queue lets {queue_rate(rate):g} messages a second through"

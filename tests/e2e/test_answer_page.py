@@ -1,27 +1,25 @@
 """The page behind an answer link in Chromium: readable, reachable by keyboard, given by a press."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 from sqlalchemy import select
 
-from sekvens.clock import SystemClock
 from sekvens.db.session import Database
-from sekvens.db.tables import metadata
 from sekvens.events.tables import ContactEvent
 from sekvens.messages.links import answer_url
 from sekvens.messages.questions import QUESTIONS
 from sekvens.sections import ApiSettings
-from sekvens.web.app import create_app
-from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures
+from tests.conftest_browser import (  # noqa: F401  two are fixtures
+    NOTHING,
+    axe_finds,
+    browser_page,
+    chromium,
+)
 from tests.unit.ingesting import Shop, identify
 from tests.unit.serving import settings
+from tests.unit.serving_over_http import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -36,9 +34,9 @@ SHAPES = ("still-interested", "how-was-it", "what-went-wrong", "rating", "where-
 class Served:
     """The app on a port of this machine, with one contact."""
 
-    def __init__(self, database: Database, port: int) -> None:
+    def __init__(self, database: Database, url: str) -> None:
         self.database = database
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = url
 
     def link(self, question: str, answer: str, *, locale: str = "sv") -> str:
         shop = Shop(self.database)
@@ -57,24 +55,11 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
-    metadata.create_all(database.engine)
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(settings(), database, SystemClock())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Served(database, listener.getsockname()[1])
-    server.should_exit = True
-    thread.join()
-    listener.close()
-    database.close()
+def served(sqlite_database: Database) -> Iterator[Served]:
+    with serving(sqlite_database) as app:
+        yield Served(sqlite_database, app.url)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("question", SHAPES)
 def test_axe_finds_nothing_before_or_after_the_answer(
@@ -82,18 +67,13 @@ def test_axe_finds_nothing_before_or_after_the_answer(
     browser_page: "Page",  # noqa: F811
     question: str,
     locale: str,
-    scheme: str,
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    browser_page.emulate_media(color_scheme=scheme)
     browser_page.goto(served.link(question, QUESTIONS[question].answers[0].value, locale=locale))
-    asked = Axe().run(browser_page)
+    asked = axe_finds(browser_page)
     browser_page.click("button")
-    thanked = Axe().run(browser_page)
+    thanked = axe_finds(browser_page)
 
-    assert asked.violations_count == 0, asked.generate_report()
-    assert thanked.violations_count == 0, thanked.generate_report()
+    assert (asked, thanked) == (NOTHING, NOTHING)
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -1,25 +1,24 @@
 """The pages about consent in Chromium: readable, reachable, on a phone, without a script."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
 from sekvens.clock import SystemClock
 from sekvens.contacts.tables import Consent
 from sekvens.db.session import Database
-from sekvens.db.tables import metadata
 from sekvens.messages.links import confirm_url, preferences_url, unsubscribe_url, view_url
 from sekvens.sections import ApiSettings
-from sekvens.web.app import create_app
-from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures
+from tests.conftest_browser import (  # noqa: F401  two are fixtures
+    NOTHING,
+    axe_finds,
+    browser_page,
+    chromium,
+)
 from tests.unit.ingesting import Shop, identify
 from tests.unit.serving import settings
+from tests.unit.serving_over_http import serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,9 +33,9 @@ ADDRESS = "astrid@kund.example"
 class Served:
     """The app on a port of this machine, with a contact of each language."""
 
-    def __init__(self, database: Database, port: int) -> None:
+    def __init__(self, database: Database, url: str) -> None:
         self.shop = Shop(database)
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = url
         self._api = ApiSettings(public_url=self.url, link_secret=settings().api.link_secret)
 
     def contact(self, page: str, locale: str) -> str:
@@ -63,21 +62,9 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
-    metadata.create_all(database.engine)
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(settings(), database, SystemClock())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Served(database, listener.getsockname()[1])
-    server.should_exit = True
-    thread.join()
-    listener.close()
-    database.close()
+def served(sqlite_database: Database) -> Iterator[Served]:
+    with serving(sqlite_database) as app:
+        yield Served(sqlite_database, app.url)
 
 
 def open_on_a_phone(served: Served, browser: "Page", page: str, locale: str) -> None:
@@ -97,16 +84,12 @@ def test_axe_finds_nothing_and_a_phone_scrolls_one_way(
     page: str,
     locale: str,
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     open_on_a_phone(served, browser_page, page, locale)
-    found = [Axe().run(browser_page)]
-    browser_page.emulate_media(color_scheme="dark")
-    found.append(Axe().run(browser_page))
+    found = axe_finds(browser_page)
     targets = browser_page.locator("button, .choice, select, .field input").all()
     boxes = [box for target in targets if (box := target.bounding_box())]
 
-    assert [each.generate_report() for each in found if each.violations_count] == []
+    assert found == NOTHING
     assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
     assert all(box["height"] >= 44 for box in boxes)
 

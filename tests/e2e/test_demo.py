@@ -13,6 +13,7 @@ import pytest
 
 from sekvens.flows.catalogue import CATALOGUE
 from tests.ports import free_ports
+from tests.unit.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,8 +38,8 @@ def process_ids_in(data: Path) -> set[int]:
     return found
 
 
-def wait_until_none(data: Path, *, seconds: float) -> set[int]:
-    deadline = time.monotonic() + seconds
+def wait_until_none(data: Path) -> set[int]:
+    deadline = time.monotonic() + PATIENCE
     while (left := process_ids_in(data)) and time.monotonic() < deadline:
         time.sleep(0.2)
     return left
@@ -69,28 +70,28 @@ def test_a_demo_for_a_while_shows_e_mails_and_early_exits_and_leaves_nothing_beh
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert float(re.search(r"in the inbox ([\d.]+) s after", done.stdout)[1]) < 15
+    assert float(re.search(r"in the inbox ([\d.]+) s after", done.stdout)[1]) < PATIENCE
     assert re.search(r"welcome +gets “hello”", done.stdout)
     assert re.search(r"winback +enters", done.stdout)  # found by a scan, among people with a past
     for flow in CATALOGUE:
         assert re.search(rf"^ *{flow.name} +(\d+|-) ", done.stdout, re.MULTILINE), flow.name
     assert "Verdict: good" in done.stdout
-    assert wait_until_none(data, seconds=5) == set()
+    assert wait_until_none(data) == set()
 
 
 def test_ctrl_c_stops_everything_cleanly_and_repeats_the_addresses(started, tmp_path):
     started.send_signal(signal.SIGINT)
     rest = started.stdout.read()
 
-    assert started.wait(30) == 0
+    assert started.wait(PATIENCE) == 0
     assert "Inbox" in rest
-    assert wait_until_none(tmp_path / "demo", seconds=5) == set()
+    assert wait_until_none(tmp_path / "demo") == set()
 
 
 def test_a_supervisor_that_is_killed_leaves_no_process_behind(started, tmp_path):
     started.kill()
 
-    assert wait_until_none(tmp_path / "demo", seconds=15) == set()
+    assert wait_until_none(tmp_path / "demo") == set()
 
 
 def test_a_service_that_breaks_ends_the_demo_with_its_name(started, tmp_path):
@@ -103,6 +104,6 @@ def test_a_service_that_breaks_ends_the_demo_with_its_name(started, tmp_path):
     os.kill(worker, signal.SIGKILL)
 
     started.stdout.read()
-    assert started.wait(30) == 1
+    assert started.wait(PATIENCE) == 1
     assert Path(logs).exists()
-    assert wait_until_none(tmp_path / "demo", seconds=5) == set()
+    assert wait_until_none(tmp_path / "demo") == set()

@@ -14,9 +14,10 @@ from sekvens.messages.compose import compose
 from sekvens.messages.facts import Facts
 from sekvens.messages.samples import PICTURES_PATH, sample_facts
 from sekvens.messages.templates import plain_locales, read_sources, stored, template_names
-from tests.conftest_browser import chromium  # noqa: F401  a fixture
+from tests.conftest_browser import NOTHING, axe_finds, chromium  # noqa: F401  a fixture
 from tests.unit.composing import NOW, sample_shop
 from tests.unit.contacts_of_every_kind import CONTACTS
+from tests.unit.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -45,9 +46,6 @@ SMALL_TEXTS = """() => [...document.querySelectorAll('body *')].filter(element =
 ).map(element => element.textContent)"""
 HEIGHTS = """selector => [...document.querySelectorAll(selector)].map(
     element => element.getBoundingClientRect().height)"""
-#: In Chromium the white of an e-mail is transparent until it has a colour of its own.
-AXE = """() => axe.run({resultTypes: ['violations']}).then(found => found.violations.map(
-    one => `${one.id}: ${one.help} ${one.nodes.map(node => node.html.slice(0, 120))}`))"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +65,10 @@ class Desk:
     """One page on which e-mails are laid, one after the other."""
 
     def __init__(self, page: "Page") -> None:
-        from axe_playwright_python.sync_playwright import Axe
-
         self.page = page
         self._seen: dict[Email, Seen] = {}
         page.route("**/*", self._route)
         page.set_content("<title>Desk</title>")
-        page.evaluate(Axe().axe_script)  # it outlives what is laid upon the desk
 
     def show(
         self,
@@ -103,10 +98,7 @@ class Desk:
         }
         self.show(email)
         text = page.inner_text("body")
-        faults: dict[str, list[str]] = {}
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            faults[scheme] = page.evaluate(AXE)
+        faults = axe_finds(page)
         page.set_viewport_size(SMALL)
         seen = Seen(
             faults=faults,
@@ -130,6 +122,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(chromium: "Browser") -> Iterator[Desk]:  # noqa: F811
     context = chromium.new_context(viewport=LARGE)
+    context.set_default_timeout(PATIENCE * 1000)
     yield Desk(context.new_page())
     context.close()
 
@@ -140,7 +133,7 @@ def seen(request: pytest.FixtureRequest, desk: Desk) -> Seen:
 
 
 def test_axe_finds_nothing_by_day_and_by_night(seen: Seen) -> None:
-    assert seen.faults == {"light": [], "dark": []}
+    assert seen.faults == NOTHING
 
 
 def test_a_small_screen_shows_large_text_and_buttons_and_scrolls_one_way(seen: Seen) -> None:
@@ -180,6 +173,6 @@ def test_long_words_and_lists_do_not_push_a_small_screen_wide(
 
 def test_axe_can_find_something(desk: Desk) -> None:
     desk.page.set_content('<html lang="sv"><title>x</title><main><img src="x.png"></main></html>')
-    found = desk.page.evaluate(AXE)
+    found = axe_finds(desk.page)
 
-    assert any("image-alt" in fault for fault in found)
+    assert any("image-alt" in fault for fault in found["light"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 from temporalio.common import RawValue
@@ -62,6 +63,7 @@ def enter_both(stack: Stack, user_id: str) -> tuple[str, str]:
 
 
 BOTH = ("welcome", "cart-abandonment")
+TIMERS = (EventType.EVENT_TYPE_TIMER_STARTED, EventType.EVENT_TYPE_TIMER_FIRED)
 
 
 # 1. An event becomes an e-mail
@@ -113,11 +115,21 @@ async def test_a_purchase_in_mid_wait_ends_the_enrollment_within_moments_and_no_
         print("\nfrom the 200 to the close, s:", *(f"{each:.3f}" for each in took))  # noqa: T201
     eventually(lambda: len(stack.mails("looker")) > 1, "who did not buy gets the second e-mail")
 
-    # A second on a quiet machine, seven at once; a busy one must not fail for being busy.
-    assert min(took) <= 5.0
+    # A second on a quiet machine. A busy one must not fail for being busy: it may take longer than
+    # the wait, but not for all seven.
+    assert any([await ended_in_mid_wait(stack, user_id) for user_id in buyers])
     assert {row.exit_reason for row in stack.selling(*buyers)} == {"converted"}
     steps = {step for user_id in buyers for step in stack.steps(user_id)}
     assert {step for step in steps if step.startswith("welcome/")} == {"welcome/hello"}
+
+
+async def ended_in_mid_wait(stack: Stack, user_id: str) -> bool:
+    """Tell whether a contact's welcome was over before its wait was: the timer did not fire."""
+    client = await stack.temporal()
+    handle = client.get_workflow_handle(stack.enrolled(user_id).workflow_id)
+    told = [event.event_type async for event in handle.fetch_history_events()]
+    timers = [each for each in told if each in TIMERS]
+    return bool(timers) and timers[-1] == EventType.EVENT_TYPE_TIMER_STARTED
 
 
 async def seconds_to_close(stack: Stack, user_id: str, since: datetime) -> float:

@@ -70,14 +70,12 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 async def test_a_platform_is_answered_in_time_though_temporal_is_down(shop: Shop, url: str) -> None:
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        began = time.monotonic()
+    # Temporal stays down: whoever waited for it would never answer.
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE) as client:
         first = await post_shopify(client, "orders/create", SHOPIFY_ORDER)
         second = await post_woo(client, "order.updated", WOO_ORDER)
-        took = time.monotonic() - began
 
     assert (first.status_code, second.status_code) == (200, 200)
-    assert took < 5
     assert shop.outbox("7001")[:2] == [
         "shopify-order-450001-completed",
         "woocommerce-order-450001-completed",

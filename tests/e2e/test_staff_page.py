@@ -1,27 +1,24 @@
 """The staff pages in Chromium: readable, reachable by keyboard, on a phone, without a script."""
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
 
-from sekvens.clock import SystemClock
 from sekvens.db.session import Database
-from sekvens.db.tables import metadata
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.reviews.tables import Review
 from sekvens.staff import accounts
 from sekvens.staff.tables import Role
-from sekvens.web.app import create_app
-from tests.conftest_browser import browser_page, chromium  # noqa: F401  fixtures
+from tests.conftest_browser import (  # noqa: F401  two are fixtures
+    NOTHING,
+    axe_finds,
+    browser_page,
+    chromium,
+)
 from tests.unit.ingesting import Shop, identify
-from tests.unit.serving import settings
+from tests.unit.serving_over_http import serving
 from tests.unit.staffing import PASSWORD
 
 if TYPE_CHECKING:
@@ -55,23 +52,10 @@ def parked(contact_id: str) -> Enrollment:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
-    metadata.create_all(database.engine)
-    fill(database)
-    listener = socket.create_server(("127.0.0.1", 0))
-    where = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = create_app(settings(SEKVENS_API__PUBLIC_URL=where), database, SystemClock())
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield where
-    server.should_exit = True
-    thread.join()
-    listener.close()
-    database.close()
+def url(sqlite_database: Database) -> Iterator[str]:
+    fill(sqlite_database)
+    with serving(sqlite_database) as app:
+        yield app.url
 
 
 def log_in(page: "Page", url: str, *, locale: str = "sv", password: str = PASSWORD) -> None:
@@ -83,25 +67,19 @@ def log_in(page: "Page", url: str, *, locale: str = "sv", password: str = PASSWO
         page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["sv", "en"])
 def test_axe_finds_nothing_on_any_staff_page(
     url: str,
     browser_page: "Page",  # noqa: F811
     locale: str,
-    scheme: str,
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    browser_page.emulate_media(color_scheme=scheme)
     log_in(browser_page, url, locale=locale, password="wrong")
-    refused = Axe().run(browser_page)
+    refused = axe_finds(browser_page)
     log_in(browser_page, url, locale=locale)
-    home = Axe().run(browser_page)
+    home = axe_finds(browser_page)
 
     assert "cart-abandonment" in browser_page.content()
-    assert refused.violations_count == 0, refused.generate_report()
-    assert home.violations_count == 0, home.generate_report()
+    assert (refused, home) == (NOTHING, NOTHING)
 
 
 def test_it_fits_a_phone_and_everything_is_large_enough_to_touch(

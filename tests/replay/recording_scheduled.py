@@ -24,6 +24,8 @@ from sekvens.experiments.wire import LooksInput
 from sekvens.plugin import sekvens_plugin
 from sekvens.predictions.names import PREDICTION_WORKFLOW
 from sekvens.predictions.wire import PredictionInput
+from sekvens.staff.monday.names import MONDAY_WORKFLOW
+from sekvens.staff.monday.wire import MondayInput
 from tests.conftest_temporal import FINE_TIMERS, SEARCH_ATTRIBUTES, TIME_SKIPPING, temporal_binary
 from tests.scenarios.scheduled import scripted_worker, start
 
@@ -38,6 +40,7 @@ RUNS = {
     "metrics-refresh": (names.REFRESH_WORKFLOW, RefreshInput(), 0),
     "experiment-looks": (LOOKS_WORKFLOW, LooksInput(), 0),
     "predictions": (PREDICTION_WORKFLOW, PredictionInput(), 0),
+    "monday-mail": (MONDAY_WORKFLOW, MondayInput(), 0),
 }
 
 

@@ -39,6 +39,7 @@ from sekvens.flows.steps import (
 from sekvens.messages.tables import MessageState
 from sekvens.predictions import names as predictions
 from sekvens.predictions.kinds import Kind, Method
+from sekvens.staff.monday import names as monday
 from tests.replay.recording import history_of, recorded
 
 
@@ -94,6 +95,8 @@ def test_the_names_of_scheduled_work_never_change():
     ]  # fmt: skip
     assert predictions.PREDICTION_WORKFLOW == predictions.PREDICTION_SCHEDULE == "predictions"
     assert predictions.PREDICT_ACTIVITY == "predict_batch"
+    assert monday.MONDAY_WORKFLOW == monday.MONDAY_SCHEDULE == "monday-mail"
+    assert monday.MONDAY_ACTIVITY == "send_monday_mails"
     assert scheduled.schedule_id("winback") == "audience/winback"
     assert scheduled.scan_id("winback") == "audience-scan/winback"
 
@@ -166,10 +169,10 @@ SHIPPED = {
         "promised-a-code", "no-code", "until-day-seven", "a-code-for-you", "until-the-last-day",
         "last-day",
     ],
-    "browse-abandonment v1": [
-        "settle", "still-thinking", "until-day-one", "what-people-choose", "until-day-three",
-        "looked-again-by-day-three", "how-others-use-it", "until-day-five",
-        "looked-again-by-day-five", "who-makes-it", "until-day-eight",
+    "browse-abandonment v2": [
+        "settle", "still-thinking", "until-day-one", "what-people-choose",
+        "until-day-three", "looked-again-by-day-three", "how-others-use-it",
+        "until-day-five", "looked-again-by-day-five", "who-makes-it", "until-day-eight",
         "looked-again-by-day-eight", "before-you-decide",
     ],
     "cart-abandonment v3": [
@@ -181,6 +184,12 @@ SHIPPED = {
         "settle", "did-it-get-stuck", "until-twenty-hours", "in-good-hands", "until-day-two",
         "asked-and-answered", "until-day-four", "our-promise", "until-day-seven", "shall-i-help",
     ],
+    "back-in-stock v1": [
+        "an-hour", "asked-for-it", "as-you-asked", "it-is-back",
+    ],
+    "price-drop v1": [
+        "until-morning", "it-costs-less",
+    ],
     "order-updates v1": [
         "order-confirmation", "the-order", "is-on-its-way", "order-shipped", "is-to-be-fetched",
         "ready-for-pickup", "is-still-late", "order-delayed", "order-delivered",
@@ -189,16 +198,21 @@ SHIPPED = {
     "return-help v1": [
         "three-days", "need-a-hand",
     ],
-    "post-purchase-first v2": [
-        "delivered", "until-two-days-after", "how-to-use-it", "until-seven-days-after",
-        "how-was-it", "until-twelve-days-after", "write-a-review", "until-sixteen-days-after",
-        "if-in-doubt", "until-twenty-one-days-after", "goes-well-with",
+    "post-purchase-first v3": [
+        "delivered", "until-two-days-after", "what-they-bought", "a-jumper-at-home",
+        "next-to-the-skin", "a-blanket-in-the-house", "mittens-outdoors", "socks-that-last",
+        "a-hat-and-a-scarf", "your-first-mend", "how-to-use-it", "until-seven-days-after",
+        "how-was-it", "until-twelve-days-after", "write-a-review",
+        "until-sixteen-days-after", "if-in-doubt", "until-twenty-one-days-after",
+        "goes-well-with",
     ],
-    "post-purchase-returning v2": [
-        "delivered", "until-two-days-after", "good-to-see-you", "until-six-days-after",
-        "fits-what-you-own", "until-twelve-days-after", "a-first-look",
-        "until-eighteen-days-after", "write-a-review", "until-twenty-five-days-after",
-        "where-you-stand",
+    "post-purchase-returning v3": [
+        "delivered", "is-a-vip", "until-three-days-after", "from-the-one-who-made-it",
+        "until-a-fortnight-after", "before-the-others", "until-four-weeks-after",
+        "what-would-you-change", "until-two-days-after", "good-to-see-you",
+        "until-six-days-after", "fits-what-you-own", "until-twelve-days-after",
+        "a-first-look", "until-eighteen-days-after", "write-a-review",
+        "until-twenty-five-days-after", "where-you-stand",
     ],
     "referral-thanks v1": [
         "until-morning", "a-thank-you",
@@ -206,19 +220,22 @@ SHIPPED = {
     "owner-visits v1": [
         "settle", "needs-help", "can-i-help", "until-morning", "goes-with-yours",
     ],
-    "milestones v2": [
-        "delivered", "until-six-weeks", "six-weeks", "until-three-months", "three-months",
-        "until-the-anniversary", "one-year",
+    "milestones v3": [
+        "delivered", "until-six-weeks", "six-weeks", "until-two-months", "orders-soon",
+        "until-three-months", "three-months", "until-the-anniversary", "one-year",
     ],
     "birthday v1": [
         "until-the-day", "birthday-gift", "until-day-four", "unopened", "birthday-gift-again",
     ],
-    "winback v1": [
+    "replenishment v1": [
+        "until-morning", "time-for-more", "until-a-week-later", "did-we-count-right",
+    ],
+    "winback v2": [
         "until-morning", "has-bought", "why-you-chose-us", "you-signed-up-once",
         "until-day-three", "unclicked", "why-you-chose-us-again", "until-day-seven",
-        "since-you-were-here", "until-day-fourteen", "what-people-say", "until-day-twenty-four",
-        "only-for-you", "until-day-thirty", "last-call", "a-fortnight", "silent", "alive",
-        "to-sunset",
+        "since-you-were-here", "how-lately-seen", "until-day-ten", "until-day-twenty-one",
+        "until-day-fourteen", "what-people-say", "until-day-twenty-four", "only-for-you",
+        "until-the-last-call", "last-call", "a-fortnight", "silent", "alive", "to-sunset",
     ],
     "winback-goodbye v1": [
         "until-we-meet", "rest",
@@ -232,6 +249,34 @@ SHIPPED = {
 
 #: Versions that the catalogue has no more: who entered them is under way for weeks all the same.
 EARLIER = {
+    "browse-abandonment v1": [
+        "settle", "still-thinking", "until-day-one", "what-people-choose", "until-day-three",
+        "looked-again-by-day-three", "how-others-use-it", "until-day-five",
+        "looked-again-by-day-five", "who-makes-it", "until-day-eight",
+        "looked-again-by-day-eight", "before-you-decide",
+    ],
+    "post-purchase-first v2": [
+        "delivered", "until-two-days-after", "how-to-use-it", "until-seven-days-after",
+        "how-was-it", "until-twelve-days-after", "write-a-review", "until-sixteen-days-after",
+        "if-in-doubt", "until-twenty-one-days-after", "goes-well-with",
+    ],
+    "post-purchase-returning v2": [
+        "delivered", "until-two-days-after", "good-to-see-you", "until-six-days-after",
+        "fits-what-you-own", "until-twelve-days-after", "a-first-look",
+        "until-eighteen-days-after", "write-a-review", "until-twenty-five-days-after",
+        "where-you-stand",
+    ],
+    "milestones v2": [
+        "delivered", "until-six-weeks", "six-weeks", "until-three-months", "three-months",
+        "until-the-anniversary", "one-year",
+    ],
+    "winback v1": [
+        "until-morning", "has-bought", "why-you-chose-us", "you-signed-up-once",
+        "until-day-three", "unclicked", "why-you-chose-us-again", "until-day-seven",
+        "since-you-were-here", "until-day-fourteen", "what-people-say", "until-day-twenty-four",
+        "only-for-you", "until-day-thirty", "last-call", "a-fortnight", "silent", "alive",
+        "to-sunset",
+    ],
     "welcome v2": [
         "hello", "until-day-two", "who-we-are", "until-day-four", "what-others-say",
         "promised-a-code", "no-code", "until-day-seven", "a-code-for-you", "until-the-last-day",
@@ -287,8 +332,9 @@ def test_the_kinds_that_definitions_states_and_outcomes_are_told_apart_by_never_
         "time of day": ["local_time", "best_time"],
         "date": ["date_of", "anniversary_of", "offer_end"],
         "condition": [
-            "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed", "received",
-            "owns", "in_stock", "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
+            "subscribed", "happened", "trait_is", "has_trait", "date_within", "lapsed",
+            "order_expected", "received", "owns", "in_stock", "product_in_stock", "price_stands",
+            "needs_again", "in_flow", "spent", "ordered", "viewed", "breadth", "top_share",
             "engagement_is", "click_rate", "bounced", "in_segment", "not", "all_of", "any_of",
         ],
     }  # fmt: skip

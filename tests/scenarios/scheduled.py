@@ -34,6 +34,8 @@ from sekvens.experiments.names import LOOKS_ACTIVITY, LOOKS_WORKFLOW
 from sekvens.experiments.wire import LooksInput, LooksResult
 from sekvens.predictions.names import PREDICT_ACTIVITY, PREDICTION_WORKFLOW
 from sekvens.predictions.wire import PredictBatchInput, PredictionResult, Worked
+from sekvens.staff.monday.names import MONDAY_ACTIVITY, MONDAY_WORKFLOW
+from sekvens.staff.monday.wire import MondayInput, MondayResult
 from workflows.registered import WORKFLOWS
 
 #: Cursor -> what the batch behind it comes to: three batches, and everybody has been seen.
@@ -61,6 +63,7 @@ REFRESHES: dict[str | None, RefreshBatchResult] = {
     "days/": RefreshBatchResult(cursor=None, days=2),
 }
 LOOKS = LooksResult(verdicts={"welcome/subject": "open", "cart-abandonment/code": "no_winner"})
+MONDAY = MondayResult(sent=2, skipped=1)
 #: What is handed in -> what it comes to: a run is begun, goes on, and is over.
 FIRST, SECOND, LAST = (
     Worked(version=7, subject="orders"),
@@ -76,6 +79,7 @@ RESULTS = {
     names.SEGMENTS_WORKFLOW: SegmentsResult,
     names.REFRESH_WORKFLOW: RefreshResult,
     LOOKS_WORKFLOW: LooksResult,
+    MONDAY_WORKFLOW: MondayResult,
 }
 
 
@@ -120,6 +124,10 @@ class ScriptedActivities:
     async def predict(self, order: PredictBatchInput) -> Worked:
         return PREDICTED[order.worked]
 
+    @activity.defn(name=MONDAY_ACTIVITY)
+    async def write_to_staff(self, _order: MondayInput) -> MondayResult:
+        return MONDAY
+
 
 @asynccontextmanager
 async def scripted_worker(
@@ -133,7 +141,7 @@ async def scripted_worker(
         workflows=WORKFLOWS,
         activities=[
             *(scripted.scan, scripted.erase, scripted.expire, scripted.predict),
-            *(scripted.watch, scripted.refresh, scripted.look),
+            *(scripted.watch, scripted.refresh, scripted.look, scripted.write_to_staff),
         ],
     ):
         yield scripted

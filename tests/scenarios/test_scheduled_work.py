@@ -22,7 +22,9 @@ from sekvens.experiments.names import LOOKS_WORKFLOW
 from sekvens.experiments.wire import LooksInput
 from sekvens.predictions.names import PREDICTION_WORKFLOW
 from sekvens.predictions.wire import PredictionInput, PredictionResult
-from tests.scenarios.scheduled import LAST, LOOKS, scripted_worker, start
+from sekvens.staff.monday.names import MONDAY_WORKFLOW
+from sekvens.staff.monday.wire import MondayInput
+from tests.scenarios.scheduled import LAST, LOOKS, MONDAY, scripted_worker, start
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,6 +121,15 @@ async def test_a_round_of_looks_tells_what_they_came_to(time_skipping: WorkflowE
 
     assert result == LOOKS
     assert result.sentence == "cart-abandonment/code: no winner, welcome/subject: open"
+
+
+async def test_the_monday_mail_tells_to_how_many_it_went(time_skipping: WorkflowEnvironment):
+    async with scripted_worker(time_skipping):
+        handle = await start(time_skipping, MONDAY_WORKFLOW, MondayInput())
+        result = await handle.result()
+
+    assert result == MONDAY
+    assert result.sentence == "2 sent, 1 skipped"
 
 
 @pytest.mark.parametrize("history_events_max", [None, 1])

@@ -19,6 +19,7 @@ EVERYTHING = Needs(
     variables=frozenset({
         "has_ordered", "orders_count", "level", "owned", "last_order", "new_products", "news",
         "referral", "cart", "order", "delivery", "product", "related", "bestsellers", "drops",
+        "next_best",
         "reviews", "faq", "care", "story",
     }),
     blocks=frozenset(BLOCKS),

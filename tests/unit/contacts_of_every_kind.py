@@ -40,6 +40,9 @@ def with_products(facts: Facts, **changes: Any) -> Facts:
     shelves: dict[str, Any] = {
         name: tuple(changed(product) for product in getattr(facts, name)) for name in _SHELVES
     }
+    shelves["next_best"] = tuple(
+        replace(wanted, product=changed(wanted.product)) for wanted in facts.next_best
+    )
     facts = with_lines(
         facts,
         lambda lines: tuple(
@@ -61,6 +64,7 @@ def unsold(facts: Facts) -> Facts:
         related=(),
         bestsellers=(),
         new_products=(),
+        next_best=(),
         drops=(),
     )
 

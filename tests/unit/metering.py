@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -17,13 +18,17 @@ from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
 from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.publish import publish
 from sekvens.enrollments.tables import Enrollment
+from sekvens.experiments.tables import EnrollmentVariant, ExperimentPlan
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.flows.builder import MARKETING, event, flow, send
+from sekvens.flows.codec import to_json
 from sekvens.messages.tables import Message, Template
 from sekvens.metrics.definitions import METRICS
 from sekvens.metrics.refresh import Refresher
 from sekvens.metrics.rules import Rules
 from sekvens.metrics.tables import MetricCount
+from sekvens.segments.tables import SegmentStay
+from tests.unit.experimenting import plan
 from tests.unit.ingesting import Shop, identify, track
 
 ZONE = ZoneInfo("Europe/Stockholm")
@@ -33,8 +38,8 @@ END = datetime(1998, 8, 1, 12, tzinfo=UTC)
 LETTERS = [send("one"), send("two"), send("three")]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CATEGORIES = ("socks", "hats", None)
-#: Metrics that are not counted yet.
-NOT_YET = {"incremental-revenue"}
+#: Metrics that are no sums of counts: holdouts show them.
+NOT_YET = {"incremental-orders", "incremental-revenue"}
 COUNTED = [name for name in METRICS if name not in NOT_YET]
 #: One thing that happens.
 Deed = Callable[[], None]
@@ -228,6 +233,51 @@ class Meter:
         columns = [each for each in MetricCount.__table__.columns if each.name != "id"]
         with self.database.read() as session:
             return sorted((tuple(row) for row in session.execute(select(*columns))), key=str)
+
+
+def set_apart(meter: Meter) -> None:
+    """Let enrollments have drawn variants, and contacts have been in segments, some of the time."""
+    chance, made = meter.chance, (f"{flow}/{step}" for flow in ("carts", "after") for step in "ab")
+    with meter.database.write() as session:
+        session.add_all(
+            ExperimentPlan(
+                name=name,
+                round=1,
+                state="running",
+                began_at=END,
+                plan=to_json(replace(plan(), name=name)),
+            )
+            for name in made
+        )
+        session.flush()
+        for row in session.scalars(select(Enrollment)).all():
+            for step in chance.sample("ab", chance.choice([0, 1, 1, 2])):
+                session.add(
+                    EnrollmentVariant(enrollment_id=row.id, experiment=f"{row.flow}/{step}",
+                                      variant=chance.choice(["plain", "loud"]),
+                                      at=row.started_at + chance.randrange(60) * HOUR)
+                )  # fmt: skip
+        for message, began in session.execute(
+            select(Message, Enrollment.started_at).join(
+                Enrollment, Enrollment.id == Message.enrollment_id
+            )
+        ).all():
+            message.claimed_at = message.sent_on or began + chance.randrange(60) * HOUR
+        for contact_id in meter.ids.values():
+            for segment in ("vip", "level/gold", "dormant"):
+                session.add_all(_stays(chance, contact_id, segment))
+
+
+def _stays(chance: random.Random, contact_id: str, segment: str) -> Iterator[SegmentStay]:
+    at = END - chance.randrange(300) * DAY
+    for _ in range(chance.choice([0, 1, 2])):
+        until = at + chance.randrange(1, 60) * DAY
+        is_over = chance.random() < 0.7
+        yield SegmentStay(contact_id=contact_id, segment=segment, since=at,
+                          until=until if is_over else None)  # fmt: skip
+        if not is_over:
+            return
+        at = until + chance.randrange(1, 60) * DAY
 
 
 def bought_at(purchase: Purchase) -> datetime:

@@ -19,7 +19,7 @@ from sekvens.events.tables import Order
 from sekvens.predictions.histories import History
 from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction, PredictionModel
-from sekvens.segments.figures import Lapse
+from sekvens.segments.figures import Foretold
 from tests.conftest import NOON
 
 #: The first 39 weeks of CDNOW, and the 39 after them.
@@ -66,17 +66,26 @@ def store_orders(
         session.execute(insert(Order), rows)
 
 
-def store_lapse(session: Session, contact_id: str, lapse: Lapse) -> None:
-    """Write down when a contact counts as lapsed, as a run of the model would."""
+def store_foretold(
+    session: Session,
+    contact_id: str,
+    kind: Kind,
+    day: Foretold | None,
+    *,
+    method: Method = Method.MODEL,
+) -> None:
+    """Write down what is foretold of a contact, as a run would; nothing of None."""
+    if day is None:
+        return
     run = PredictionModel(
-        subject="orders", as_of=lapse.predicted_on, parameters={}, backtest={}, reason=""
+        subject="orders", as_of=day.predicted_on, parameters={}, backtest={}, reason=""
     )
     session.add(run)
     session.flush()
     session.add(
         Prediction(
-            contact_id=contact_id, kind=Kind.LAPSE, value=None, falls_on=lapse.falls_on,
-            method=Method.MODEL, version=run.id, computed_at=lapse.predicted_on,
+            contact_id=contact_id, kind=kind, value=None, falls_on=day.falls_on,
+            method=method, version=run.id, computed_at=day.predicted_on,
         )
     )  # fmt: skip
     session.flush()

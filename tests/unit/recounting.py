@@ -7,8 +7,8 @@ counted: it shares nothing with `sekvens.metrics` but the tables of the facts.
 import hashlib
 import math
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -21,8 +21,10 @@ from sekvens.contacts.tables import Consent, ConsentChange, Contact, Suppression
 from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent, Order
+from sekvens.experiments.tables import EnrollmentVariant
 from sekvens.feedback.tables import MessageFate
 from sekvens.messages.tables import Message
+from sekvens.segments.tables import SegmentStay
 
 DAY = timedelta(days=1)
 ANSWERS = {"nps": "would-recommend", "satisfaction": "how-was-it"}
@@ -36,6 +38,8 @@ class Entry:
     groups: dict[str, Any]
     above: float
     below: float
+    #: what it overlaps with: it counts once for each
+    several: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Recount:
@@ -46,7 +50,8 @@ class Recount:
         self.rows: dict[Any, list[Any]] = {
             table: list(session.scalars(select(table)))
             for table in (Message, MessageFate, Engagement, Enrollment, ContactEvent, Order,
-                          Contact, Consent, ConsentChange, Suppression)
+                          Contact, Consent, ConsentChange, Suppression, EnrollmentVariant,
+                          SegmentStay)
         }  # fmt: skip
         self.enrollments = {row.id: row for row in self.rows[Enrollment]}
         self.fates = {row.message_id: row.state for row in self.rows[MessageFate]}
@@ -90,7 +95,30 @@ class Recount:
         at = row.sent_on if row.state == "accepted" else row.claimed_at
         told = {"flow": row.flow, "version": row.flow_version, "step": row.step_id,
                 "locale": row.locale, "purpose": row.purpose}  # fmt: skip
-        return Entry(day=self.local(at), groups=told | groups, above=above, below=below)
+        return Entry(day=self.local(at), groups=told | groups, above=above, below=below,
+                     several=self.several(row))  # fmt: skip
+
+    def several(self, row: Any) -> dict[str, list[str]]:
+        midnight = datetime.combine(self.local(row.claimed_at) + DAY, time(), self.zone)
+        at = row.sent_on if row.state == "accepted" else midnight - timedelta.resolution
+        return {"variant": self.variants(row.enrollment_id, row.claimed_at),
+                "segment": self.segments(row.contact_id, at)}  # fmt: skip
+
+    def variants(self, enrollment_id: str, at: datetime) -> list[str]:
+        return [
+            f"{each.experiment}/{each.variant}"
+            for each in self.rows[EnrollmentVariant]
+            if each.enrollment_id == enrollment_id and each.at <= at
+        ]
+
+    def segments(self, contact_id: str, at: datetime) -> list[str]:
+        return [
+            each.segment
+            for each in self.rows[SegmentStay]
+            if each.contact_id == contact_id
+            and each.since <= at
+            and (each.until is None or at < each.until)
+        ]
 
     def did(self, row: Any, kind: str, *, machine: bool = False) -> bool:
         return any(
@@ -219,7 +247,9 @@ class Recount:
         return [self.of(row, float(owed[row.id])) for row in self.arrived]
 
     def ordered(self, row: Any, above: float, below: float) -> Entry:
-        return Entry(day=self.local(row.ordered_at), groups={}, above=above, below=below)
+        among = {"segment": self.segments(row.contact_id, row.ordered_at)}
+        return Entry(day=self.local(row.ordered_at), groups={}, above=above, below=below,
+                     several=among)  # fmt: skip
 
     def _email_share(self) -> list[Entry]:
         return [
@@ -254,7 +284,7 @@ class Recount:
                 floors = [floor for floor in (250, 500, 1000, 2500) if floor <= worth]
                 is_ours = said["currency"] == self.currency
                 cart = found.setdefault(said["cart_id"], {})
-                cart |= {"at": event.occurred_at, "id": said["cart_id"],
+                cart |= {"at": event.occurred_at, "id": said["cart_id"], "whose": event.contact_id,
                          "category": said.get("category"),
                          "cart-value": max(floors, default=0) if is_ours else 0}  # fmt: skip
             elif event.name in ("Order Completed", "Cart Emptied"):
@@ -270,7 +300,9 @@ class Recount:
 
     def cart(self, cart: dict[str, Any], above: float) -> Entry:
         groups = {"category": cart["category"], "cart-value": cart["cart-value"]}
-        return Entry(day=self.local(cart["at"]), groups=groups, above=above, below=1)
+        among = {"segment": self.segments(cart["whose"], cart["at"])}
+        return Entry(day=self.local(cart["at"]), groups=groups, above=above, below=1,
+                     several=among)  # fmt: skip
 
     def _cart_abandonment(self) -> list[Entry]:
         return [self.cart(cart, cart["left"]) for cart in self.carts]
@@ -344,7 +376,10 @@ class Recount:
 
     def exit(self, row: Any, above: float) -> Entry:
         groups = {"flow": row.flow, "version": row.flow_version, "reason": row.exit_reason}
-        return Entry(day=self.local(row.ended_at), groups=groups, above=above, below=1)
+        among = {"variant": self.variants(row.id, datetime.max.replace(tzinfo=UTC)),
+                 "segment": self.segments(row.contact_id, row.ended_at)}  # fmt: skip
+        return Entry(day=self.local(row.ended_at), groups=groups, above=above, below=1,
+                     several=among)  # fmt: skip
 
     @cached_property
     def exits(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The app on a port of this machine, for tests whose other side is a process of its own."""
+"""The app on a port of this machine: for a browser, or a process of its own."""
 
 import socket
 import threading
@@ -19,8 +19,8 @@ from tests.unit.serving import settings
 class Served:
     """Where the app is, and what it has taken in."""
 
-    def __init__(self, database: Database, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, database: Database, url: str) -> None:
+        self.url = url
         self._database = database
 
     def feedback(self) -> list[str]:
@@ -33,7 +33,8 @@ class Served:
 def serving(database: Database, **changes: str) -> Iterator[Served]:
     """Serve the app for the length of a block; it knows its own address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        own = {"SEKVENS_API__PUBLIC_URL": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        own = {"SEKVENS_API__PUBLIC_URL": url}
         app = create_app(settings(**(own | changes)), database, SystemClock())
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))
@@ -41,7 +42,7 @@ def serving(database: Database, **changes: str) -> Iterator[Served]:
         while not server.started:
             time.sleep(0.01)
         try:
-            yield Served(database, listener.getsockname()[1])
+            yield Served(database, url)
         finally:
             server.should_exit = True
             thread.join()

@@ -186,7 +186,7 @@ def test_finishing_closes_the_enrollment_and_ends_its_messages(
 
     row, message = office.enrollment(), office.message()
     assert (row.state, row.exit_reason, row.ended_at) == ("ended", "cancelled", NOON)
-    assert (row.step_id, row.parked_reason) == (None, None)
+    assert (row.step_id, row.parked_reason) == ("hello", None)
     assert (message.state, message.skip_reason) == (MessageState.SKIPPED, "exited")
 
 

@@ -12,7 +12,15 @@ from sekvens.contacts.tables import Consent, ConsentStatus, Contact
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
-from sekvens.flows.asking import date_within, happened, lapsed, not_, received, subscribed
+from sekvens.flows.asking import (
+    date_within,
+    happened,
+    lapsed,
+    not_,
+    order_expected,
+    received,
+    subscribed,
+)
 from sekvens.flows.builder import event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import (
@@ -27,6 +35,7 @@ from sekvens.flows.conditions import (
     InStock,
     Lapsed,
     Not,
+    OrderExpected,
     Owns,
     Received,
     Subscribed,
@@ -34,13 +43,14 @@ from sekvens.flows.conditions import (
 )
 from sekvens.flows.definition import Audience
 from sekvens.messages.tables import Message
+from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.tables import Prediction, PredictionModel
 from sekvens.segments import memory, sql
 from sekvens.segments.audience import candidates, is_decided
-from sekvens.segments.figures import Lapse
+from sekvens.segments.figures import Foretold
 from sekvens.segments.memory import ContactFacts, PastEvent
 from tests.conftest import NOON
-from tests.unit.predicting import store_lapse
+from tests.unit.predicting import store_foretold
 
 GAP = timedelta(days=60)
 MINUTE = timedelta(minutes=1)
@@ -60,6 +70,9 @@ HAPPENED = st.builds(
     st.integers(0, 3),
     st.sampled_from([None, "colour"]),
 )
+AGO = st.sampled_from(
+    [-MINUTE, 0 * MINUTE, timedelta(days=1), timedelta(days=1) + MINUTE, GAP, GAP + MINUTE]
+)
 LEAVES = st.one_of(
     HAPPENED,
     st.sampled_from([Subscribed(), Lapsed(), Owns(), InStock(), HasTrait(trait="birthday")]),
@@ -67,6 +80,7 @@ LEAVES = st.one_of(
     st.builds(
         lambda times, within: Received(times=times, within=within), st.integers(0, 3), WITHIN
     ),
+    st.builds(lambda within: OrderExpected(within=within), AGO),
     st.just(TraitIs(trait="namnsdag", value="--03-05")),
     st.builds(
         lambda trait, days: DateWithin(trait=trait, within=timedelta(days=days)),
@@ -83,17 +97,15 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=6,
 )
-AGO = st.sampled_from(
-    [-MINUTE, 0 * MINUTE, timedelta(days=1), timedelta(days=1) + MINUTE, GAP, GAP + MINUTE]
-)
 EVENTS = st.builds(
     lambda name, colour, ago: PastEvent(name, {"colour": colour}, NOON - ago),
     NAMES,
     st.sampled_from(["red", "blue", None]),
     AGO,
 )
+FORETOLD = st.none() | st.builds(lambda ago, on: Foretold(NOON - ago, NOON - on), AGO, AGO)
 FACTS = st.builds(
-    lambda consent, events, traits, received, lapse: ContactFacts(
+    lambda consent, events, traits, received, lapse, next_order: ContactFacts(
         consent=consent,
         events=tuple(events),
         traits=traits,
@@ -101,6 +113,7 @@ FACTS = st.builds(
         flows=frozenset({"f"} if received else ()),
         reorder_gap=GAP,
         lapse=lapse,
+        next_order=next_order,
     ),
     st.sampled_from(ConsentStatus),
     st.lists(EVENTS, max_size=4),
@@ -109,7 +122,8 @@ FACTS = st.builds(
         st.sampled_from(["1987-03-05", "--03-03", "03-08", "2000-02-29", "soon", None]),
     ),
     st.lists(AGO, max_size=2),
-    st.none() | st.builds(lambda ago, on: Lapse(NOON - ago, NOON - on), AGO, AGO),
+    FORETOLD,
+    FORETOLD,
 )
 
 
@@ -136,8 +150,8 @@ def store(database: Database, everybody: list[ContactFacts]) -> list[str]:
                 )
             )
             session.add_all(rows_of(ident, facts))
-            if facts.lapse is not None:
-                store_lapse(session, ident, facts.lapse)
+            store_foretold(session, ident, Kind.LAPSE, facts.lapse)
+            store_foretold(session, ident, Kind.NEXT_ORDER, facts.next_order)
     return ids
 
 
@@ -175,7 +189,7 @@ def find(database: Database, condition: Condition, **given: Any) -> list[str]:
         return list(session.scalars(query))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(condition=CONDITIONS, everybody=st.lists(FACTS, min_size=1, max_size=3))
 def test_whoever_fits_is_found_and_the_exact_question_leaves_nobody_else(
     database: Database, condition: Condition, everybody: list[ContactFacts]
@@ -228,7 +242,8 @@ def test_a_birthday_far_away_is_not_even_looked_at(database: Database):
 
 
 @pytest.mark.parametrize(
-    "condition", [lapsed(), received(5), not_(happened("Order Completed", times=2))]
+    "condition",
+    [lapsed(), order_expected(within=GAP), received(5), not_(happened("Order Completed", times=2))],
 )
 def test_what_sql_says_completely_needs_no_second_look(condition):
     assert is_decided(condition)
@@ -247,7 +262,10 @@ def test_a_contact_lapses_on_their_own_day_and_an_order_since_makes_it_void(
     sqlite_database: Database,
 ):
     days = timedelta(days=1)
-    fallen, to_come = Lapse(NOON - 10 * days, NOON - days), Lapse(NOON - 10 * days, NOON + days)
+    fallen, to_come = (
+        Foretold(NOON - 10 * days, NOON - days),
+        Foretold(NOON - 10 * days, NOON + days),
+    )
     everybody = [
         ContactFacts(events=(PastEvent("Order Completed", {}, NOON - ago * days),), lapse=lapse)
         for ago, lapse in ((50, fallen), (5, fallen), (70, None), (70, to_come), (50, None))
@@ -261,3 +279,24 @@ def test_a_contact_lapses_on_their_own_day_and_an_order_since_makes_it_void(
         for ident, facts in zip(ids, everybody, strict=True)
         if memory.holds(lapsed(), facts, now=NOON)
     ]
+
+
+def test_an_order_is_expected_where_a_model_says_so_and_not_where_the_rule_does(
+    sqlite_database: Database,
+):
+    days = timedelta(days=1)
+    ordered = (PastEvent("Order Completed", {}, NOON - 10 * days),)
+    since = (*ordered, PastEvent("Order Completed", {}, NOON - days))
+    soon, later = Foretold(NOON - 5 * days, NOON + days), Foretold(NOON - 5 * days, NOON + 9 * days)
+    told = ((ordered, later), (since, soon), (ordered, soon), (ordered, None), (ordered, None))
+    everybody = [ContactFacts(events=past, next_order=order) for past, order in told]
+    ids = store(sqlite_database, everybody)
+    with sqlite_database.write() as session:
+        store_foretold(session, ids[4], Kind.NEXT_ORDER, soon, method=Method.RULE)
+
+    condition = order_expected(within=7 * days)
+    with sqlite_database.read() as session:
+        asked = [sql.holds(session, condition, contact_id=one, now=NOON) for one in ids]
+    assert find(sqlite_database, condition) == [ids[2]]
+    assert asked == [False, False, True, False, False]
+    assert asked == [memory.holds(condition, facts, now=NOON) for facts in everybody]

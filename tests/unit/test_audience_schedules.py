@@ -98,6 +98,7 @@ async def test_a_flow_that_is_off_is_held_and_so_is_retention_that_has_nothing_t
         "metrics-refresh": False,
         "experiment-looks": False,
         "predictions": False,
+        "monday-mail": False,
     }  # fmt: skip
 
 
@@ -108,6 +109,17 @@ async def test_metrics_are_counted_every_hour_or_as_often_as_the_settings_say():
     )
 
     assert [hourly.hour[0].step, rarer.hour[0].step] == [1, 6]
+
+
+async def test_the_monday_mail_comes_on_mondays_at_seven_by_the_shops_own_clock():
+    spec = by_id()["monday-mail"].schedule.spec
+    (calendar,) = spec.calendars
+
+    assert [(each.start, each.end) for each in calendar.day_of_week] == [(1, 1)]
+    assert (calendar.hour[0].start, calendar.minute[0].start) == (7, 0)
+    assert (spec.time_zone_name, spec.jitter) == ("Europe/Stockholm", None)
+    (interval,) = by_id(**QUICK)["monday-mail"].schedule.spec.intervals
+    assert interval.every == timedelta(seconds=14)
 
 
 async def test_expiry_by_which_nothing_goes_is_held():
@@ -121,7 +133,7 @@ async def test_several_workers_at_once_make_each_schedule_once(client: Client):
 
     assert await ids(client, at_least=5) == {
         "audience/winback", "audience/sunset", "retention", "expiry", "segments",
-        "metrics-refresh", "experiment-looks", "predictions",
+        "metrics-refresh", "experiment-looks", "predictions", "monday-mail",
     }  # fmt: skip
     described = await client.get_schedule_handle("audience/winback").describe()
     assert described.schedule.policy.overlap is ScheduleOverlapPolicy.SKIP

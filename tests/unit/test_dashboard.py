@@ -17,7 +17,7 @@ from sekvens.staff.tables import AuditEntry, Role
 from sekvens.web.dashboard import pages, serving, words
 from sekvens.web.dashboard.action import Action, Prospect, Refused
 from sekvens.web.dashboard.addresses import is_ours
-from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
+from sekvens.web.dashboard.charts import HEIGHT, Series, bar_chart, line_chart
 from sekvens.web.dashboard.rendering import _environment, filters
 from sekvens.web.dashboard.words import FOLDER, LANGUAGES, Words
 from tests.unit.staffing import Browser, add_staff, browsing, quick_scrypt  # noqa: F401  a fixture
@@ -286,6 +286,16 @@ def test_numbers_are_written_as_each_language_writes_them():
 
     assert written["sv"] == {"number": "1 234,5", "percent": "12,5 %", "money": "1 299 kr"}
     assert written["en"]["number"] == "1,234.5"
+
+
+def test_below_nothing_a_line_goes_below_the_axis_and_stays_in_the_drawing():
+    chart = line_chart("NPS", ["a", "b"], [Series(name="NPS", values=[50, -50])],
+                       write=lambda value: f"{value:g}", table="As a table")  # fmt: skip
+    (axis,) = re.findall(r"y1='([\d.]+)'", chart)
+    (points,) = re.findall(r"points='([^']+)'", chart)
+
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    assert heights[0] < float(axis) < heights[1] < HEIGHT
 
 
 def test_a_chart_has_a_table_with_every_value_and_escapes_names():

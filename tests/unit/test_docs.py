@@ -30,7 +30,7 @@ from sekvens.messages.holds import HeldBy
 from sekvens.messages.patience import FIRST_WAIT
 from sekvens.messages.reader import Reader
 from sekvens.messages.samples import sample_facts
-from sekvens.messages.send import JUST_MERGED
+from sekvens.messages.send import JUST_MERGED, TOO_SLOW
 from sekvens.messages.source import Source
 from sekvens.messages.tables import MessageState
 from sekvens.messages.templates import read_layout
@@ -277,6 +277,7 @@ def test_every_setting_stands_in_its_table_and_no_other():
             "sending",
             "audiences",
             "privacy",
+            "products",
             "tracking",
             "consent",
             "experiments",
@@ -306,7 +307,7 @@ def test_every_way_a_message_can_end_or_wait_is_explained():
     snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in FIRST_WAIT}
 
     assert first_column(page, "## Why a message was skipped") == {*SkipReason}
-    waits = snake | {JUST_MERGED, *HeldBy, *HoldReason}
+    waits = snake | {JUST_MERGED, TOO_SLOW, *HeldBy, *HoldReason}
     assert first_column(page, "## Why a message waits") == waits
     drawn = re.findall(r"--> (\w+)", read(page))
     assert set(drawn) == {*MessageState}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sekvens.feeds.reading import samples
 from sekvens.flows.steps import Purpose
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.facts import Facts
@@ -28,6 +30,7 @@ from sekvens.messages.words import read_words
 from sekvens.shop import Shop
 from tests.unit.composing import NOW, sample_shop
 from tests.unit.contacts_of_every_kind import CONTACTS, SHOPS
+from tests.unit.feeding import weather
 
 HTML_BYTES_MAX = 80_000  # Gmail clips at 102 kB
 #: A letter with less of its own to say is a banner.
@@ -114,6 +117,9 @@ def _composed(email: Email) -> dict[str, Composed]:
     template, (shop, facts) = _template(email.name), _shop_and_facts(email)
     usual = compose(template, facts, shop=shop)
     made = {kind: compose(template, facts, shop=change(shop)) for kind, change in SHOPS.items()}
+    if needs(template).feeds:
+        told = replace(facts, feeds=samples({"weather": weather()}))
+        made["what feeds tell"] = compose(template, told, shop=shop)
     for kind, change in CONTACTS.items():
         changed = change(facts)
         made[kind] = usual if changed == facts else compose(template, changed, shop=shop)
@@ -131,6 +137,13 @@ def email(request: pytest.FixtureRequest) -> Email:
 
 def test_there_are_emails_to_look_at():
     assert len(EMAILS) >= 90
+
+
+def test_an_e_mail_that_speaks_of_a_feed_is_looked_at_with_what_it_tells():
+    made = _composed(Email("post-purchase-first/mittens-outdoors", "en"))
+
+    assert "snow" in made["what feeds tell"].text
+    assert "snow" not in made["a usual contact"].text
 
 
 def test_every_e_mail_is_there_in_every_locale_of_the_shop():

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 from temporalio.testing import ActivityEnvironment
 
 from activities.enrollments import EnrollmentActivities
 from activities.experiments import ExperimentActivities
 from sekvens.db.session import Database
 from sekvens.enrollments.wire import AnswerInput, AnswerResult
-from sekvens.experiments.tables import Draw
+from sekvens.experiments.looking import stop
+from sekvens.experiments.plan import of_question
+from sekvens.experiments.tables import Draw, EnrollmentVariant
 from sekvens.experiments.wire import LooksInput, LooksResult
 from sekvens.flows.builder import days
 from sekvens.flows.codec import to_json
@@ -113,6 +116,40 @@ def test_who_is_to_go_on_without_an_answer_takes_the_first_variant_and_draws_not
 ):
     assert ask(acting, office, skip=True) == AnswerResult(branch=0)
     assert drawn(office, "letters/way") is None
+
+
+def gone_by(office: PostOffice) -> list[tuple[str, str, str]]:
+    """List by which variant which enrollment goes on."""
+    with office.database.read() as session:
+        rows = session.scalars(select(EnrollmentVariant))
+        return [(row.enrollment_id, row.experiment, row.variant) for row in rows]
+
+
+def test_an_enrollment_keeps_by_which_variant_it_goes_on_whatever_comes_later(
+    acting: EnrollmentActivities, office: PostOffice
+):
+    branch = ask(acting, office).branch
+    ask(acting, office)
+    with office.database.write() as session:
+        session.get_one(Draw, ("letters/way", office.contact_id)).variant = "other"
+
+    assert branch is not None
+    assert gone_by(office) == [("e-1", "letters/way", ("plain", "loud")[branch])]
+
+
+def test_who_has_drawn_nothing_goes_on_by_no_variant_of_an_experiment(
+    acting: EnrollmentActivities, office: PostOffice
+):
+    ask(acting, office, skip=True)
+    lab = Laboratory(office.database, office.clock)
+    lab.contacts("c-other")
+    lab.draw("c-other", by=of_question(QUESTION))
+    with office.database.write() as session:
+        stop(session, "letters/way", by="maja", now=NOON)
+    ask(acting, office)
+
+    assert drawn(office, "letters/way") is None
+    assert gone_by(office) == []
 
 
 def test_the_scheduled_activity_takes_the_looks_that_are_due(office: PostOffice):

@@ -75,7 +75,8 @@ EMPTY = {
     "offer_codes", "enrollment_claims", "redemptions", "deliveries", "erasures", "engagement",
     "message_effects", "order_results", "cart_results", "contact_results",
     "message_fates", "message_links", "notices", "preferences", "privacy_requests",
-    "segment_memberships", "send_time_choices", "approvals", "predictions", "next_best",
+    "segment_memberships", "segment_stays", "send_time_choices", "approvals", "predictions",
+    "next_best", "enrollment_variants",
 }  # fmt: skip
 
 

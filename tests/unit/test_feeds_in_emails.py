@@ -104,7 +104,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JSON | st.builds(daily, JSON, JSON, JSON))
 def test_whatever_a_feed_answers_the_e_mail_has_one_part_whole(
     answer: Any,
@@ -237,6 +237,10 @@ def test_an_e_mail_that_asks_for_what_no_feed_tells_is_refused_before_it_goes_li
         check_feeds("welcome/x", needs(template(body)), {"weather": weather()})
 
     check_feeds("welcome/x", needs(template(BODY)), {"weather": weather()})
+
+
+def test_a_shop_without_the_feed_of_a_shipped_e_mail_is_asked_for_nothing():
+    check_feeds("welcome/x", needs(template(BODY)), {})
 
 
 def store_weather(session: Session, names: Sequence[str], *, now: datetime) -> dict[str, str]:

@@ -15,8 +15,11 @@ from sekvens.flows.asking import (
     happened,
     has_trait,
     in_stock,
+    needs_again,
     not_,
     owns_product,
+    price_stands,
+    product_in_stock,
     received,
     subscribed,
     trait_is,
@@ -155,6 +158,16 @@ def test_a_duration_reads_as_people_say_it(duration: timedelta, words: str) -> N
         (not_(received(5)), "they have had fewer than 5 of our marketing e-mails"),
         (not_(in_stock()), "everything in the cart is sold out"),
         (not_(owns_product()), "they do not own the product"),
+        (product_in_stock(), "the product is in stock"),
+        (not_(product_in_stock()), "the product is sold out"),
+        (price_stands(), "its price has not gone up again"),
+        (
+            not_(needs_again(ahead=days(4), overdue=days(14))),
+            (
+                "it is not so that they need something again within 4 days, or have needed it for "
+                "14 days at the most"
+            ),
+        ),
         (not_(has_trait("birthday")), "we do not know their birthday"),
         (trait_is("city", "Delsbo"), "their city is Delsbo"),
         (not_(trait_is("city", "Delsbo")), "their city is not Delsbo"),

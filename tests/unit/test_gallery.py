@@ -5,14 +5,17 @@ import re
 
 import pytest
 
+from sekvens.feeds.reading import samples
 from sekvens.messages.gallery import gallery
 from sekvens.messages.templates import read_sources, template_names
 from tests.unit.composing import NOW, sample_shop
+from tests.unit.feeding import weather
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return gallery(sample_shop(), now=NOW, public_url="https://post.shop.example")
+    feeds = samples({"weather": weather()})
+    return gallery(sample_shop(), now=NOW, public_url="https://post.shop.example", feeds=feeds)
 
 
 def held(page: str, name: str) -> dict[str, str]:
@@ -30,9 +33,19 @@ def test_every_e_mail_is_there_in_every_locale_and_season(page: str) -> None:
         for name in template_names()
         for key in read_sources(name).sources
     }
+    untold = {
+        f"post-purchase-first--mittens-outdoors--{locale}--no--feed--answers"
+        for locale in sample_shop().locales
+    }
 
-    assert held(page, "mails").keys() == sources
-    assert set(re.findall(r'data-mail="([^"]+)"', page)) == sources
+    assert held(page, "mails").keys() == sources | untold
+    assert set(re.findall(r'data-mail="([^"]+)"', page)) == sources | untold
+
+
+def test_a_shop_without_the_feed_sees_the_e_mail_once() -> None:
+    page = gallery(sample_shop(), now=NOW, public_url="https://post.shop.example")
+
+    assert page.count('<article id="post-purchase-first--mittens-outdoors') == 1
 
 
 def test_a_flows_e_mails_stand_in_its_order(page: str) -> None:

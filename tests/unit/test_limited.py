@@ -32,6 +32,11 @@ def test_what_is_wrong_with_a_source_is_told_as_it_is_here():
         compose_foreign(template("{{ shop.__class__ }}"), facts(), shop=sample_shop())
 
 
+def test_a_fact_that_is_missing_is_told_with_its_line_as_it_is_here():
+    with pytest.raises(TemplateError, match=r"a-step\.sv\.md, line 5: 'nosuch' is undefined"):
+        compose_foreign(template("{{ nosuch }}"), facts(), shop=sample_shop())
+
+
 @pytest.mark.parametrize("deed", ["burn", "hoard", "flood", "crash", "lie"])
 def test_whatever_it_does_to_the_machine_is_ended_and_told_in_a_sentence(deed):
     with pytest.raises(TemplateError, match=r"^welcome/hello took more .*make it simpler$"):

@@ -65,7 +65,7 @@ def test_no_data_is_said_with_the_reason_and_opens_with_who_allows_them(run: Run
     assert "no data" in line(said, "open-rate")
     assert "nobody has allowed that opens are noted" in line(said, "open-rate")
     assert line(said, "open-consent").split()[1:4] == ["0.0%", "0", "1"]
-    assert "no flow has a holdout" in line(said, "incremental-revenue")
+    assert "nobody is held out" in line(said, "incremental-revenue")
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
@@ -81,7 +81,7 @@ def test_what_is_exported_can_be_read(run: Run, form: str):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("nps", "--by", "segment"), "nothing is counted by segment yet"),
+        (("nps", "--by", "segment", "--by", "locale"), "nps is not counted by segment and locale"),
         (("email-share", "--by", "flow"), "email-share is not counted by flow"),
         (("nosuch",), "there is no metric 'nosuch'"),
         (("--by", "colour"), "'colour' is none of flow"),

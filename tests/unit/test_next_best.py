@@ -126,11 +126,12 @@ def test_what_somebody_needs_again_comes_first_then_what_goes_with_what_they_hav
 
 
 def test_their_own_rhythm_counts_before_the_shops_and_too_late_is_too_late():
-    assert due(KNOWN, customer(tea=[23]), on=TODAY) == []  # 0.77 of the shop's 30 days
-    assert due(KNOWN, customer(tea=[24]), on=TODAY) == ["tea"]
-    assert due(KNOWN, customer(tea=[91]), on=TODAY) == []
-    assert due(KNOWN, customer(tea=[24, 84, 144]), on=TODAY) == []  # 60 days are their own
-    assert due(KNOWN, customer(cup=[30, 60, 90], tea=[30]), on=TODAY) == ["cup", "tea"]
+    assert due(KNOWN, customer(tea=[23]), on=TODAY) == {}  # 0.77 of the shop's 30 days
+    assert due(KNOWN, customer(tea=[24]), on=TODAY) == {"tea": TODAY + 6}
+    assert due(KNOWN, customer(tea=[91]), on=TODAY) == {}
+    assert due(KNOWN, customer(tea=[24, 84, 144]), on=TODAY) == {}  # 60 days are their own
+    both = due(KNOWN, customer(cup=[30, 60, 90], tea=[30]), on=TODAY)
+    assert list(both.items()) == [("cup", TODAY), ("tea", TODAY)]
 
 
 def test_what_is_sold_out_sent_back_or_taken_out_of_the_cart_is_never_named():
@@ -213,7 +214,7 @@ def test_a_run_keeps_what_is_next_best_and_it_is_asked_anew_when_shown(database:
                       ordered_at=NOON + timedelta(days=1), state="completed")
         )  # fmt: skip
         session.flush()
-        then = wanted_next(session, "c-2", now=NOON)
+        then = wanted_next(session, "c-2", now=NOON + timedelta(days=1))
 
     assert [(row.contact_id, row.product_id, row.why) for row in rows] == [
         ("c-2", "tea", "popular")

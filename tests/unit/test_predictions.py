@@ -19,7 +19,7 @@ from sekvens.predictions.kinds import Kind, Method
 from sekvens.predictions.predicting import Predictor
 from sekvens.predictions.tables import Prediction, PredictionModel
 from sekvens.predictions.wire import Worked
-from sekvens.segments.figures import lapse_of
+from sekvens.segments.figures import foretold
 from starter import main
 from tests.conftest import NOON
 from tests.unit.predicting import CDNOW_END, cdnow, history_of, store_orders
@@ -186,7 +186,7 @@ def test_on_real_orders_the_model_predicts_and_says_when_each_lapses(sqlite_data
     with sqlite_database.read() as session:
         run = session.get_one(PredictionModel, told[-1].version)
         some = found[min(whose for whose, _ in found), Kind.LAPSE]
-        assert lapse_of(session, min(whose for whose, _ in found)) == (NOON, some[1])
+        assert foretold(session, min(whose for whose, _ in found), Kind.LAPSE) == (NOON, some[1])
     assert run.reason.startswith("the model predicts orders_in_90_days")
     assert run.backtest["kinds"]["orders_in_90_days"]["chosen"] == "bg_nbd"
     assert set(run.parameters["model"]) == {"r", "alpha", "a", "b"}

@@ -204,6 +204,23 @@ def test_whoever_lapses_has_been_silent_for_45_to_180_days(held, model: BgNbd):
     assert once < weekly < 180
 
 
+def test_who_is_expected_within_a_month_orders_far_more_often_in_it_than_others():
+    on = min(history.days[0] for history in cdnow()) + 84
+    known = [each for history in cdnow() if (each := history.until(on))]
+    model = fit(seen_of(known, on=on))
+    assert model is not None
+    since = {history.contact_id: history.days for history in cdnow()}
+    asked = [history for history in known if 56 <= on - history.days[0] <= 70]
+    came: dict[bool, list[bool]] = {True: [], False: []}
+    for history, told in zip(asked, model.forecasts(asked, on=on), strict=True):
+        came[bool(told.next_in < 30)].append(
+            any(on < day <= on + 30 for day in since[history.contact_id])
+        )
+
+    assert [len(each) for each in came.values()] == [1061, 3007]
+    assert np.mean(came[True]) > 3 * np.mean(came[False])
+
+
 def test_a_gap_is_the_first_day_on_which_less_is_expected(held, model: BgNbd):
     some = held.known[:200]
     level = 0.2

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
 from sekvens.demo.feed import feed_file
+from sekvens.products.tables import Product
 from starter import main
 
 Run = Callable[..., Result]
@@ -111,3 +112,19 @@ def test_reviews_are_imported_listed_approved_and_rejected(filled: Run, tmp_path
     assert ("Karin S." in said[1], "Varm." in said[1]) == (True, True)
     assert (said[2], "Karin" in after, rejected) == ("1 approved\n", False, "1 rejected\n")
     assert filled("reviews", "approve", "8").exit_code == 2
+
+
+def test_what_is_news_of_products_is_listed_with_how_many_were_told(
+    filled: Run, tmp_path: Path
+) -> None:
+    before = filled("products", "changes").output
+    database = Database(f"sqlite:///{tmp_path / 'sekvens.db'}")
+    with database.write() as session:
+        session.get_one(Product, "mossan-bengt").in_stock = False
+    database.close()
+    filled("products", "import", feed_file("sv"))
+    line = filled("products", "changes").output
+
+    assert "Nothing has been news" in before
+    assert "back_in_stock" in line
+    assert "0, and on" in line

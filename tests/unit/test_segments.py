@@ -1,5 +1,6 @@
 """One question, two evaluators, one answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
 from sekvens.db.session import Database
@@ -25,23 +27,31 @@ from sekvens.flows.conditions import (
     InFlow,
     InStock,
     Lapsed,
+    NeedsAgain,
     Not,
+    OrderExpected,
     Owns,
+    PriceStands,
+    ProductInStock,
     Received,
     Subscribed,
     TraitIs,
 )
 from sekvens.messages.tables import Message, MessageState
+from sekvens.next_best.tables import NextBest
+from sekvens.predictions.kinds import Kind
 from sekvens.predictions.tables import Prediction, PredictionModel
-from sekvens.products.tables import OrderLine, Product
+from sekvens.products.tables import OrderLine, Product, ProductChange
 from sekvens.segments import memory, sql
-from sekvens.segments.figures import REORDER_GAP, Lapse
-from sekvens.segments.memory import ORDER, ContactFacts, PastEvent
+from sekvens.segments.figures import REORDER_GAP, Foretold
+from sekvens.segments.memory import ORDER, ContactFacts, Need, PastEvent
 from sekvens.segments.tables import ShopFigure
 from tests.conftest import NOON
-from tests.unit.predicting import store_lapse
+from tests.unit.predicting import store_foretold
 
-NAMES = st.sampled_from(["Order Completed", "Order Refunded", "Product Viewed", "Email Delivered"])
+NAMES = st.sampled_from(
+    ["Order Completed", "Order Refunded", "Product Viewed", "Email Delivered", "Question Answered"]
+)
 #: Ids of orders and products alike, so that an entry's key is met as either, often.
 IDS = st.sampled_from(["mitten", "cap", "7"])
 #: Minutes before now; few, so that boundaries are met often; below zero is the future.
@@ -62,6 +72,7 @@ PATTERNS = st.builds(
     BOUND,
 )
 WITHIN = st.none() | MINUTES.filter(lambda within: within >= timedelta(0))
+SPANS = MINUTES.filter(lambda span: span >= timedelta(0))
 DATES = st.sampled_from(["1987-03-04", "--03-05", "12-24", "2024-02-29", "no date", 7])
 LEAVES = st.one_of(
     st.just(Subscribed()),
@@ -75,8 +86,10 @@ LEAVES = st.one_of(
     st.builds(Received, times=st.integers(1, 3), within=WITHIN),
     st.builds(HasTrait, trait=st.sampled_from(["tier", "birthday"])),
     st.builds(DateWithin, trait=st.just("birthday"), within=st.integers(0, 400).map(days)),
-    st.sampled_from([Lapsed(), Owns(), InStock()]),
+    st.sampled_from([Lapsed(), Owns(), InStock(), ProductInStock(), PriceStands()]),
+    st.builds(NeedsAgain, ahead=SPANS, overdue=SPANS),
     st.builds(InFlow, flow=st.sampled_from(["plain", "other"])),
+    st.builds(OrderExpected, within=MINUTES),
     st.builds(lambda text: TraitIs(trait="tier", value=text), TEXTS),
 )
 CONDITIONS = st.recursive(
@@ -91,7 +104,13 @@ CONDITIONS = st.recursive(
 EVENTS = st.builds(
     lambda name, properties, order_id, products, ago: PastEvent(
         name,
-        properties | {"order_id": order_id, "products": [{"product_id": id_} for id_ in products]},
+        properties
+        | {"order_id": order_id, "products": [{"product_id": id_} for id_ in products]}
+        | (
+            {"product_id": order_id, "question": "not-this", "answer": "never" if ago else "keep"}
+            if name == "Question Answered"
+            else {}
+        ),
         NOON - ago,
     ),
     NAMES,
@@ -100,6 +119,7 @@ EVENTS = st.builds(
     st.lists(IDS, max_size=2),
     MINUTES,
 )
+FORETOLD = st.none() | st.builds(lambda ago, on: Foretold(NOON - ago, NOON - on), MINUTES, MINUTES)
 FACTS = st.builds(
     ContactFacts,
     consent=st.sampled_from(ConsentStatus),
@@ -107,18 +127,27 @@ FACTS = st.builds(
     traits=st.fixed_dictionaries({}, optional={"tier": VALUES, "birthday": DATES}),
     received=st.lists(MINUTES.map(lambda ago: NOON - ago), max_size=2).map(tuple),
     sold_out=st.frozensets(IDS),
+    raised=st.frozensets(IDS),
+    needs=st.lists(
+        st.builds(
+            lambda id_, due, as_of: Need(id_, NOON - due, NOON - as_of), IDS, MINUTES, MINUTES
+        ),
+        max_size=2,
+        unique_by=lambda need: need.product_id,
+    ).map(lambda few: tuple(need._replace(as_of=few[0].as_of) for need in few)),
     cart=st.lists(IDS, max_size=2).map(tuple),
     flows=st.frozensets(st.sampled_from(["plain", "other"])),
     reorder_gap=MINUTES.filter(lambda gap: gap > timedelta(0)),
-    lapse=st.none() | st.builds(lambda ago, on: Lapse(NOON - ago, NOON - on), MINUTES, MINUTES),
+    lapse=FORETOLD,
+    next_order=FORETOLD,
     zone=st.sampled_from(["UTC", "Europe/Stockholm", "Pacific/Auckland"]),
 )
 
 
 #: In the order in which they can be emptied.
 WRITTEN = (
-    Prediction, PredictionModel, Message, Enrollment, OrderLine, Cart, Product, ShopFigure,
-    ContactEvent, Consent, Contact,
+    NextBest, ProductChange, Prediction, PredictionModel, Message, Enrollment, OrderLine, Cart,
+    Product, ShopFigure, ContactEvent, Consent, Contact,
 )  # fmt: skip
 
 
@@ -169,14 +198,45 @@ def store(database: Database, facts: ContactFacts, *, alias_too: bool = False) -
                 name=REORDER_GAP, value=facts.reorder_gap / timedelta(days=1), computed_at=NOON
             )
         )
-        if facts.lapse is not None:
-            store_lapse(session, "c-maja", facts.lapse)
+        store_foretold(session, "c-maja", Kind.LAPSE, facts.lapse)
+        store_foretold(session, "c-maja", Kind.NEXT_ORDER, facts.next_order)
         lines = [{"product_id": product_id} for product_id in facts.cart]
         session.add(Cart(contact_id="c-maja", cart_id="7", lines=lines, updated_at=NOON))
+        session.add_all(products_of(facts))
+        session.flush()
         session.add_all(
-            Product(id=product_id, titles={}, locale="sv", first_seen_on=NOON, in_stock=False)
-            for product_id in facts.sold_out
+            ProductChange(product_id=each, kind="price_dropped", at=NOON, price="50", contacts=0)
+            for each in facts.raised
         )
+        if facts.needs:
+            store_needs(session, facts.needs)
+
+
+def products_of(facts: ContactFacts) -> list[Product]:
+    """The products that the facts speak of; those whose price is up again cost 100."""
+    named = facts.sold_out | facts.raised | {need.product_id for need in facts.needs}
+    return [
+        Product(
+            id=each, titles={"sv": each}, locale="sv", first_seen_on=NOON, price="100",
+            in_stock=each not in facts.sold_out,
+        )
+        for each in named
+    ]  # fmt: skip
+
+
+def store_needs(session: Session, needs: Sequence[Need]) -> None:
+    run = PredictionModel(
+        subject="next_best", as_of=NOON, parameters={}, backtest={}, reason=""
+    )  # fmt: skip
+    session.add(run)
+    session.flush()
+    session.add_all(
+        NextBest(
+            contact_id="c-maja", place=place, product_id=each.product_id, why="again",
+            due_on=each.due_on, version=run.id, computed_at=each.as_of,
+        )
+        for place, each in enumerate(needs, start=1)
+    )  # fmt: skip
 
 
 def lines_of(facts: ContactFacts) -> list[OrderLine]:
@@ -250,7 +310,7 @@ def ask(
         return sql.holds(session, condition, contact_id="c-maja", now=now, entry_key=entry_key)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     condition=CONDITIONS,
     facts=FACTS,

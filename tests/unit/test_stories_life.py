@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekvens.consent_section import ConsentSettings, Topic
-from sekvens.flows.asking import active, happened, lapsed
+from sekvens.flows.asking import active, happened, lapsed, order_expected
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
 from sekvens.flows.catalogue.welcome import WELCOME
@@ -18,6 +18,7 @@ from sekvens.flows.dealings import ClickRate, EngagementIs, Ordered, Spent, View
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.lots import EVERYTHING, draw, is_held_out
 from sekvens.flows.outcomes import SkipReason
+from sekvens.segments.figures import Foretold
 from sekvens.segments.lasting import RECEIVED, Lasting, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.settings import load_settings
@@ -224,6 +225,26 @@ def test_a_cart_of_what_is_sold_out_is_not_reminded_of(is_back, comes):
         assert ("cart-abandonment", "no_longer_matches") in reasons(lived, What.LEFT)
 
 
+@pytest.mark.parametrize(
+    ("did", "hours", "gets"),
+    [
+        ("asks to be told of a-hat", 48, ["back-in-stock/as-you-asked"]),
+        ("looks at a-hat", 48, ["back-in-stock/it-is-back"]),
+        ("looks at a-hat", 3, []),
+        ("looks at a-scarf", 48, []),
+    ],
+)
+def test_who_waits_for_what_is_sold_out_is_told_when_it_is_back(did, hours, gets):
+    gone = StockChange(at=START + timedelta(hours=1), product="a-hat", is_sold_out=True)
+    back = replace(gone, at=gone.at + timedelta(hours=hours), is_sold_out=False)
+    stage = replace(a_stage(5), stock=(gone, back))
+    lived = told("subscribes 30 days ago", did, stage=stage)
+    buys = told("subscribes 30 days ago", did, "buys a-hat after 40m", stage=stage)
+
+    assert [name for name in emails(lived) if name.startswith("back")] == gets
+    assert not [name for name in emails(buys) if name.startswith("back")]
+
+
 # How long an answer lasts.
 
 NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
@@ -233,6 +254,7 @@ leaves = st.one_of(
     st.builds(lambda within: Received(times=2, within=within), spans),
     st.builds(lambda within: DateWithin(trait="birthday", within=within), spans),
     st.just(lapsed()),
+    st.builds(lambda within: order_expected(within=within), spans),
     st.builds(lambda within: active(within=within), spans),
     st.builds(lambda within: Ordered(times=1, within=within), spans),
     st.builds(lambda within: Spent(measure="total", at_least=0, within=within), spans),
@@ -251,20 +273,23 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     condition=conditions,
     past=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 100 * 24)), max_size=5),
     received=st.lists(st.integers(0, 100), max_size=4),
     birthday=st.sampled_from((None, "03-20", "12-31", "02-29")),
+    foretold=st.none()
+    | st.builds(Foretold, st.just(START - DAY), spans.map(lambda on: START + on)),
     later=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 100 * 24)), max_size=4),
 )
 def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_changes(
-    condition: Condition, past, received, birthday, later
+    condition: Condition, past, received, birthday, foretold, later
 ):
     facts = GrowingFacts(zone=HOME, traits={"birthday": birthday} if birthday else {})
     for name, hours in sorted(past, key=lambda each: -each[1]):
         facts.happen(PastEvent(name, {}, START - timedelta(hours=hours)))
+    facts.next_order = foretold
     facts.received = sorted(START - timedelta(days=days) for days in received)
 
     answer, until, unless = lasting(condition, facts, now=START)

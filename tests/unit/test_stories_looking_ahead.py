@@ -16,13 +16,17 @@ from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import OutboxEntry
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
 from sekvens.messages.tables import Message, MessageState
+from sekvens.predictions.kinds import Kind
 from sekvens.products.tables import Product
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
+from sekvens.segments.figures import Foretold
+from sekvens.segments.tables import ShopFigure
 from sekvens.settings import load_settings
 from sekvens.simulator.looking_ahead import Ahead, look_ahead
 from sekvens.simulator.moments import What
 from starter import main
 from tests.unit.ingesting import NOON, Shop, identify, track
+from tests.unit.predicting import store_foretold
 
 DAY = timedelta(days=1)
 
@@ -109,6 +113,28 @@ def test_a_scan_would_find_whom_it_would_find(shop):
 
     assert counted(ahead, What.ENTERS)["winback", ""] == 1
     assert counted(ahead, What.SENT)["winback", "why-you-chose-us"] == 1
+
+
+def test_categories_vips_and_predictions_are_those_of_the_database(shop):
+    flows = ("post-purchase-first", "post-purchase-returning", "milestones")
+    steps = ("until-two-days-after", "delivered", "until-two-months")
+    for user, flow, step in zip(("socks", "vip", "soon"), flows, steps, strict=True):
+        whose = subscriber(shop, user)
+        welcomed(shop, whose, flow=flow, flow_version=3, step_id=step, next_send_at=NOON + DAY)
+    socks = {"products": [{"product_id": "p-1"}], "total": 100}
+    for user, number in (("socks", 1), ("vip", 2), ("vip", 3)):
+        shop.post(track("Order Completed", user, ago=2 * 24 * 60, order_id=f"o-{number}", **socks))
+    with shop.database.write() as session:
+        known = {"titles": {}, "locale": "sv", "first_seen_on": NOON, "in_stock": True}
+        session.add(Product(id="p-1", category="socks", **known))
+        session.add(ShopFigure(name="top_share/0.05", value=20_000, computed_at=NOON))
+        soon = Foretold(NOON, NOON + 20 * DAY)
+        store_foretold(session, shop.contact_id("soon"), Kind.NEXT_ORDER, soon)
+
+    sent = counted(look(shop, days=12), What.SENT)
+    assert sent["post-purchase-first", "socks-that-last"] == 1
+    assert sent["post-purchase-returning", "from-the-one-who-made-it"] == 1
+    assert sent["milestones", "three-months"] == 1
 
 
 def test_the_cap_counts_what_has_been_sent_already(shop):

@@ -16,7 +16,7 @@ from sekvens.simulator.story import When
 from tests.unit.telling_stories import read
 
 ABOUT = {
-    "look": "a product", "add": "a-hat", "buy": "a-hat", "click": "3",
+    "look": "a product", "ask": "a-hat", "add": "a-hat", "buy": "a-hat", "click": "3",
     "answer": "still-interested with no", "need help": "a-hat", "move": "New York",
     "born": "03-20", "pause": "14", "leave out": "news", "want": "news",
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """The flows that ship with Sekvens, one file each; a shop adds its own here."""
 
+from sekvens.flows.catalogue.back_in_stock import BACK_IN_STOCK
 from sekvens.flows.catalogue.birthday import BIRTHDAY
 from sekvens.flows.catalogue.browse_abandonment import BROWSE_ABANDONMENT
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
@@ -10,7 +11,9 @@ from sekvens.flows.catalogue.order_updates import ORDER_UPDATES
 from sekvens.flows.catalogue.owner_visits import OWNER_VISITS
 from sekvens.flows.catalogue.post_purchase_first import POST_PURCHASE_FIRST
 from sekvens.flows.catalogue.post_purchase_returning import POST_PURCHASE_RETURNING
+from sekvens.flows.catalogue.price_drop import PRICE_DROP
 from sekvens.flows.catalogue.referral_thanks import REFERRAL_THANKS
+from sekvens.flows.catalogue.replenishment import REPLENISHMENT
 from sekvens.flows.catalogue.return_help import RETURN_HELP
 from sekvens.flows.catalogue.sunset import SUNSET
 from sekvens.flows.catalogue.welcome import WELCOME
@@ -24,6 +27,8 @@ CATALOGUE: tuple[Flow, ...] = (
     BROWSE_ABANDONMENT,
     CART_ABANDONMENT,
     CHECKOUT_ABANDONMENT,
+    BACK_IN_STOCK,
+    PRICE_DROP,
     ORDER_UPDATES,
     RETURN_HELP,
     POST_PURCHASE_FIRST,
@@ -32,6 +37,7 @@ CATALOGUE: tuple[Flow, ...] = (
     OWNER_VISITS,
     MILESTONES,
     BIRTHDAY,
+    REPLENISHMENT,
     WINBACK,
     WINBACK_GOODBYE,
     SUNSET,

@@ -5,7 +5,7 @@ what others choose; the rest are for those alone who have looked again since: ho
 makes it, what people ask. Whoever was only curious hears no more.
 
 Why these times: four quiet hours after the last look, because one look more is no reason to write.
-Day 1, 3, 5 and 8, at nine in the morning where the contact lives.
+Day 1, 3, 5 and 8, at the hour at which the contact likes to look, or nine until that is known.
 
 Who leaves: whoever puts something into the cart, starts the checkout or orders: deeper flows take
 over.
@@ -15,6 +15,7 @@ from sekvens.flows.asking import happened, in_flow, not_, subscribed
 from sekvens.flows.builder import (
     MARKETING,
     after,
+    best_time,
     case,
     days,
     event,
@@ -22,7 +23,6 @@ from sekvens.flows.builder import (
     flow,
     goal,
     hours,
-    local_time,
     send,
     split,
     wait,
@@ -30,12 +30,12 @@ from sekvens.flows.builder import (
 from sekvens.flows.definition import Flow
 from sekvens.flows.steps import ExitReason
 
-MORNING = local_time("09:00")
+GOOD_HOUR = best_time("08:00", "20:00", otherwise="09:00")
 A_LOOK = event("Product Viewed", same="product_id")
 
 BROWSE_ABANDONMENT: Flow = flow(
     "browse-abandonment",
-    version=1,
+    version=2,
     purpose=MARKETING,
     trigger=event("Product Viewed"),
     entry_key="product_id",
@@ -56,21 +56,21 @@ BROWSE_ABANDONMENT: Flow = flow(
     steps=[
         wait("settle", hours(4), restart_on=A_LOOK),
         send("still-thinking", lateness_max=hours(12)),
-        wait("until-day-one", hours(8), until=MORNING),
+        wait("until-day-one", hours(8), until=GOOD_HOUR),
         send("what-people-choose"),
-        wait("until-day-three", days(1.5), until=MORNING),
+        wait("until-day-three", days(1.5), until=GOOD_HOUR),
         split(
             "looked-again-by-day-three",
             case(happened(A_LOOK, within=days(2)), send("how-others-use-it")),
             otherwise=[],
         ),
-        wait("until-day-five", days(1.5), until=MORNING),
+        wait("until-day-five", days(1.5), until=GOOD_HOUR),
         split(
             "looked-again-by-day-five",
             case(happened(A_LOOK, within=days(2)), send("who-makes-it")),
             otherwise=[],
         ),
-        wait("until-day-eight", days(2.5), until=MORNING),
+        wait("until-day-eight", days(2.5), until=GOOD_HOUR),
         split(
             "looked-again-by-day-eight",
             case(happened(A_LOOK, within=days(3)), send("before-you-decide")),

@@ -35,19 +35,20 @@ def line_chart(
     write: Callable[[float | None], str],
     table: str,
 ) -> Markup:
-    """Draw lines over time, from 0 up.
+    """Draw lines over time, from 0 up, and down to the lowest where there is less than 0.
 
     `write` writes a value for people, `table` says what opens the table ("As a table").
     """
-    top = max((value for one in series for value in one.values if value is not None), default=0.0)
+    known = [value for one in series for value in one.values if value is not None]
+    scale = _Scale(low=min([0.0, *known]), top=max([0.0, *known]))
     lines = "".join(
-        str(_line(one, top or 1.0, number)) for number, one in enumerate(series[:SERIES_MAX], 1)
+        str(_line(one, scale, number)) for number, one in enumerate(series[:SERIES_MAX], 1)
     )
-    drawing = _drawing(title, Markup(lines))  # noqa: S704  made of numbers alone
+    drawing = _drawing(title, Markup(lines), foot=scale.height(0.0))  # noqa: S704  made of numbers alone
     ends = Markup("<p class='chart-ends'><span>{}</span><span>{}</span></p>").format(
         labels[0] if labels else "", labels[-1] if labels else ""
     )
-    peak = Markup("<p class='chart-top'>{}</p>").format(write(top))
+    peak = Markup("<p class='chart-top'>{}</p>").format(write(scale.top))
     return _figure(title, peak + drawing + ends, labels, series, write, table)
 
 
@@ -77,15 +78,27 @@ def bar_chart(
     return _figure(title, bars, labels, [Series(name=title, values=values)], write, table)
 
 
-def _line(one: Series, top: float, number: int) -> Markup:
+@dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """What stands how high in a drawing."""
+
+    low: float
+    top: float
+
+    def height(self, value: float) -> float:
+        """Tell how far below the drawing's upper edge a value stands."""
+        part = (self.top - value) / ((self.top - self.low) or 1.0)
+        return _PAD + part * (HEIGHT - 2 * _PAD)
+
+
+def _line(one: Series, scale: _Scale, number: int) -> Markup:
     step = (WIDTH - 2 * _PAD) / max(len(one.values) - 1, 1)
     pieces: list[list[str]] = [[]]
     for at, value in enumerate(one.values):
         if value is None:
             pieces.append([])
             continue
-        height = _PAD + (1 - value / top) * (HEIGHT - 2 * _PAD)
-        pieces[-1].append(f"{_PAD + at * step:.1f},{height:.1f}")
+        pieces[-1].append(f"{_PAD + at * step:.1f},{scale.height(value):.1f}")
     drawn = Markup("").join(
         # A point alone is a line of no length, which round caps show as a dot.
         Markup("<polyline points='{}'/>").format(" ".join(piece * 2 if len(piece) == 1 else piece))
@@ -95,13 +108,13 @@ def _line(one: Series, top: float, number: int) -> Markup:
     return Markup("<g class='line series-{}'>{}</g>").format(number, drawn)
 
 
-def _drawing(title: str, inside: Markup) -> Markup:
+def _drawing(title: str, inside: Markup, *, foot: float) -> Markup:
     name = f"chart-{next(_ids)}"
     return Markup(
         "<svg class='chart' viewBox='0 0 {width} {height}' preserveAspectRatio='none' role='img' "
         "aria-labelledby='{name}'><title id='{name}'>{title}</title>"
         "<line class='axis' x1='0' x2='{width}' y1='{foot}' y2='{foot}'/>{inside}</svg>"
-    ).format(width=WIDTH, height=HEIGHT, name=name, title=title, foot=HEIGHT - _PAD, inside=inside)
+    ).format(width=WIDTH, height=HEIGHT, name=name, title=title, foot=f"{foot:.1f}", inside=inside)
 
 
 def _figure(

@@ -57,9 +57,8 @@ def show_list(_house: House, session: Session, _asked: Asked) -> Mapping[str, ob
 
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Tell what one has come to."""
-    currency = house.settings.shop.currency
     try:
-        found = results(session, asked.path["name"], now=asked.shop_now, currency=currency)
+        found = results(session, asked.path["name"], now=asked.shop_now, shop=house.settings.shop)
     except UnknownExperiment:
         return None
     seen = found.seen
@@ -130,9 +129,8 @@ def _one(plan: Plan, seen: Seen, name: str, effects: Effects) -> Against:
 def look_at_adopting(house: House, session: Session, asked: Asked) -> Prospect | Refused:
     """Say what it would mean that a variant is adopted, and whether a look has shown it."""
     name, variant = asked.query.get("experiment", ""), asked.query.get("variant", "")
-    currency = house.settings.shop.currency
     try:
-        found = results(session, name, now=asked.shop_now, currency=currency)
+        found = results(session, name, now=asked.shop_now, shop=house.settings.shop)
     except UnknownExperiment:
         return Refused(says=asked.t.unknown)
     is_open = found.experiment.state == ExperimentState.RUNNING and not found.plan.is_holdout

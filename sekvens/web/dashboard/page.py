@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy.orm import Session
+from starlette.responses import Response
 
 from sekvens.staff.tables import Role
 from sekvens.web.dashboard.asked import Asked, House
 
-#: Finds the values of a page's template; None: there is no such thing (404).
-Show: TypeAlias = Callable[[House, Session, Asked], Mapping[str, object] | None]
+#: Finds the values of a page's template; None: there is no such thing (404). What is no page of the
+#: dashboard's own look, such as an e-mail, is a response.
+Show: TypeAlias = Callable[[House, Session, Asked], Mapping[str, object] | Response | None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,18 @@
 from typing import Final
 
 from sekvens.web.dashboard.action import Action
+from sekvens.web.dashboard.board import BOARD
+from sekvens.web.dashboard.contact import CONTACT
+from sekvens.web.dashboard.contacts import CONTACTS
 from sekvens.web.dashboard.deciding import DECIDING
 from sekvens.web.dashboard.deliverability import DELIVERABILITY
+from sekvens.web.dashboard.email_actions import EMAIL_ACTIONS
+from sekvens.web.dashboard.email_edit import EMAIL_EDIT
+from sekvens.web.dashboard.email_history import EMAIL_HISTORY
+from sekvens.web.dashboard.emails import EMAIL, EMAIL_HTML, EMAILS
 from sekvens.web.dashboard.experiments import ADOPT, EXPERIMENT, EXPERIMENTS
+from sekvens.web.dashboard.flow import FLOW
+from sekvens.web.dashboard.flows import FLOWS
 from sekvens.web.dashboard.holding import HOLDING
 from sekvens.web.dashboard.log import LOG
 from sekvens.web.dashboard.offers import OFFERS
@@ -14,10 +23,19 @@ from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.retrying import RETRY
 from sekvens.web.dashboard.segments import SEGMENT, SEGMENT_LIST
+from sekvens.web.dashboard.switching import PAUSE_FLOW, RESUME_FLOW, STOP_FLOW
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
-    LOG,
+    FLOWS,
+    FLOW,
+    CONTACTS,
+    CONTACT,
+    EMAILS,
+    EMAIL,
+    EMAIL_HTML,
+    EMAIL_EDIT,
+    EMAIL_HISTORY,
     EXPERIMENTS,
     EXPERIMENT,
     SEGMENT_LIST,
@@ -26,8 +44,14 @@ PAGES: Final[tuple[Page, ...]] = (
     DELIVERABILITY,
     OPERATIONS,
     PARKED,
+    BOARD,
+    LOG,
 )
 ACTIONS: Final[tuple[Action, ...]] = (
+    PAUSE_FLOW,
+    STOP_FLOW,
+    RESUME_FLOW,
+    *EMAIL_ACTIONS,
     ADOPT,
     *DECIDING,
     *HOLDING,

@@ -111,6 +111,8 @@ class Dashboard:
             values = page.show(self._house, session, asked)
             if values is None:
                 return self._said(request, who, "not_found", status=404)
+            if isinstance(values, Response):
+                return values
             values = {"notice": _notice(session, asked), **values}
             return self._shown(f"{page.name}.html", request, asked, page, values)
 

@@ -1,0 +1,101 @@
+"""What offers cost: as orders say it, or as the offer gives it, and what nobody knows."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sekvens.db.session import Database
+from sekvens.offers.costs import Cost, costs
+from sekvens.shop import Offer
+from tests.unit.ingesting import NOON, alias, identify, track
+from tests.unit.offering import Till
+
+PERCENT = Offer(days=7, percent=20, code="TJUGO")
+AMOUNT = Offer(days=7, amount=Decimal(50), code="FEMTIO")
+FREIGHT = Offer(days=7, free_shipping=True, code="FRAKT")
+OFFERS = {"percent": PERCENT, "amount": AMOUNT, "freight": FREIGHT}
+
+
+def till(database: Database) -> Till:
+    till = Till(database)
+    for name, offer in OFFERS.items():
+        till.claim(f"e-{name}", offer, name=name)
+    return till
+
+
+def ordered(till: Till, coupon: Any, order_id: str = "o-1", user: str = "u", **more: Any) -> None:
+    given = {"total": "400", "currency": "SEK"} | more
+    till.shop.post(track("Order Completed", user, order_id=order_id, coupons=coupon, **given))
+
+
+def cost(till: Till, **offers: Offer) -> dict[str, Cost]:
+    since, until = NOON - timedelta(days=1), NOON + timedelta(days=1)
+    with till.database.read() as session:
+        return costs(session, offers or OFFERS, since=since, until=until, currency="SEK")
+
+
+def test_what_an_order_says_was_taken_off_is_what_it_cost(database: Database):
+    shop = till(database)
+    ordered(shop, ["TJUGO"], discount="-90.50")
+
+    assert cost(shop) == {"percent": Cost(redeemed=1, money=Decimal("90.50"))}
+
+
+def test_where_no_order_says_it_the_offer_does(database: Database):
+    shop = till(database)
+    ordered(shop, ["TJUGO"])
+    ordered(shop, ["FEMTIO"], "o-2")
+
+    assert cost(shop) == {
+        "percent": Cost(redeemed=1, money=Decimal(100)),
+        "amount": Cost(redeemed=1, money=Decimal(50)),
+    }
+
+
+def test_two_codes_in_an_order_share_what_was_taken_off(sqlite_database: Database):
+    shop = till(sqlite_database)
+    ordered(shop, ["TJUGO", "FEMTIO"], discount="130")
+
+    found = cost(shop)
+    assert {name: each.money for name, each in found.items()} == {"percent": 65, "amount": 65}
+
+
+def test_free_shipping_foreign_money_and_offers_that_are_gone_cost_nobody_knows_what(
+    sqlite_database: Database,
+):
+    shop = till(sqlite_database)
+    ordered(shop, ["FRAKT"])
+    ordered(shop, ["TJUGO"], "o-2", currency="EUR", discount="10")
+
+    unknown = Cost(redeemed=1, unknown=1)
+    assert cost(shop) == {"freight": unknown, "percent": unknown}
+    assert sum(cost(shop, other=AMOUNT).values(), Cost()).unknown == 2
+
+
+def test_an_order_that_was_refunded_cost_nothing(database: Database):
+    shop = till(database)
+    ordered(shop, ["FEMTIO"])
+    shop.shop.post(track("Order Refunded", order_id="o-1"))
+
+    assert cost(shop) == {}
+
+
+def test_what_was_redeemed_before_or_after_is_left_out(sqlite_database: Database):
+    shop = till(sqlite_database)
+    ordered(shop, ["FEMTIO"])
+    with sqlite_database.read() as session:
+        after = costs(session, OFFERS, since=NOON + timedelta(minutes=1),
+                      until=NOON + timedelta(days=1), currency="SEK")  # fmt: skip
+        before = costs(session, OFFERS, since=NOON - timedelta(days=1), until=NOON, currency="SEK")
+
+    assert (after, before) == ({}, {})
+
+
+def test_who_was_merged_has_used_the_code_all_the_same(database: Database):
+    shop = Till(database)
+    shop.shop.post(identify("old"), identify("young"))
+    shop.award(AMOUNT, user="young")
+    ordered(shop, ["FEMTIO"], user="young")
+    shop.shop.post(alias("old", "young"))
+
+    assert cost(shop, welcome=AMOUNT) == {"welcome": Cost(redeemed=1, money=Decimal(50))}
