@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy.exc import ProgrammingError
 
 from sekvens.clock import FrozenClock
@@ -23,6 +24,10 @@ from tests.conftest_browser import (  # noqa: F401  fixtures, for every test
 from tests.conftest_temporal import time_skipping  # noqa: F401  a fixture, for every test
 
 pytest_plugins = ("tests.stalls",)
+
+# A machine may stall for seconds, and no test is about that.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 #: A Wednesday at noon, far from every change of daylight saving.
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -67,7 +67,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_reply_is_one_that_the_description_names(operation: str, url: str) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
     @given(case=OPERATIONS[operation].as_strategy())
     def ask(case: schemathesis.Case) -> None:
         case.call_and_validate(base_url=url, auth=(serving.WRITE_KEY, ""), checks=list(HELD))

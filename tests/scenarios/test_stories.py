@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from tests.scenarios.temporal_driver import Run, run_on_temporal, world_worker
 STORIES = Path(__file__).parent / "stories"
 #: Stories under way on the server at once: most of the time it is the server that is waited for.
 AT_ONCE = 16
+#: The server's clock stands still only while nobody works, so a busy machine makes it late. Two
+#: waits that differ, differ by more.
+LATE_MAX = timedelta(minutes=10)
 GRAPHS = {flow.name: compile_flow(flow) for flow in CATALOGUE}
 
 stories = pytest.mark.parametrize("story", sorted(path.stem for path in STORIES.glob("*.toml")))
@@ -87,9 +91,10 @@ def test_a_story_goes_the_same_way_on_temporal(story: str, told: dict[str, Run |
     pure = run_scenario(GRAPHS[scenario.flow], scenario)
 
     run = played(told[story])
-    assert trace_lines(scenario.start, run.journal) == trace_lines(
-        scenario.start, pure.state.journal
-    )
+    assert what_happens(run.journal) == what_happens(pure.state.journal)
+    late = [ours.at - pures.at for ours, pures in zip(run.journal, pure.state.journal, strict=True)]
+    assert timedelta() <= min(late)
+    assert max(late) <= LATE_MAX
     assert run.sent == tuple(step for _, step in pure.sent)
     assert run.finished == [pure.state.exit]
 

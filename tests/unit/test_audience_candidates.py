@@ -189,7 +189,7 @@ def find(database: Database, condition: Condition, **given: Any) -> list[str]:
         return list(session.scalars(query))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(condition=CONDITIONS, everybody=st.lists(FACTS, min_size=1, max_size=3))
 def test_whoever_fits_is_found_and_the_exact_question_leaves_nobody_else(
     database: Database, condition: Condition, everybody: list[ContactFacts]

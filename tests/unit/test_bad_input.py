@@ -137,7 +137,6 @@ _numbers = iter(range(10**9))
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(posted=st.lists(POSTED, min_size=1, max_size=4))

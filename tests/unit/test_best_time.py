@@ -87,7 +87,7 @@ def any_minute_is_allowed(question: NextBestTime, quiet: QuietHours, zone: str) 
     return False
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     window=windows(),
     not_before=instants | edges,
@@ -115,7 +115,7 @@ def test_in_every_zone_it_is_in_the_window_soon_enough_and_never_at_night(
         assert at.tzinfo is UTC
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(window=windows(), not_before=instants | edges, zone=st.sampled_from(ZONES))
 def test_where_any_full_hour_is_allowed_one_is_found(window, not_before, zone) -> None:
     question = NextBestTime(not_before=not_before, best_time=window)
@@ -125,7 +125,7 @@ def test_where_any_full_hour_is_allowed_one_is_found(window, not_before, zone) -
     assert found or not any_minute_is_allowed(question, NIGHT, zone)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(window=windows(), not_before=instants | edges, zone=st.sampled_from(ZONES))
 def test_a_window_that_validate_lets_pass_is_never_missed_where_no_hour_is_quiet(
     window, not_before, zone

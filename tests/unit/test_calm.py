@@ -176,7 +176,7 @@ ages = st.lists(st.integers(0, 9 * 24 * 60), max_size=6)
 blackouts = st.sets(st.integers(0, 5), max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(zone=zones, now=instants, ages=ages, blackouts=blackouts)
 @example(zone="Pacific/Apia", now=datetime(2011, 12, 30, 6, tzinfo=UTC), ages=[9], blackouts=set())
 def test_in_every_zone_it_is_the_first_minute_of_calm(zone, now, ages, blackouts) -> None:
@@ -203,7 +203,7 @@ def the_slow_way(
         now += MINUTE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(zone=zones, now=instants, due=st.lists(st.integers(0, 300), max_size=8, unique=True))
 def test_in_any_week_nobody_gets_more_than_the_cap_and_everything_leaves(zone, now, due) -> None:
     place, sent = ZoneInfo(zone), []
@@ -219,7 +219,7 @@ def test_in_any_week_nobody_gets_more_than_the_cap_and_everything_leaves(zone, n
     assert all(sum(0 <= (last - day).days < 7 for day in days) <= 4 for last in days)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     now=instants,
     ahead=st.lists(st.integers(-2000, 4000), max_size=4),

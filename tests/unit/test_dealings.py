@@ -198,7 +198,7 @@ def summary(database: Database, contact_id: str) -> dict[str, Any]:
         return {c.key: getattr(row, c.key) for c in ContactSummary.__table__.columns}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data(), did=st.lists(DID, max_size=7), sent=SENT, is_merged=st.booleans())
 def test_three_ways_to_ask_agree_whatever_came_late_twice_or_under_another_name(
     database: Database, data: st.DataObject, did: list[Did], sent: list[tuple[int, str]], *,

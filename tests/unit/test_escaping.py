@@ -90,7 +90,7 @@ def plain() -> Seen:
     return Seen(letter("Anna", "https://shop.example/x").html)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HOSTILE, HOSTILE)
 @example("\u202ex", "https://shop.example/\u202e")
 def test_no_value_adds_an_element_an_attribute_or_a_kind_of_link(text: str, url: str):
@@ -100,7 +100,7 @@ def test_no_value_adds_an_element_an_attribute_or_a_kind_of_link(text: str, url:
     assert {scheme_of(link) for link in seen.links} <= FIT
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HOSTILE)
 def test_no_value_adds_a_header_or_a_recipient(text: str):
     written = letter(text, "https://shop.example/x")
@@ -159,7 +159,7 @@ def test_a_trick_is_refused_in_a_link_a_button_and_a_value(url):
     assert not is_web_url(url)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.builds(
         "{}{}{}".format,

@@ -292,9 +292,7 @@ def test_what_a_confirmation_says_of_an_order_is_kept_and_the_newest_word_holds(
     }
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), happenings=st.lists(HAPPENINGS, min_size=1, max_size=6))
 def test_any_order_of_the_same_events_folds_to_the_same_consent_and_orders(
     sqlite_database: Database, data: st.DataObject, happenings: list[Any]
@@ -340,9 +338,7 @@ PROPERTIES = [
 TRAITS = ["email", "firstName", "locale", "timezone", "country", "address", "other", "x" * 101]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from(sorted(KNOWN_EVENTS)),
     properties=st.dictionaries(st.sampled_from(PROPERTIES), ODD),

@@ -104,7 +104,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(JSON | st.builds(daily, JSON, JSON, JSON))
 def test_whatever_a_feed_answers_the_e_mail_has_one_part_whole(
     answer: Any,

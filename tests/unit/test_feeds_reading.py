@@ -124,7 +124,7 @@ def test_an_answer_in_which_nothing_fits_is_none(body: bytes):
         read(body, weather())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60) | st.text(max_size=40).map(json.dumps).map(str.encode))
 def test_any_bytes_are_an_answer_or_unusable(body: bytes):
     try:

@@ -198,13 +198,13 @@ def stored(**changes: Any) -> dict[str, Any]:
     return {**to_json(WELCOME), **changes}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(flows)
 def test_a_flow_is_read_back_from_json_text_as_it_was(flow: Flow) -> None:
     assert from_json(Flow, json.loads(json.dumps(to_json(flow)))) == flow
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(states)
 def test_a_state_is_read_back_from_json_text_as_it_was(state: State) -> None:
     assert from_json(State, json.loads(json.dumps(to_json(state)))) == state

@@ -50,7 +50,7 @@ def test_a_bad_byte_rejects_its_row_and_not_the_files_encoding() -> None:
     assert [isinstance(row, Row) for row in rows] == [True, True, True, False]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=8),
     delimiter=st.sampled_from(",;\t"),
@@ -72,7 +72,7 @@ def test_what_was_written_is_what_is_read(
     assert read == written
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=400), number=st.integers(0, len(READERS) - 1))
 @example(content=b"", number=0)
 def test_no_bytes_break_a_reader(content: bytes, number: int) -> None:
@@ -87,7 +87,7 @@ def test_no_bytes_break_a_reader(content: bytes, number: int) -> None:
     assert all(isinstance(one, ContactRow | SuppressionRow | Rejected) for one in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cells=st.lists(st.text(max_size=20), min_size=5, max_size=5), number=st.integers(0, 5))
 def test_no_values_break_a_reader_and_no_reason_quotes_them(
     cells: Sequence[str], number: int

@@ -215,7 +215,7 @@ class Player:
         self.state = interpreter.answer(self.graph, self.state, branch, instant, now=self.now)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_any_order_of_events_and_outcomes_comes_to_an_end(graph: Graph, data: st.DataObject):
     state = Player(graph, data).play()
@@ -223,7 +223,7 @@ def test_any_order_of_events_and_outcomes_comes_to_an_end(graph: Graph, data: st
     assert state.exit in [*ExitReason]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_nothing_is_sent_after_an_exit(graph: Graph, data: st.DataObject):
     player = Player(graph, data)
@@ -234,7 +234,7 @@ def test_nothing_is_sent_after_an_exit(graph: Graph, data: st.DataObject):
     assert not [line for line in after_exit if line.startswith("send")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_a_state_read_back_from_its_json_is_the_same_state(graph: Graph, data: st.DataObject):
     state = Player(graph, data).play()
@@ -256,7 +256,7 @@ class Echo(Player):
             assert again == self.state
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_an_event_that_was_seen_changes_nothing_when_it_comes_again(
     graph: Graph, data: st.DataObject
@@ -337,7 +337,7 @@ def test_a_send_behind_a_split_is_due_when_the_wait_before_it_was_over():
     assert (command.step.id, command.due_at) == ("a-small-nudge", due)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_a_passage_that_is_written_out_and_read_back_at_every_step_is_the_same(
     graph: Graph, data: st.DataObject

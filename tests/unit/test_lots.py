@@ -39,7 +39,7 @@ def test_one_experiment_says_nothing_of_another():
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(given=weights, added=st.floats(0.1, 10))
 def test_a_variant_that_is_added_moves_nobody_between_the_others(
     given: tuple[tuple[str, float], ...], added: float

@@ -100,7 +100,7 @@ def happens(meter: Meter, seed: int) -> None:
             meter.refresher.refresh()
 
 
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=1, suppress_health_check=list(HealthCheck), database=None)
 @given(seed=st.integers(0, 10_000))
 def test_any_order_of_arrival_comes_to_what_a_full_count_comes_to(
     tmp_path_factory: pytest.TempPathFactory, sqlite_file: Any, seed: int

@@ -18,7 +18,7 @@ UNSUBSCRIBE = {
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
 }
 #: A busy machine is no finding.
-UNHURRIED = settings(deadline=None)
+UNHURRIED = settings()
 HEADERS = [
     "From", "To", "Reply-To", "Subject", "List-Unsubscribe", "List-Unsubscribe-Post",
     "X-Sekvens-Message", "MIME-Version", "Content-Type",

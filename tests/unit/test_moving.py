@@ -387,7 +387,7 @@ def versions_of(graph: Graph, data: st.DataObject) -> list[Graph]:
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.sampled_from(GRAPHS), st.data())
 def test_whatever_the_versions_a_moved_enrollment_stands_on_a_step_and_comes_to_an_end(
     graph: Graph, data: st.DataObject

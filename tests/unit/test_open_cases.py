@@ -140,9 +140,7 @@ WORDS = st.tuples(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), words=st.lists(WORDS, min_size=1, max_size=6))
 def test_any_order_of_the_same_events_leaves_the_same_cases(
     sqlite_database: Database, data: st.DataObject, words: list[Any]

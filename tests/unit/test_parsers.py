@@ -39,7 +39,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-quickly = settings(max_examples=50, deadline=None)
+quickly = settings(max_examples=50)
 
 SES_RECORD = st.fixed_dictionaries(
     {},
@@ -169,9 +169,7 @@ TOML = st.lists(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TOML.map("".join) | st.text())
 def test_any_settings_file_is_settings_or_a_sentence(tmp_path, text: str):
     file = tmp_path / "sekvens.toml"

@@ -260,7 +260,7 @@ HEADS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(head=HEADS, rest=st.binary(max_size=200), feed=st.sampled_from(list(Format)))
 def test_whatever_bytes_a_feed_has_it_is_read_or_refused(
     head: bytes, rest: bytes, feed: Format
@@ -278,7 +278,7 @@ CELLS = st.text(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=st.lists(st.lists(st.sampled_from(["a", "b", "1"]) | CELLS, min_size=5, max_size=5)))
 def test_every_row_is_accepted_or_rejected(rows: list[list[str]]) -> None:
     lines = ["\t".join(row) for row in rows]

@@ -92,9 +92,7 @@ HAPPENINGS = st.tuples(
 )
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), happenings=st.lists(HAPPENINGS, min_size=1, max_size=5))
 def test_any_order_of_the_same_events_folds_to_the_same_lines(
     sqlite_database: Database, data: st.DataObject, happenings: Sequence[Any]

@@ -53,7 +53,7 @@ async def act(world: World, move: str) -> None:
             world.clock.move(timedelta(seconds=31))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(
     story=st.lists(st.one_of(st.sampled_from(DEEDS), st.sampled_from(MOVES)), max_size=25),
     faults=st.lists(st.one_of(st.none(), st.sampled_from(Fault)), max_size=12),

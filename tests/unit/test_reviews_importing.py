@@ -136,7 +136,7 @@ def test_no_reason_quotes_what_somebody_wrote() -> None:
     assert secret not in repr(found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from([b"", OURS.encode(), b"product_id,rating\n"]), st.binary(max_size=120))
 def test_whatever_bytes_a_file_has_it_is_read_or_refused(head: bytes, rest: bytes) -> None:
     try:

@@ -310,7 +310,7 @@ def ask(
         return sql.holds(session, condition, contact_id="c-maja", now=now, entry_key=entry_key)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(
     condition=CONDITIONS,
     facts=FACTS,

@@ -68,7 +68,7 @@ def next_at(at: str, zone: str, not_before: str, weekdays: tuple[int, ...] = EVE
     return f"{instant:%Y-%m-%d %H:%M}"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(zone=zones, not_before=instants | edges, at=quarters, days=weekdays)
 @example(
     zone="America/Nuuk",
@@ -84,7 +84,7 @@ def test_it_is_what_looking_at_every_quarter_of_an_hour_finds(zone, not_before, 
     assert found == the_slow_way(not_before, local_time, zone)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     zone=zones,
     not_before=minutes_after(datetime(1970, 1, 1, tzinfo=UTC), 68_000_000),
@@ -220,7 +220,7 @@ def test_where_the_clock_jumps_over_both_ends_it_goes_by_their_order() -> None:
     assert quiet_until("2026-03-29T01:00Z", quiet=between("02:50", "02:10")) == "2026-03-30 00:10"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(zone=zones, now=instants | edges, begins=quarters, ends=quarters)
 def test_quiet_hours_are_over_when_they_are_over(zone, now, begins, ends) -> None:
     quiet = QuietHours(begins=begins, ends=ends)
@@ -235,7 +235,7 @@ def next_end(now: datetime, ends: time, zone: str) -> datetime:
     return next_local_time(now + timedelta(microseconds=1), LocalTime(at=ends), zone)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(zone=zones, now=instants | edges)
 def test_the_next_day_is_the_first_moment_of_a_later_date(zone, now) -> None:
     begins, place = next_day(now, zone), ZoneInfo(zone)

@@ -273,7 +273,7 @@ conditions = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     condition=conditions,
     past=st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 100 * 24)), max_size=5),

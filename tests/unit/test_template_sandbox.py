@@ -107,7 +107,7 @@ def is_plain(value: object) -> bool:
     return isinstance(value, plain)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.sampled_from([
     "{{", "}}", "{%", "%}", " if ", " for ", " in ", "endif", "endfor", "set ", "x", "=", "(", ")",
     "[", "]", ".", "|", "join", "~", "+", "-", "'", '"', "__class__", "shop", "reviews", "loop",
