@@ -102,7 +102,7 @@ class Refresher:
         while True:
             step = self._step(at, asking)
             beat()
-            days += 1 if at == _DAYS and step is not None else 0
+            days += at == step == _DAYS
             if step is None or time.monotonic() >= deadline:
                 return Batch(cursor=step, days=days)
             at = step
