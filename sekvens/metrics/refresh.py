@@ -104,7 +104,8 @@ class Refresher:
             beat()
             days += at == step == _DAYS
             if step is None or time.monotonic() >= deadline:
-                return Batch(cursor=step, days=days)
+                # Years of days may be left: what has come meanwhile is noticed, and today counted.
+                return Batch(cursor=self._first() if step == _DAYS else step, days=days)
             at = step
 
     def _first(self) -> str:
