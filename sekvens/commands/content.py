@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sekvens.commands.preview import email_choice
 from sekvens.commands.resources import open_database
 from sekvens.commands.tables import make_table, minute, print_table, printable
 
@@ -76,9 +77,13 @@ def pull(names: tuple[str, ...], take: str | None, *, check: bool) -> None:
     from sekvens.clock import SystemClock
     from sekvens.edits.pulling import Take, look
     from sekvens.edits.pulling import pull as write
+    from sekvens.messages.templates import template_names
 
     if check and take:
         raise click.UsageError("--check writes nothing: leave --take out")
+    unknown = sorted(set(names) - set(template_names()))
+    if unknown:
+        raise click.UsageError(f"there is no e-mail {unknown[0]!r}. {email_choice(unknown[0])}")
     chosen = Take(take) if take else None
     with open_database() as database:
         if check:

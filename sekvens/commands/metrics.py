@@ -96,12 +96,14 @@ def list_() -> None:
 
     Example: starter.py metrics list
     """
+    from rich.markup import escape
+
     from sekvens.metrics.definitions import METRICS
 
     table = make_table("metric", "numerator", "denominator", "window", "left out", "by")
     for metric in METRICS.values():
-        by = ", ".join(metric.by) or "-"
-        table.add_row(metric.name, metric.above, metric.below, metric.window, metric.left_out, by)
+        told = (metric.above, metric.below, metric.window, metric.left_out)
+        table.add_row(metric.name, *map(escape, told), ", ".join(metric.by) or "-")
     make_console().print(table)
 
 
@@ -166,7 +168,7 @@ def _print_table(numbers: "Sequence[Number]", by: Sequence[str]) -> None:
             escape(str(value)) if value is not None else "-" for value in number.group.values()
         )
         of, out_of = _sum(number.numerator), _sum(number.denominator)
-        table.add_row(number.metric, *group, _value(number), of, out_of, _remark(number))
+        table.add_row(number.metric, *group, _value(number), of, out_of, escape(_remark(number)))
     make_console().print(table)
 
 

@@ -78,7 +78,7 @@ def preview(  # noqa: PLR0913  one for each option
         _show_all(gallery_file, settings, port=port if watch else None, in_browser=in_browser)
         return
     if not template:
-        raise click.UsageError(f"name an e-mail, or give --all or --watch. {_choice('')}")
+        raise click.UsageError(f"name an e-mail, or give --all or --watch. {email_choice('')}")
     locale = locale or settings.shop.default_locale
     composed = (
         _compose_draft(draft, template, locale, settings, without_feeds=without_feeds)
@@ -103,7 +103,7 @@ def _names() -> list[str]:
     return template_names()
 
 
-def _choice(name: str) -> str:
+def email_choice(name: str) -> str:
     """Name the e-mails of the flow that was meant, or else the flows: all e-mails fill a screen."""
     flow = name.partition("/")[0]
     of_flow = [known for known in _names() if known.startswith(f"{flow}/")]
@@ -131,7 +131,7 @@ def compose_sample(
     from sekvens.messages.templates import read_sources, stored
 
     if name not in _names():
-        raise TemplateError(f"there is no e-mail {name!r}. {_choice(name)}")
+        raise TemplateError(f"there is no e-mail {name!r}. {email_choice(name)}")
     template = stored(read_sources(name))
     shop, now = in_season(settings.shop, season, now=SystemClock().now())
     public_url = settings.api.public_url

@@ -71,3 +71,10 @@ def test_a_conflict_is_shown_and_ends_with_1_until_somebody_decides(repository: 
     assert kept == theirs
     assert "owed no more" in taken.output
     assert "The files have everything" in run("pull").output
+
+
+def test_an_e_mail_that_is_none_is_refused(repository: Repository):
+    said = run("pull", "welcome/nothing")
+
+    assert said.exit_code == 2
+    assert "no e-mail 'welcome/nothing'. The e-mails of welcome are" in said.output
