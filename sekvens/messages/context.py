@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.answers.traits import told
 from sekvens.contacts.tables import Contact
+from sekvens.contacts.zone import zone_of_row
 from sekvens.errors import TemplateError
 from sekvens.events.tables import Order
 from sekvens.flows.steps import Purpose
@@ -91,7 +92,7 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
             f"{flow}/{step_id}: contact {contact_id} of enrollment {enrollment_id} is gone; "
             "skip the step or end the enrollment"
         )
-    timezone = contact.timezone or shop.timezone
+    timezone = zone_of_row(contact, shop.timezone).name
     facts = Facts(
         flow=flow,
         step_id=step_id,
