@@ -35,7 +35,7 @@ from sekvens.offers.claims import Claim
 from sekvens.offers.referral import referral_code
 from sekvens.products import queries
 from sekvens.sections import ApiSettings
-from sekvens.segments.levels import level_reached
+from sekvens.segments.levels import standing
 from sekvens.shop import Shop
 
 #: A longer "first name" is something else that ended up in the field.
@@ -164,9 +164,8 @@ class _Reading:
         if needs.any_of("has_ordered", "orders_count", "level"):
             changes["orders_count"] = of_orders.orders_count(session, contact_id)
         if needs.any_of("level"):
-            changes["level"] = level_reached(
-                session, self.shop.levels, contact_id=contact_id, now=facts.now
-            )
+            stands = standing(session, self.shop.levels, contact_id=contact_id, now=facts.now)
+            changes |= {"level": stands.level, "level_is_new": stands.is_new}
         # What is about nothing else is about what they own, and nobody is shown what they have.
         is_about_owned = needs.products_at_hand and entry.key is None
         owned = is_about_owned or needs.any_of(
