@@ -293,6 +293,8 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     delivery_days: AtLeastZero = 90
     #: events that could not be used go
     rejected_event_days: AtLeastZero = 30
+    #: hours that were chosen for contacts go; `send-time` looks back 90 days
+    send_time_choice_days: AtLeastZero = 120
     #: IP addresses go, and what was made of them
     ip_days: AtLeastZero = 30
 

@@ -20,6 +20,7 @@ from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent, RejectedEvent, Visit
 from sekvens.feedback.tables import Feedback
+from sekvens.send_time.tables import SendTimeChoice
 
 #: Rows of one transaction: some 20 ms of a writer's time.
 ROWS: Final = 500
@@ -168,6 +169,16 @@ RULES: Final = (
         name="engagement.visitor",
         setting="ip_days",
         deal=blanked(Engagement.id, Engagement.at, Engagement.visitor),
+    ),
+    Rule(
+        name="send_time_choices",
+        setting="send_time_choice_days",
+        # By their shop time alone, which is never behind: those of one instant go together.
+        deal=removed(
+            SendTimeChoice,
+            SendTimeChoice.chosen_on,
+            select(SendTimeChoice.chosen_on, SendTimeChoice.chosen_on),
+        ),
     ),
     Rule(name="deliveries", setting="delivery_days", deal=_remove_delivered),
     Rule(name="events.properties", setting="event_properties_days", deal=_reduce_events),

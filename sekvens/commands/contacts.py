@@ -41,10 +41,12 @@ def show(contact: str) -> None:
 
     Example: starter.py show elsa.lindqvist@example.com
     """
+    from sekvens.settings import load_settings
+
     console = make_console()
     with open_database() as database, database.read() as session:
         found = find_contact(session, contact)
-        _who(console, session, found)
+        _who(console, session, found, load_settings().shop.timezone)
         _enrollments(console, session, found.id)
         _messages(console, session, found.id)
         _events(console, session, found.id)
@@ -76,12 +78,14 @@ def export_(contact: str, file: Path | None) -> None:
     from sekvens.clock import SystemClock
     from sekvens.contacts.export import export
     from sekvens.contacts.person import person_of
+    from sekvens.settings import load_settings
 
+    zone = load_settings().shop.timezone
     with open_database() as database, database.read() as session:
         ids = find_people(session, contact)
         person = person_of(session, only_one(ids, remedy="name one of them by this id"))
         assert person is not None  # noqa: S101  it has just been found
-        text = _json(export(session, person, now=SystemClock().now()))
+        text = _json(export(session, person, now=SystemClock().now(), shop_zone=zone))
     if file is None:
         click.echo(text)
     else:
@@ -194,16 +198,19 @@ def _write_private(file: Path, text: str) -> None:
         written.write(text + "\n")
 
 
-def _who(console: "Console", session: "Session", contact: "Contact") -> None:
+def _who(console: "Console", session: "Session", contact: "Contact", shop_zone: str) -> None:
     from sqlalchemy import select
 
     from sekvens.contacts.tables import Consent, Suppression, address_hash
+    from sekvens.contacts.zone import zone_of_row
 
     consents = session.scalars(select(Consent).where(Consent.contact_id == contact.id)).all()
     agreed = ", ".join(f"{consent.purpose}: {consent.status}" for consent in consents)
     suppressed = contact.email and session.get(Suppression, address_hash(contact.email))
     name = " ".join(filter(None, (contact.first_name, contact.last_name)))
     console.print(f"{contact.id}  {printable(name)}  {contact.email or 'no address'}", markup=False)
+    zone = zone_of_row(contact, shop_zone)
+    console.print(f"time zone: {zone.name}, {zone.confidence} ({zone.source})")
     console.print(f"consent: {agreed or 'never asked'}")
     if suppressed:
         console.print(f"suppressed: {suppressed.reason}", style="red")

@@ -52,9 +52,9 @@ def _of_shop(
     _show_hours(known.hours)
     click.echo(_how_much(settings, known))
     counted = tallies(session, now=now)
-    table = make_table("cohort", "messages", "clicked by people")
+    table = make_table("cohort", "messages", "clicked by people", "orders")
     for cohort, tally in counted.items():
-        table.add_row(cohort, f"{tally.sends:,}", f"{tally.clicks:,}")
+        table.add_row(cohort, f"{tally.sends:,}", f"{tally.clicks:,}", f"{tally.orders:,}")
     make_console().print(table)
     lift = lift_of(counted[Cohort.BEST], counted[Cohort.FIXED])
     if lift is None:

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.holdings import HOLDINGS
 from sekvens.contacts.person import Person
 from sekvens.contacts.tables import Contact
+from sekvens.contacts.zone import zone_of_row
 from sekvens.messages.tables import Message, Template
 
 #: What stands where a row names somebody else.
 SOMEBODY_ELSE: Final = "another contact"
 
 
-def export(session: Session, person: Person, *, now: datetime) -> dict[str, Any]:
+def export(session: Session, person: Person, *, now: datetime, shop_zone: str) -> dict[str, Any]:
     """Tell all that is held of a person, ready for JSON. `now` is wall time."""
     tables: dict[str, list[dict[str, Any]]] = {}
     for holding in HOLDINGS:
@@ -32,6 +33,7 @@ def export(session: Session, person: Person, *, now: datetime) -> dict[str, Any]
         "exported_at": now.isoformat(),
         "contact": person.ids[0],
         "contacts": list(person.ids),
+        "time_zone": _zone(person, shop_zone),
         "tables": tables,
         "emails": _emails(session, person),
     }
@@ -58,6 +60,12 @@ def _told(person: Person, column: Column[Any], value: Any) -> Any:
     if names_contact and value is not None and value not in person.ids:
         return SOMEBODY_ELSE
     return value
+
+
+def _zone(person: Person, shop_zone: str) -> dict[str, str]:
+    """Tell by which clock they are written to, by what that is known, and how sure it is."""
+    zone = zone_of_row(person.contact, shop_zone)
+    return {"name": zone.name, "source": zone.source, "confidence": zone.confidence}
 
 
 def _emails(session: Session, person: Person) -> dict[str, Any]:

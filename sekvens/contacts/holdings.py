@@ -149,6 +149,7 @@ HOLDINGS: Final = (
                 "last_name": None,
                 "locale": None,
                 "timezone": None,
+                "timezone_by": None,
                 "country": None,
                 "traits": {},
                 "traits_at": {},

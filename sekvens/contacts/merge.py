@@ -203,4 +203,6 @@ def _merge_traits(winner: Contact, loser: Contact) -> None:
                 traits["email_unusable"] = True
         elif name in ("first_name", "last_name", "locale", "timezone", "country"):
             setattr(winner, name, getattr(loser, name))
+        if name == "timezone":
+            winner.timezone_by = loser.timezone_by
     winner.traits, winner.traits_at = traits, told

@@ -23,6 +23,11 @@ class Person:
     names: tuple[Identity, ...]
 
     @property
+    def contact(self) -> Contact:
+        """The canonical contact."""
+        return next(each for each in self.contacts if each.id == self.ids[0])
+
+    @property
     def emails(self) -> list[str]:
         """List their addresses."""
         return sorted({each.email for each in self.contacts if each.email is not None})

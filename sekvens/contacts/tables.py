@@ -57,6 +57,8 @@ class Contact(Base):
     last_name: Mapped[str | None]
     locale: Mapped[str | None]  #: BCP 47, as the shop gave it
     timezone: Mapped[str | None]  #: IANA name, checked when it was stored
+    #: `ZoneSource` of the timezone, trait or device; none: it was kept before this was
+    timezone_by: Mapped[str | None]
     country: Mapped[str | None]
     traits: Mapped[dict[str, Any]] = mapped_column(default=dict)
     #: trait -> shop time of the event that told it

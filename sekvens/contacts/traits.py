@@ -14,10 +14,14 @@ from zoneinfo import available_timezones
 from sekvens.contacts.tables import Contact
 from sekvens.imports.plain import seen_line
 from sekvens.messages.addresses import usable
+from sekvens.send_time.zones import ZoneSource
 
 #: More than any shop's; a page of JSON in the traits is an accident.
 TRAITS_MAX: Final = 200
 NAME_LENGTH_MAX: Final = 100
+
+#: The time zone of the device from which an event came; one that is told as a trait is surer.
+DEVICE_ZONE: Final = "device_timezone"
 
 #: What other spellings of a trait with a column of its own mean.
 _SPELLINGS: Final = {
@@ -30,6 +34,7 @@ _SPELLINGS: Final = {
     "time_zone": "timezone",
     "countryCode": "country",
     "country_code": "country",
+    DEVICE_ZONE: "timezone",
 }
 _COLUMNS: Final = frozenset({"first_name", "last_name", "locale", "timezone", "country"})
 #: These come with every event's context; only a change is worth a write.
@@ -47,13 +52,16 @@ def apply_traits(
         name = _SPELLINGS.get(posted, posted)
         if len(name) > NAME_LENGTH_MAX or (name not in told and len(told) >= TRAITS_MAX):
             continue
+        by = ZoneSource.DEVICE if posted == DEVICE_ZONE else ZoneSource.TRAIT
         if name in told and (
             datetime.fromisoformat(told[name]) > at
-            or (name in _AMBIENT and value == kept.get(name))
+            or (name in _AMBIENT and value == kept.get(name) and not _is_surer(contact, name, by))
         ):
             continue
         if _set(contact, kept, name, value):
             told[name] = at.isoformat()
+            if name == "timezone":
+                contact.timezone_by = by
     if kept != contact.traits or told != contact.traits_at:
         contact.traits, contact.traits_at, contact.updated_at = kept, told, now
 
@@ -77,6 +85,12 @@ def normal_locale(value: object) -> str | None:
 @cache
 def _timezones() -> frozenset[str]:
     return frozenset(available_timezones())
+
+
+def _is_surer(contact: Contact, name: str, by: ZoneSource) -> bool:
+    """Tell whether a time zone that a device told is now stated."""
+    is_stated = by is ZoneSource.TRAIT
+    return name == "timezone" and is_stated and contact.timezone_by != ZoneSource.TRAIT
 
 
 def _with_country(traits: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ Clients of Segment's API differ in that, and nothing behind this module needs to
 
 from typing import Any
 
+from sekvens.contacts.traits import DEVICE_ZONE
 from sekvens.events.schema import (
     DEFAULT_CART_ID,
     EMAIL_SUBSCRIBED,
@@ -32,7 +33,8 @@ def properties_of(
 
 def traits_of(posted: SegmentEvent, name: str, context: dict[str, Any]) -> dict[str, Any]:
     """Gather what an event says about its contact."""
-    traits = {key: context[key] for key in ("locale", "timezone") if context.get(key)}
+    told = (("locale", "locale"), ("timezone", DEVICE_ZONE))
+    traits = {name: context[key] for key, name in told if context.get(key)}
     if name == EMAIL_SUBSCRIBED and posted.properties and posted.properties.get("email"):
         traits["email"] = posted.properties["email"]
     return traits | _own_traits(posted, context)

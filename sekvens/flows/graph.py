@@ -157,6 +157,10 @@ class Graph:
         """
         return _until_next_send(self, step_id, {})
 
+    def sends_behind(self, step_id: str) -> frozenset[str]:
+        """Name the sends that may come next behind a step, before anything else is waited for."""
+        return frozenset(_next_sends(self, self.following.get(step_id)))
+
 
 def compile_flow(flow: Flow) -> Graph:
     """Index a flow's steps. A duplicate id keeps its first step; `validate` reports it."""
@@ -219,6 +223,15 @@ def _until_next_send(
         soonest = min((each for each in arrivals if each is not None), default=None)
         known[step.id] = None if soonest is None else pause + soonest
     return known[step.id]
+
+
+def _next_sends(graph: Graph, step_id: str | None) -> Iterator[str]:
+    step = graph.steps.get(step_id or "")
+    if isinstance(step, Send):
+        yield step.id
+    elif step is not None and not isinstance(step, Wait | WaitFor | Listen | ExitFlow):
+        for way in _straight_on(graph, step)[1]:
+            yield from _next_sends(graph, way)
 
 
 def _straight_on(graph: Graph, step: Step) -> tuple[timedelta, tuple[str | None, ...]]:

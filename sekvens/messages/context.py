@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.answers.traits import told
 from sekvens.contacts.tables import Contact
+from sekvens.contacts.zone import zone_of_row
 from sekvens.errors import TemplateError
 from sekvens.events.tables import Order
 from sekvens.flows.steps import Purpose
@@ -34,7 +35,7 @@ from sekvens.offers.claims import Claim
 from sekvens.offers.referral import referral_code
 from sekvens.products import queries
 from sekvens.sections import ApiSettings
-from sekvens.segments.levels import level_reached
+from sekvens.segments.levels import standing
 from sekvens.shop import Shop
 
 #: A longer "first name" is something else that ended up in the field.
@@ -91,7 +92,7 @@ def gather(  # noqa: PLR0913  one read of everything, so one place that is told 
             f"{flow}/{step_id}: contact {contact_id} of enrollment {enrollment_id} is gone; "
             "skip the step or end the enrollment"
         )
-    timezone = contact.timezone or shop.timezone
+    timezone = zone_of_row(contact, shop.timezone).name
     facts = Facts(
         flow=flow,
         step_id=step_id,
@@ -163,9 +164,8 @@ class _Reading:
         if needs.any_of("has_ordered", "orders_count", "level"):
             changes["orders_count"] = of_orders.orders_count(session, contact_id)
         if needs.any_of("level"):
-            changes["level"] = level_reached(
-                session, self.shop.levels, contact_id=contact_id, now=facts.now
-            )
+            stands = standing(session, self.shop.levels, contact_id=contact_id, now=facts.now)
+            changes |= {"level": stands.level, "level_is_new": stands.is_new}
         # What is about nothing else is about what they own, and nobody is shown what they have.
         is_about_owned = needs.products_at_hand and entry.key is None
         owned = is_about_owned or needs.any_of(

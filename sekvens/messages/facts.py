@@ -142,6 +142,7 @@ class Facts:
     second_subject: bool = False  #: the e-mail is told again, under its other subject
     orders_count: int = 0
     level: str | None = None  #: key of the highest level that they are on
+    level_is_new: bool = False  #: they have come to it in the last 30 days
     since: datetime | None = None  #: when they last ordered, or joined; shop time
     product: ProductFacts | None = None  #: which the enrollment is about
     order: OrderFacts | None = None  #: which the enrollment is about

@@ -102,7 +102,7 @@ def sample_facts(
         **bought,
         **_shelf(sold, lines, now=now),
         referral=_referral(shop) if bought else None,
-        level=_level(shop, bought.get("orders_count", 0)),
+        **_level(shop, bought.get("orders_count", 0)),
         traits={"where_cold": "hands"},
         feeds=dict(feeds),
         answer_urls={
@@ -243,10 +243,12 @@ def _offer(name: str | None, shop: Shop, *, now: datetime) -> OfferFacts | None:
     )
 
 
-def _level(shop: Shop, orders: int) -> str | None:
+def _level(shop: Shop, orders: int) -> dict[str, Any]:
     """Tell the level that so many orders reach, whatever else it takes."""
-    reached = [level.key for level in ladder(shop.levels) if level.orders_min <= orders]
-    return reached[-1] if orders and reached else None
+    reached = [level for level in ladder(shop.levels) if level.orders_min <= orders]
+    if not orders or not reached:
+        return {}
+    return {"level": reached[-1].key, "level_is_new": reached[-1].orders_min == orders}
 
 
 def _referral(shop: Shop) -> ReferralFacts:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.cases import open_cases
 from sekvens.contacts.tables import Contact, Preferences
+from sekvens.contacts.zone import zone_of_row
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.schema import EMAIL_DELIVERED
@@ -20,7 +21,6 @@ from sekvens.flows.steps import Purpose
 from sekvens.messages.calm import YIELD_MAX, HoldReason, Rules, Situation
 from sekvens.messages.tables import Message, MessageState
 from sekvens.sections import SendingSettings
-from sekvens.send_time.local_time import zone_or
 from sekvens.send_time.quiet_hours import QuietHours
 from sekvens.shop import Shop
 from sekvens.switches.turning import held_flows
@@ -62,7 +62,7 @@ def situation_of(
     rests = [at for at in (contact.rests_until, paused_until) if at is not None]
     cases = open_cases(session, contact_ids, now=order.now)
     return Situation(
-        zone=zone_or(contact.timezone, shop.timezone),
+        zone=zone_of_row(contact, shop.timezone).name,
         sent=()
         if order.past_cap
         else (

@@ -230,6 +230,7 @@ class LevelView:
     name: str
     next_name: str | None
     orders_to_next: int | None
+    is_new: bool
 
 
 @dataclass(frozen=True, kw_only=True)

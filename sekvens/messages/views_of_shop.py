@@ -180,6 +180,7 @@ def level_view(facts: Facts, reader: Reader) -> LevelView | None:
         name=reader.text(levels[reached].name),
         next_name=reader.text(following.name) if following else None,
         orders_to_next=_orders_to(following, facts.orders_count) if following else None,
+        is_new=facts.level_is_new,
     )
 
 

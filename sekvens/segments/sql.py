@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
 from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.contacts.zone import zone_of_row
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import Cart, ContactEvent
 from sekvens.flows.conditions import (
@@ -66,7 +67,6 @@ from sekvens.products.tables import OrderLine, ProductVariant
 from sekvens.segments import memory
 from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
 from sekvens.segments.figures import foretold, reorder_gap
-from sekvens.send_time.local_time import zone_or
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
 NEWEST: Final = 50
@@ -292,8 +292,8 @@ class _Question:
         return self.session.scalar(query) or {}
 
     def _zone(self) -> str:
-        query = select(Contact.timezone).where(Contact.id == self.contact_id)
-        return zone_or(self.session.scalar(query), "UTC")
+        contact = self.session.get(Contact, self.contact_id)
+        return zone_of_row(contact, "UTC").name if contact is not None else "UTC"
 
     def _lapsed(self) -> bool:
         gap = reorder_gap(self.session)

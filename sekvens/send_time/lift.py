@@ -1,21 +1,29 @@
-"""Whether the chosen hour is worth it: human clicks per message, beside the fixed hour's."""
+"""Whether the chosen hour is worth it: human clicks per message, beside the fixed hour's.
+
+A message is the one that its hour was chosen for: of a send right behind the wait.
+"""
 
 import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache, partial
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from sekvens.enrollments.publish import pinned_flow
 from sekvens.messages.tables import Message, MessageState
-from sekvens.send_time.activity import LOOKS_BACK, ROWS_MAX, clicked_by_a_person
+from sekvens.metrics.tables import OrderResult
+from sekvens.send_time.activity import LOOKS_BACK, ROWS_MAX, first_click_at
 from sekvens.send_time.best import Cohort
 from sekvens.send_time.tables import SendTimeChoice
 
 #: A message belongs to the choice that it left so soon after; what was held longer left elsewhen.
 LEAVES_WITHIN: Final = timedelta(days=1)
+#: What is done so soon after a message left counts for its hour.
+COUNTS_FOR: Final = timedelta(days=1)
 #: With fewer clicks in either cohort nothing is known.
 CLICKS_MIN: Final = 20
 #: Normal deviations of an interval of 95 %.
@@ -24,10 +32,11 @@ DEVIATIONS: Final = 1.96
 
 @dataclass(frozen=True)
 class Tally:
-    """Messages of one cohort, and those of them that a person clicked in."""
+    """Messages of one cohort, those of them that a person clicked in soon, and orders owed soon."""
 
     sends: int
     clicks: int
+    orders: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,21 +50,53 @@ class Lift:
 
 def tallies(session: Session, *, now: datetime) -> dict[Cohort, Tally]:
     """Count the messages that left at chosen hours in 90 days before `now` (shop time)."""
-    query = (
-        select(SendTimeChoice.cohort, SendTimeChoice.at, Message.sent_on, clicked_by_a_person())
+    sends: Counter[str] = Counter()
+    clicks: Counter[str] = Counter()
+    orders: Counter[str] = Counter()
+    behind = cache(partial(_sends_behind, session))
+    for row in session.execute(_left_after_a_choice(now)):
+        if row.sent_on - row.at >= LEAVES_WITHIN or row.step_id not in behind(
+            row.flow, row.flow_version, row.wait_id
+        ):
+            continue
+        sends[row.cohort] += 1
+        clicks[row.cohort] += _is_soon(row.accepted_at, row.clicked_at)
+        orders[row.cohort] += _is_soon(row.sent_on, row.ordered_at)
+    return {cohort: Tally(sends[cohort], clicks[cohort], orders[cohort]) for cohort in Cohort}
+
+
+def _left_after_a_choice(now: datetime) -> Select[*tuple[Any, ...]]:
+    """Find choices with each message of their enrollment that left later, and what it led to."""
+    ordered_at = select(func.min(OrderResult.ordered_at)).where(
+        OrderResult.message_id == Message.id
+    )
+    return (
+        select(
+            SendTimeChoice.cohort,
+            SendTimeChoice.at,
+            SendTimeChoice.step_id.label("wait_id"),
+            Message.flow,
+            Message.flow_version,
+            Message.step_id,
+            Message.sent_on,
+            Message.accepted_at,
+            first_click_at().label("clicked_at"),
+            ordered_at.scalar_subquery().label("ordered_at"),
+        )
         .join(Message, Message.enrollment_id == SendTimeChoice.enrollment_id)
         .where(SendTimeChoice.cohort.is_not(None), SendTimeChoice.chosen_on > now - LOOKS_BACK)
         .where(Message.state == MessageState.ACCEPTED, Message.sent_on >= SendTimeChoice.at)
         .order_by(SendTimeChoice.chosen_on.desc())
         .limit(ROWS_MAX)
     )
-    sends: Counter[str] = Counter()
-    clicks: Counter[str] = Counter()
-    for cohort, at, sent_on, is_clicked in session.execute(query):
-        if cohort is not None and sent_on is not None and sent_on - at < LEAVES_WITHIN:
-            sends[cohort] += 1
-            clicks[cohort] += bool(is_clicked)
-    return {cohort: Tally(sends[cohort], clicks[cohort]) for cohort in Cohort}
+
+
+def _sends_behind(session: Session, flow: str, version: int, wait_id: str) -> frozenset[str]:
+    return pinned_flow(session, flow, version).graph.sends_behind(wait_id)
+
+
+def _is_soon(left: datetime | None, done: datetime | None) -> bool:
+    return left is not None and done is not None and done - left < COUNTS_FOR
 
 
 def lift_of(best: Tally, fixed: Tally) -> Lift | None:

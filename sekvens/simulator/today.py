@@ -19,6 +19,7 @@ from sekvens.contacts.tables import (
     Suppression,
     SuppressionReason,
 )
+from sekvens.contacts.zone import zone_of_row
 from sekvens.enrollments.tables import Enrollment
 from sekvens.events.tables import ContactEvent
 from sekvens.flows.keys import key_of
@@ -28,7 +29,6 @@ from sekvens.messages.tables import Message, MessageState
 from sekvens.products.order_lines import pieces_of
 from sekvens.segments.dealings import Goods, PastEvent
 from sekvens.segments.dealings_sql import goods_of
-from sekvens.send_time.local_time import zone_or
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.stage import Stage
 from sekvens.simulator.story import Person
@@ -67,7 +67,7 @@ def read_today(
         contact.id: Today(
             person=Person(
                 name=contact.id,
-                zone=zone_or(contact.timezone, stage.zone),
+                zone=zone_of_row(contact, stage.zone).name,
                 traits=contact.traits,
             ),
             rests_until=contact.rests_until,

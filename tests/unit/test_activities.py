@@ -81,6 +81,14 @@ def test_a_contact_without_a_zone_has_the_shops(
     assert ask(acting, office, at_nine).instant == datetime(2026, 3, 5, 8, tzinfo=UTC)
 
 
+def test_a_contact_of_whom_only_the_country_is_known_has_its_clock(
+    acting: EnrollmentActivities, office: PostOffice
+) -> None:
+    office.shop.post(identify("u", timezone=None, country="JP"))
+
+    assert ask(acting, office, NIGHT).instant == datetime(2026, 3, 5, 0, tzinfo=UTC)
+
+
 def test_the_best_time_is_the_fixed_hour_of_the_contacts_clock_until_enough_is_known(
     acting: EnrollmentActivities, office: PostOffice
 ) -> None:

@@ -16,6 +16,7 @@ from sekvens.flows.builder import best_time, hours
 from sekvens.flows.commands import NextBestTime
 from sekvens.flows.shop_time import ShopTime
 from sekvens.messages.tables import Message
+from sekvens.metrics.tables import OrderResult
 from sekvens.send_time.activity import Counts, count_hours
 from sekvens.send_time.best import HOURS, Cohort
 from sekvens.send_time.choosing import BestTimes, Choice, keep_choice
@@ -64,23 +65,7 @@ def letters(office: PostOffice, hour: float, *, days: int, clicked: bool = False
     with office.database.write() as session:
         for day in range(1, days + 1):
             at, name = MIDNIGHT + hours(hour) - timedelta(days=day), f"m-{hour}-{day}"
-            session.add(
-                Message(
-                    id=name,
-                    enrollment_id="e-1",
-                    step_id=name,
-                    contact_id=office.contact_id,
-                    flow="letters",
-                    flow_version=1,
-                    template="letters/hello",
-                    template_digest="d",
-                    purpose="marketing",
-                    state="accepted",
-                    claimed_at=at,
-                    accepted_at=at,
-                    sent_on=at,
-                )
-            )
+            session.add(letter(office, name, at))
             session.flush()
             machine = Engagement(
                 kind="click", source="link", message_id=name, contact_id=office.contact_id, at=at,
@@ -94,6 +79,25 @@ def letters(office: PostOffice, hour: float, *, days: int, clicked: bool = False
                         contact_id=office.contact_id,
                     )
                 )  # fmt: skip
+
+
+def letter(office: PostOffice, name: str, at: datetime) -> Message:
+    """Make a marketing message that left at an instant."""
+    return Message(
+        id=name,
+        enrollment_id="e-1",
+        step_id=name,
+        contact_id=office.contact_id,
+        flow="letters",
+        flow_version=1,
+        template="letters/hello",
+        template_digest="d",
+        purpose="marketing",
+        state="accepted",
+        claimed_at=at,
+        accepted_at=at,
+        sent_on=at,
+    )
 
 
 def counted(office: PostOffice, *, mine: bool = True) -> Counts:
@@ -211,22 +215,71 @@ def test_the_shops_hours_are_worked_out_once_a_day(office: PostOffice):
     assert (first, keep(hours(1)), keep(hours(23))) == (5, 5, 10)
 
 
-def test_messages_are_counted_for_the_cohort_whose_hour_they_left_at(office: PostOffice) -> None:
-    letters(office, 10.0, days=1, clicked=True)
-    letters(office, 9.0, days=1)  # before the choice
-    chosen = Choice(at=MIDNIGHT - hours(14), cohort=Cohort.FIXED)
+def test_the_message_that_an_hour_was_chosen_for_is_counted_and_no_other(
+    office: PostOffice,
+) -> None:
     names = {"enrollment_id": "e-1", "contact_id": office.contact_id}
+    chosen = Choice(at=NOON, cohort=Cohort.FIXED)
     with office.database.write() as session:
-        keep_choice(session, replace(chosen, cohort=Cohort.BEST), step_id="a", now=NOON, **names)
-        keep_choice(session, chosen, step_id="a", now=NOON, **names)  # asked again
-        early = replace(chosen, at=chosen.at - hours(48))
-        keep_choice(session, early, step_id="b", now=NOON, **names)
+        again = replace(chosen, cohort=Cohort.BEST)
+        keep_choice(session, again, step_id="a-night", now=NOON, **names)
+        keep_choice(session, chosen, step_id="a-night", now=NOON, **names)  # asked again
+    left(office, "hello", NOON + hours(1))  # no send behind the wait
+    before = told(office)
+    left(office, "your-cart", NOON + hours(2))
 
+    assert before[Cohort.FIXED] == Tally(sends=0, clicks=0)
+    assert told(office)[Cohort.FIXED] == Tally(sends=1, clicks=0)
+    assert told(office)[Cohort.BEST] == Tally(sends=0, clicks=0)
+
+
+@pytest.mark.parametrize(
+    ("held", "later", "tally"),
+    [
+        (1, 24.9, Tally(sends=1, clicks=1, orders=1)),
+        (1, 25, Tally(sends=1, clicks=0, orders=0)),
+        (24, 25, Tally(sends=0, clicks=0)),
+        (-1, 1, Tally(sends=0, clicks=0)),
+    ],
+)
+def test_what_is_done_within_a_day_of_the_message_counts_for_its_hour(
+    office: PostOffice, held: float, later: float, tally: Tally
+) -> None:
+    """`held`: hours from the choice until the message; `later`: until the click and the order."""
+    with office.database.write() as session:
+        keep_choice(
+            session, Choice(at=NOON, cohort=Cohort.BEST), enrollment_id="e-1",
+            contact_id=office.contact_id, step_id="a-night", now=NOON,
+        )  # fmt: skip
+    left(office, "your-cart", NOON + hours(held))
+    at = NOON + hours(later)
+    with office.database.write() as session:
+        for each, is_machine in ((NOON + hours(held), True), (at, False)):
+            session.add(
+                Engagement(
+                    kind="click", source="link", message_id="your-cart", at=each,
+                    contact_id=office.contact_id, is_machine=is_machine,
+                )
+            )  # fmt: skip
+        session.add(
+            OrderResult(
+                contact_id=office.contact_id, order_id="o", ordered_at=at, nth=1,
+                message_id="your-cart",
+            )
+        )  # fmt: skip
+
+    assert told(office)[Cohort.BEST] == tally
+
+
+def told(office: PostOffice) -> dict[Cohort, Tally]:
     with office.database.read() as session:
-        found = tallies(session, now=NOON)
+        return tallies(session, now=NOON)
 
-    assert found[Cohort.FIXED] == Tally(sends=1, clicks=1)
-    assert found[Cohort.BEST] == Tally(sends=0, clicks=0)
+
+def left(office: PostOffice, step: str, at: datetime) -> None:
+    """Let the message of a step of the contact's flow leave."""
+    with office.database.write() as session:
+        session.add(letter(office, step, at))
 
 
 def test_a_lift_is_told_with_its_interval_and_not_before_it_is_known() -> None:

@@ -222,6 +222,21 @@ def test_a_level_says_what_the_next_one_takes(orders: int, level: str | None, to
     assert text_of(body, facts(orders_count=orders, level=level), levels=levels) == told
 
 
+def test_a_level_that_was_just_reached_says_so() -> None:
+    body = "{% if level.is_new %}Numera {% endif %}{{ level.name }}"
+    given = {"orders_count": 1, "level": "Vän"}
+    told = [
+        text_of(
+            body,
+            facts(**given, level_is_new=is_new),
+            levels=(Level(name={"sv": "Vän"}, orders_min=1),),
+        )
+        for is_new in (True, False)
+    ]
+
+    assert told == ["Numera Vän", "Vän"]
+
+
 def test_news_are_those_since_then_and_none_of_the_future() -> None:
     days = {"förr": -90, "sedan": -10, "nu": 0, "snart": 1}
     news = tuple(

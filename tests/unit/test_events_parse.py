@@ -150,7 +150,7 @@ def test_rudderstacks_identify_has_its_traits_in_the_context() -> None:
 
     assert isinstance(parsed, IncomingEvent)
     assert parsed.user_id == "17"
-    assert parsed.traits == {"a": 1, "b": 2, "locale": "sv-SE", "timezone": "Asia/Tokyo"}
+    assert parsed.traits == {"a": 1, "b": 2, "locale": "sv-SE", "device_timezone": "Asia/Tokyo"}
     assert parsed.occurred_at == NOW - timedelta(hours=1)
 
 
@@ -167,7 +167,7 @@ def test_the_batchs_context_stands_behind_each_events_own() -> None:
     parsed = parse(track(context={"locale": "en"}), context={"locale": "sv", "timezone": "UTC"})
 
     assert isinstance(parsed, IncomingEvent)
-    assert parsed.traits == {"locale": "en", "timezone": "UTC"}
+    assert parsed.traits == {"locale": "en", "device_timezone": "UTC"}
 
 
 @pytest.mark.parametrize("kind", ["screen", "group"])

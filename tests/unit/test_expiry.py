@@ -24,9 +24,12 @@ from sekvens.flows.asking import happened, not_
 from sekvens.flows.builder import days, event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.sections import PrivacySettings
+from sekvens.send_time.choosing import Choice, keep_choice
+from sekvens.send_time.tables import SendTimeChoice
 from starter import main
 from tests.unit.ingesting import NOON, Shop, alias, identify, track
 from tests.unit.relaying import World, cart_flow
+from tests.unit.sending import PostOffice
 
 DAY = timedelta(days=1)
 BOUGHT = {"order_id": "o", "total": 5, "note": "Till Elsa", "gift": {"to": "Elsa"},
@@ -130,6 +133,25 @@ def test_a_round_goes_on_behind_what_it_has_dealt_with(shop: Shop):
 
     assert again == {}
     assert first["events.properties"] + rest["events.properties"] == number_of(shop, ContactEvent)
+
+
+def test_chosen_hours_go_by_the_day_of_the_choice(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rules, "ROWS", 2)
+    office, chosen = PostOffice(sqlite_database), Choice(at=NOON, cohort=None)
+    with sqlite_database.write() as session:
+        for number in range(5):
+            keep_choice(
+                session, chosen, enrollment_id="e-1", step_id=f"w-{number}",
+                contact_id=office.contact_id, now=NOON + number * DAY,
+            )  # fmt: skip
+    before = expire(sqlite_database, later=120 * DAY, send_time_choice_days=120)
+    gone = expire(sqlite_database, later=122.5 * DAY, send_time_choice_days=120)
+
+    assert (before, gone) == ({}, {"send_time_choices": 3})
+    with sqlite_database.read() as session:
+        assert sorted(session.scalars(select(SendTimeChoice.step_id))) == ["w-3", "w-4"]
 
 
 async def test_what_was_delivered_goes_but_not_the_exit_of_one_that_goes_on(database: Database):

@@ -66,7 +66,7 @@ def exported(office: PostOffice, user: str = "u") -> dict[str, Any]:
     with office.database.read() as session:
         person = person_of(session, office.shop.contact_id(user))
         assert person is not None
-        return export(session, person, now=NOON)
+        return export(session, person, now=NOON, shop_zone="Europe/Stockholm")
 
 
 #: Tables of which the story above has nothing: codes of a pool, what comes after an erasure, and

@@ -135,6 +135,15 @@ def test_no_next_e_mail_is_known_at_the_end_or_beyond_a_date() -> None:
     assert of(wait("b", DAY), exit_flow("over"), send("c")).until_next_send("b") is None
 
 
+def test_behind_a_wait_come_the_sends_that_nothing_else_is_waited_for_before() -> None:
+    ways = split("s", case(subscribed(), send("a"), send("b")), otherwise=[wait("w", DAY)])
+    graph = of(wait("first", DAY), ways, send("z"), wait("last", DAY))
+
+    assert graph.sends_behind("first") == {"a"}
+    assert graph.sends_behind("w") == {"z"}
+    assert graph.sends_behind("last") == graph.sends_behind("no-such-step") == frozenset()
+
+
 def test_the_next_e_mail_is_found_however_often_branches_meet_again() -> None:
     forks = [
         split(f"s{each}", case(subscribed(), wait(f"w{each}", DAY)), otherwise=[])

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.person import Person, person_of
 from sekvens.contacts.tables import Consent, IdentityKind, Preferences, Suppression
 from sekvens.contacts.timeline import What, timeline_of
+from sekvens.contacts.zone import zone_of_row
 from sekvens.flows.conditions import EventPattern
 from sekvens.flows.wording import ACTS
 from sekvens.messages.why import why
@@ -44,6 +45,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
     told = timeline_of(session, person, house.shop_time, before=_before(asked))
     return {
         **_facts(session, person, asked),
+        "zone": zone_of_row(person.contact, house.settings.shop.timezone),
         "inside": inside,
         "outside": outside,
         "says": partial(say, language=asked.language, zone=zone, word=reasons),
@@ -67,7 +69,7 @@ def did(name: str, *, language: str) -> str:
 
 def _facts(session: Session, person: Person, asked: Asked) -> dict[str, Any]:
     """Tell who they are; an address whole, and traits, only to whoever may do more than look."""
-    contact = next(each for each in person.contacts if each.id == person.ids[0])
+    contact = person.contact
     consents = select(Consent).where(Consent.contact_id == contact.id).order_by(Consent.purpose)
     suppressed = select(Suppression).where(Suppression.address_hash.in_(person.address_keys))
     may_see = asked.who.role.may(Role.EDITOR)
