@@ -252,7 +252,10 @@ class Dealings:
     ) -> ColumnElement[bool]:
         """Say what a contact's rows come to; `query` selects what `enough` is about."""
         if self.is_whole:
-            return Contact.id.in_(query.with_only_columns(whose).group_by(whose).having(enough))
+            # Once, whatever the plan: as a subquery, each parallel worker adds up all of it.
+            those = query.with_only_columns(whose.label("id")).group_by(whose).having(enough)
+            added_up = those.cte().prefix_with("MATERIALIZED")
+            return Contact.id.in_(select(added_up.c.id))
         return func.coalesce(self._theirs(query.with_only_columns(enough), whose), false())
 
     def _theirs(self, query: Select[Any], whose: Any) -> Any:
