@@ -24,6 +24,8 @@ from sekvens.flows.steps import Experiment
 from sekvens.metrics.reading import counted_at
 from sekvens.metrics.steps import Went, standing_by_step, went_by_step
 from sekvens.modes.setting import by_hand
+from sekvens.switches.tables import BREAKER, EVERYTHING
+from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
 from sekvens.web.dashboard.ladder import ladder
@@ -31,7 +33,6 @@ from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.step_words import StepWords
-from sekvens.web.dashboard.switching import held_now
 from sekvens.web.dashboard.trends import Came, came_to, trend
 
 
@@ -65,19 +66,20 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
     shown = next((row for row in versions if row.live), versions[0])
     graph = pinned_flow(session, name, shown.version).graph
     words, modes = StepWords(asked.t), by_hand(session, name)
-    standing = standing_by_step(session, name)
+    holds = [each for each in standing(session) if each.name in (name, EVERYTHING, BREAKER)]
+    stand = standing_by_step(session, name)
     went = went_by_step(session, name, asked.period, house.rules)
     return {
         "flow": graph.flow,
         "is_live": shown.live,
         "mode": mode_of(graph.flow, None, modes).value,
-        "held": held_now(session, name),
+        "held": next((each for each in holds if each.name == name), None),
+        "holds": holds,
         "says": words,
-        "reasons": Reasons(asked.language),
         "ends": words.ends((rule.pattern, rule.reason) for rule in graph.exit_rules()),
-        "ladder": ladder(graph, words, standing=standing, went=went, by_hand=modes),
-        "under_way": sum(each.under_way for each in standing.values()),
-        "parked": sum(each.parked for each in standing.values()),
+        "ladder": ladder(graph, words, standing=stand, went=went, by_hand=modes),
+        "under_way": sum(each.under_way for each in stand.values()),
+        "parked": sum(each.parked for each in stand.values()),
         "total": total(went),
         "charts": _charts(house, session, asked, name, went),
         "lots": list(_lots(session, graph, came_to(house, session, asked, "variant", flow=name))),

@@ -17,7 +17,6 @@ from sekvens.modes.setting import all_by_hand
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.page import Page
-from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.step_words import StepWords
 from sekvens.web.dashboard.trends import Came, came_to
 from sekvens.web.dashboard.words import Words
@@ -75,7 +74,6 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
     today = today_of(session, house.rules, today=asked.today)
     return {
         "rows": rows(house, session, asked, today.flows),
-        "reasons": Reasons(asked.language),
         "counted_at": counted_at(session),
     }
 

@@ -13,7 +13,6 @@ from sekvens.approvals.waiting import Group, Which, groups
 from sekvens.enrollments import queries
 from sekvens.enrollments.parking import ParkedGroup, groups_of
 from sekvens.enrollments.tables import Enrollment
-from sekvens.messages.verdicts import why_held
 from sekvens.notices.queries import standings
 from sekvens.predictions.runs import newest
 from sekvens.quota.room import kept_for_order_mail
@@ -22,14 +21,12 @@ from sekvens.staff.heard import is_relay_behind, last_heard
 from sekvens.switches.tables import EVERYTHING
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
-from sekvens.web.dashboard.holding import in_words
 from sekvens.web.dashboard.page import Page
 
 #: Enrollments of one group that are named.
 SHOWN: Final = 50
 #: What predictions are worked out of.
 SUBJECTS: Final = ("orders", "next_best")
-_HELD: Final = why_held("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +55,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
         ),
         "waiting": queries.messages_waiting(session, now=asked.now),
         "why": _order_mail_first(queries.waiting_by_reason(session, now=asked.now)),
-        "held_word": _HELD,
-        "held": [(each, in_words(asked, each.name)) for each in held],
+        "held": held,
         "everything": next((each.state for each in held if each.name == EVERYTHING), ""),
         "parked": groups_of(queries.parked(session)),
         "decide": _to_decide(session, groups(session, Which(), now=asked.now), locale=locale),
