@@ -64,7 +64,8 @@ def sheet(chromium: "Browser") -> "Iterator[Page]":
     A page of its own would be a process of its own, which compiles what axe is made of anew: that
     costs ten times what axe does.
     """
-    context = chromium.new_context()
+    # In the midst of a transition colours are neither the ones nor the others.
+    context = chromium.new_context(reduced_motion="reduce")
     context.set_default_timeout(PATIENCE * 1000)
 
     def keep_here(route: "Route") -> None:
