@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 from sqlalchemy import func, select
@@ -35,6 +35,9 @@ from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.step_words import StepWords
 from sekvens.web.dashboard.trends import Came, came_to, trend
 
+#: Of the newest versions, beside those that somebody is under way in.
+VERSIONS_MAX: Final = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lot:
@@ -60,7 +63,7 @@ class Version:
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | None:
     """Show one flow; None: none of this name was ever published."""
     name = asked.path["flow"]
-    versions = history(session, name)
+    versions = history(session, name, is_brief=True)
     if not versions:
         return None
     shown = next((row for row in versions if row.live), versions[0])
@@ -84,6 +87,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
         "charts": _charts(house, session, asked, name, went),
         "lots": list(_lots(session, graph, came_to(house, session, asked, "variant", flow=name))),
         "versions": _versions(session, name, versions),
+        "versions_count": len(versions),
         "counted_at": counted_at(session),
     }
 
@@ -176,7 +180,11 @@ def _versions(session: Session, flow: str, versions: Sequence[FlowVersion]) -> l
         .group_by(Enrollment.flow_version)
     )
     counted = dict(session.execute(query).all())
-    return [Version(row=row, under_way=counted.get(row.version, 0)) for row in versions]
+    return [
+        Version(row=row, under_way=counted.get(row.version, 0))
+        for nth, row in enumerate(versions)
+        if nth < VERSIONS_MAX or row.live or row.version in counted
+    ]
 
 
 FLOW = Page(

@@ -40,7 +40,7 @@ class Row:
 def newest_versions(session: Session) -> list[tuple[PublishedFlow, bool]]:
     """List every flow in its live version, else in its newest, and whether it may be entered."""
     found: dict[str, tuple[int, bool]] = {}
-    for row in history(session):
+    for row in history(session, is_brief=True):
         if row.live or row.flow not in found:
             found[row.flow] = (row.version, row.live)
     return [(pinned_flow(session, name, version), live) for name, (version, live) in found.items()]

@@ -1,7 +1,7 @@
 """Operations: what is behind, held, parked or waits for a person's word, and what SES allows."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from sekvens.approvals.showing import subject_of
 from sekvens.approvals.waiting import Group, Which, groups
 from sekvens.enrollments import queries
-from sekvens.enrollments.parking import ParkedGroup, groups_of
-from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.parking import groups_of
 from sekvens.notices.queries import standings
 from sekvens.predictions.runs import newest
 from sekvens.quota.room import kept_for_order_mail
@@ -71,12 +70,8 @@ def show_parked(_house: House, session: Session, asked: Asked) -> Mapping[str, o
     wanted = tuple(asked.query.get(name, "") for name in ("flow", "step", "code"))
     for group in groups_of(queries.parked(session, wanted[0])):
         if (group.flow, group.step or "", group.code or "") == wanted:
-            return {"group": group, "enrollments": _some(group), "shown": SHOWN}
+            return {"group": group, "enrollments": group.enrollments[:SHOWN]}
     return None
-
-
-def _some(group: ParkedGroup) -> Sequence[Enrollment]:
-    return group.enrollments[:SHOWN]
 
 
 def _order_mail_first(waiting: Iterable[queries.WaitingFor]) -> list[queries.WaitingFor]:
