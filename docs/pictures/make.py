@@ -61,13 +61,19 @@ CARTS = """
     WHERE e.flow = 'cart-abandonment' AND e.state = 'active'
     AND e.step_id IN ('until-day-one', 'until-day-two') LIMIT 5
 """
-#: Somebody who got e-mails and did not get others, and has not left.
+#: Somebody who got e-mails of the flow that they entered last, and did not get another.
 SOMEBODY = """
-    SELECT contact_id FROM messages GROUP BY contact_id
-    HAVING sum(state = 'accepted') >= 4 AND sum(state = 'skipped') >= 1
-    AND count(DISTINCT flow) >= 2 LIMIT 1
+    SELECT e.contact_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
+    WHERE e.started_at = (SELECT max(started_at) FROM enrollments WHERE contact_id = e.contact_id)
+    GROUP BY e.id HAVING sum(m.state = 'accepted') >= 2 AND sum(m.state = 'skipped') >= 1 LIMIT 1
 """
-COUNTED = "SELECT day FROM metric_counts WHERE name = 'kept_after' LIMIT 1"
+#: A quarter of the board in which something can be said.
+COUNTED = """
+    SELECT name FROM metric_counts WHERE name = 'cart' GROUP BY name HAVING sum(n) > 300
+"""
+SENT_TODAY = """
+    () => document.querySelectorAll('#today dd:not(.note)')[1].innerText !== '0'
+"""
 EXPERIMENT = """
     SELECT d.experiment FROM draws d JOIN experiments e ON e.name = d.experiment
     WHERE d.experiment LIKE '%/%' GROUP BY d.experiment HAVING count(*) >= 10
@@ -264,6 +270,13 @@ def take_board(page: Page, demo: Demo) -> None:
     take_page("/board", "dashboard-board.png")(page, demo)
 
 
+def take_overview(page: Page, demo: Demo) -> None:
+    """The first page, in the middle of a day on which e-mails have gone out."""
+    log_in(page, demo, width=1240, height=900)
+    page.wait_for_function(SENT_TODAY)
+    page.screenshot(path=PICTURES / "dashboard-overview.png")
+
+
 def take_experiment(page: Page, demo: Demo) -> None:
     """The experiment that most contacts have come to."""
     name = demo.find(EXPERIMENT, seconds_max=STORY_SECONDS_MAX)
@@ -280,11 +293,11 @@ TAKERS = {
     "inbox": take_inbox,
     "email": take_email,
     "contact": take_contact,
-    "flow": take_page("/flows/cart-abandonment?days=365", "dashboard-flow.png", at=".figures"),
-    "emails": take_page("/emails?flow=welcome&locale=en", "dashboard-emails.png"),
+    "emails": take_page("/emails?flow=welcome&locale=en", "dashboard-emails.png", height=800),
     "experiment": take_experiment,
     "board": take_board,
-    "overview": take_page("?days=365", "dashboard-overview.png"),
+    "flow": take_page("/flows/cart-abandonment", "dashboard-flow.png", at="#now"),
+    "overview": take_overview,
     "phone": take_page("/operations", "dashboard-phone.png", width=390, height=844),
 }
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sekvens.demo.products import Product
+from sekvens.demo.products import CURRENCY, Product
 from sekvens.demo.purchases import Purchase
 
-CURRENCY = "USD"
+#: The real sums are dollars, and the sample shop takes kronor: one round rate for all of them.
+KRONOR = Decimal(10)
 #: Swedish VAT, 25 % of the net price, is a fifth of what is paid.
 VAT_SHARE = Decimal("0.2")
 #: What posting a parcel costs, where the total leaves room for it.
-SHIPPING = Decimal("5.90")
+SHIPPING = Decimal("59.00")
 PAYMENT_METHODS = ("Klarna", "Swish", "Visa •••• 4242", "Mastercard •••• 5454")
 
 
@@ -28,17 +29,18 @@ def cart_id(purchase: Purchase) -> str:
 def order_properties(
     purchase: Purchase, chosen: Sequence[Product], *, language: str
 ) -> dict[str, Any]:
-    """Write an order for what was really paid.
+    """Write an order for what was really paid, in kronor.
 
     The products carry no prices: the total is somebody's real one, and belongs to other goods.
     """
-    posted = {"shipping": float(SHIPPING)} if purchase.dollars > 2 * SHIPPING else {}
+    total = purchase.dollars * KRONOR
+    posted = {"shipping": float(SHIPPING)} if total > 2 * SHIPPING else {}
     return {
         **posted,
         "order_id": order_id(purchase),
         "cart_id": cart_id(purchase),
-        "total": float(purchase.dollars),
-        "tax": float((purchase.dollars * VAT_SHARE).quantize(Decimal("0.01"))),
+        "total": float(total),
+        "tax": float((total * VAT_SHARE).quantize(Decimal("0.01"))),
         "currency": CURRENCY,
         "payment_method": PAYMENT_METHODS[int(purchase.customer_id) % len(PAYMENT_METHODS)],
         "products": [

@@ -8,6 +8,7 @@ import pytest
 
 from sekvens.demo.calls import Call
 from sekvens.demo.cast import Buyer, Role, choose_cast
+from sekvens.demo.orders import KRONOR
 from sekvens.demo.people import invent_people
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
@@ -79,7 +80,7 @@ def test_every_order_is_a_real_purchase_and_the_days_between_two_are_real(cast, 
     }
 
     bought = {
-        (buyer.user_id, day, purchase.dollars)
+        (buyer.user_id, day, purchase.dollars * KRONOR)
         for buyer in cast
         for purchase, day in zip(buyer.purchases, buyer.days, strict=True)
     }

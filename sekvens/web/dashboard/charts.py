@@ -87,7 +87,8 @@ class _Scale:
 
     def height(self, value: float) -> float:
         """Tell how far below the drawing's upper edge a value stands."""
-        part = (self.top - value) / ((self.top - self.low) or 1.0)
+        reach = self.top - self.low
+        part = (self.top - value) / reach if reach else 1.0  # nothing lies at the foot
         return _PAD + part * (HEIGHT - 2 * _PAD)
 
 
