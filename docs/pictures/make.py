@@ -61,18 +61,24 @@ CARTS = """
     WHERE e.flow = 'cart-abandonment' AND e.state = 'active'
     AND e.step_id IN ('until-day-one', 'until-day-two') LIMIT 5
 """
-#: Somebody who got e-mails of the flow that they entered last, and did not get another.
+#: Somebody who got e-mails of the flow that they entered last.
 SOMEBODY = """
     SELECT e.contact_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
-    WHERE e.started_at = (SELECT max(started_at) FROM enrollments WHERE contact_id = e.contact_id)
-    GROUP BY e.id HAVING sum(m.state = 'accepted') >= 2 AND sum(m.state = 'skipped') >= 1 LIMIT 1
+    WHERE e.flow IN ('cart-abandonment', 'welcome', 'checkout-abandonment')
+    AND NOT EXISTS (SELECT 1 FROM enrollments o WHERE o.contact_id = e.contact_id
+        AND o.id <> e.id AND o.started_at >= e.started_at)
+    GROUP BY e.id HAVING sum(m.state = 'accepted') >= 3 ORDER BY e.state = 'ended' LIMIT 1
 """
 #: A quarter of the board in which something can be said.
 COUNTED = """
     SELECT name FROM metric_counts WHERE name = 'cart' GROUP BY name HAVING sum(n) > 300
 """
-SENT_TODAY = """
+#: E-mails of a flow are counted already.
+SENT = "() => document.querySelectorAll('#now dd:not(.note)')[1].innerText !== '0'"
+#: A day on which e-mails have gone out, and orders have come.
+A_GOOD_DAY = """
     () => document.querySelectorAll('#today dd:not(.note)')[1].innerText !== '0'
+        && !document.querySelector('#today').innerText.includes('of SEK 0')
 """
 EXPERIMENT = """
     SELECT d.experiment FROM draws d JOIN experiments e ON e.name = d.experiment
@@ -243,13 +249,18 @@ def log_in(page: Page, demo: Demo, *, width: int, height: int) -> None:
 
 
 def take_page(
-    path: str, to: str, *, width: int = 1240, height: int = 900, at: str = ""
+    path: str, to: str, *, width: int = 1240, height: int = 900, at: str = "", once: str = ""
 ) -> Callable[[Page, Demo], None]:
-    """Make what takes a page of the dashboard, from the top, or from an element on it."""
+    """Make what takes a page of the dashboard, from the top or from an element on it.
+
+    `once`: not before this holds, of a page that renews itself.
+    """
 
     def take(page: Page, demo: Demo) -> None:
         log_in(page, demo, width=width, height=height)
         page.goto(f"{demo.dashboard_url}{path}")
+        if once:
+            page.wait_for_function(once)
         if at:
             page.locator(at).first.evaluate("element => element.scrollIntoView()")
         page.wait_for_timeout(1500)
@@ -267,14 +278,7 @@ def take_contact(page: Page, demo: Demo) -> None:
 def take_board(page: Page, demo: Demo) -> None:
     """The quarterly board, once something has been counted."""
     demo.find(COUNTED, seconds_max=STORY_SECONDS_MAX)
-    take_page("/board", "dashboard-board.png")(page, demo)
-
-
-def take_overview(page: Page, demo: Demo) -> None:
-    """The first page, in the middle of a day on which e-mails have gone out."""
-    log_in(page, demo, width=1240, height=900)
-    page.wait_for_function(SENT_TODAY)
-    page.screenshot(path=PICTURES / "dashboard-overview.png")
+    take_page("/board", "dashboard-board.png", at=".sheet + .sheet")(page, demo)
 
 
 def take_experiment(page: Page, demo: Demo) -> None:
@@ -293,11 +297,11 @@ TAKERS = {
     "inbox": take_inbox,
     "email": take_email,
     "contact": take_contact,
+    "flow": take_page("/flows/cart-abandonment", "dashboard-flow.png", at="#now", once=SENT),
     "emails": take_page("/emails?flow=welcome&locale=en", "dashboard-emails.png", height=800),
     "experiment": take_experiment,
     "board": take_board,
-    "flow": take_page("/flows/cart-abandonment", "dashboard-flow.png", at="#now"),
-    "overview": take_overview,
+    "overview": take_page("", "dashboard-overview.png", once=A_GOOD_DAY),
     "phone": take_page("/operations", "dashboard-phone.png", width=390, height=844),
 }
 
