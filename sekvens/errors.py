@@ -6,6 +6,7 @@ SekvensError
 ├── FlowConflict
 ├── TemplateError
 │   ├── OfferPoolEmpty
+│   ├── OfferOver
 │   └── TooSlow
 ├── NotSent
 │   ├── SesThrottled
@@ -60,6 +61,12 @@ class TooSlow(TemplateError):
 
     What burns CPU is ended by that, and is none of these.
     """
+
+
+class OfferOver(TemplateError):
+    """What the e-mail would promise is over, or used; it is skipped, for nobody can mend that."""
+
+    code: ClassVar[str] = "offer_over"
 
 
 class NotSent(SekvensError):

@@ -64,8 +64,7 @@ def sheet(chromium: "Browser") -> "Iterator[Page]":
     A page of its own would be a process of its own, which compiles what axe is made of anew: that
     costs ten times what axe does.
     """
-    # In the midst of a transition colours are neither the ones nor the others.
-    context = chromium.new_context(reduced_motion="reduce")
+    context = chromium.new_context()
     context.set_default_timeout(PATIENCE * 1000)
 
     def keep_here(route: "Route") -> None:
@@ -106,7 +105,7 @@ def axe_finds(page: "Page", *, leave_out: Sequence[str] = ()) -> dict[str, list[
         page.evaluate(_axe_script())
     found = {}
     for scheme in NOTHING:
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # nothing half-way
         found[scheme] = page.evaluate(_AXE, {"exclude": [[selector] for selector in leave_out]})
     return found
 

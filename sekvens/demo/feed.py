@@ -4,6 +4,7 @@
 """
 
 import tomllib
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from xml.sax.saxutils import escape
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.demo.products import CURRENCY, FILE, PICTURES_PATH
-from sekvens.flows.shop_time import ShopTime
+from sekvens.demo.shelf import as_on
 from sekvens.imports.outcome import Imported
 from sekvens.products.feeds.formats import Format, read_feed
+from sekvens.products.feeds.item import FeedItem
 from sekvens.products.importing import import_products
 from sekvens.products.queries import known_ids
 from sekvens.reviews.importing import import_reviews, read_reviews
@@ -53,23 +55,22 @@ def render_feed(locale: str) -> str:
 
 
 def import_sample(
-    database: Database, *, api_url: str, shop_time: ShopTime, clock: Clock
+    database: Database, *, api_url: str, now: datetime, day: float = 0.0
 ) -> list[Imported]:
-    """Import the sample shop's feeds; its pictures are served by the API at `api_url`."""
+    """Import the sample shop's feeds, as they are on a day of the demo's story.
+
+    `now` is shop time. Pictures are served by the API at `api_url`.
+    """
     imported = []
     for locale in LOCALES:
         feed = feed_file(locale).read_bytes()
         served = feed.replace(
             f"{HOME}{PICTURES_PATH}".encode(), f"{api_url.rstrip('/')}{PICTURES_PATH}".encode()
         )
+        read = read_feed(BytesIO(served), Format.MERCHANT_XML, home=HOME, currency=CURRENCY)
+        items = (as_on(item, day) if isinstance(item, FeedItem) else item for item in read)
         imported.append(
-            import_products(
-                database,
-                read_feed(BytesIO(served), Format.MERCHANT_XML, home=HOME, currency=CURRENCY),
-                locale=locale,
-                own_locale=LOCALES[0],
-                now=shop_time.at(clock.now()),
-            )
+            import_products(database, items, locale=locale, own_locale=LOCALES[0], now=now)
         )
     return imported
 

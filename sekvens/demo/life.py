@@ -23,7 +23,7 @@ class Life:
         self.buyer = buyer
         self.opens_at = opens_at  #: shop time at day 0
         self.voice = Voice(user_id=buyer.user_id, language=buyer.person.locale[:2])
-        self._products = products
+        self.products = products
         # Not for secrets: the story must be the same each time.
         self.random = random.Random(buyer.user_id)  # noqa: S311
 
@@ -62,7 +62,7 @@ class Life:
 
     def choose(self, count: int) -> list[Product]:
         """Choose so many products."""
-        return self.random.sample(list(self._products), k=max(1, count))
+        return self.random.sample(list(self.products), k=max(1, count))
 
     def look(self, day: float, product: Product) -> Call:
         """Look at a product."""

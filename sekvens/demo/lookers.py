@@ -5,9 +5,14 @@ All of it is invented: a data set of purchases says nothing of people who did no
 
 from sekvens.demo.calls import Call
 from sekvens.demo.life import Life
+from sekvens.demo.shelf import ASKED_ON, CHEAPER, SCARCE
 
 #: They come by turns, so many days apart, from the first day on.
 DAYS_APART = 0.35
+#: The first few ask to be told when what has sold out is back, and some look at what costs less
+#: later, though their carts are long forgotten by then.
+ASK_FIRST = 2
+LOOK_AT_CHEAPER = (0, 1, 2)
 #: Every so many-th clicks in the reminder of the cart …
 CLICKS_EVERY = 3
 #: … and every so many-th looks at the cart again, and is not in the experiment.
@@ -28,6 +33,12 @@ class Looker(Life):
             self.voice.track(comes + 0.01, "Tracking Allowed", asked),
             *self.fill_cart(comes + 0.1, cart, self.choose(self.random.randint(1, 2))),
         ]
+        if nth < ASK_FIRST:
+            asked_for = {"product_id": SCARCE}
+            calls.append(self.voice.track(ASKED_ON, "Back In Stock Requested", asked_for))
+        if nth in LOOK_AT_CHEAPER:
+            cheaper = next(each for each in self.products if each.product_id == CHEAPER)
+            calls.append(self.look(comes + 0.02, cheaper))
         if nth % CLICKS_EVERY == 0:
             calls.append(self.click(comes + 0.5, "cart-abandonment", "your-cart-misses-you"))
         if nth % LOOKS_AGAIN_EVERY == LOOKS_AGAIN_EVERY - 1:

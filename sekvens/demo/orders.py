@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sekvens.demo.products import CURRENCY, Product
+from sekvens.demo.products import Product
 from sekvens.demo.purchases import Purchase
 
-#: The real sums are dollars, and the sample shop takes kronor: one round rate for all of them.
-KRONOR = Decimal(10)
+#: The shop counts in kronor: the purchases' dollars are turned into them at one rate, about that of
+#: 1997, so that a real sum stays in proportion to every other.
+CURRENCY = "SEK"
+KRONOR_A_DOLLAR = 8
 #: Swedish VAT, 25 % of the net price, is a fifth of what is paid.
 VAT_SHARE = Decimal("0.2")
 #: What posting a parcel costs, where the total leaves room for it.
-SHIPPING = Decimal("59.00")
+SHIPPING = Decimal(49)
 PAYMENT_METHODS = ("Klarna", "Swish", "Visa •••• 4242", "Mastercard •••• 5454")
 
 
@@ -33,7 +35,7 @@ def order_properties(
 
     The products carry no prices: the total is somebody's real one, and belongs to other goods.
     """
-    total = purchase.dollars * KRONOR
+    total = purchase.dollars * KRONOR_A_DOLLAR
     posted = {"shipping": float(SHIPPING)} if total > 2 * SHIPPING else {}
     return {
         **posted,

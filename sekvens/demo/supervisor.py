@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +25,7 @@ from sekvens.demo.place import READY_SECONDS, Place, on_signals, place
 from sekvens.demo.ports import Ports
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
+from sekvens.demo.shelf import SHELVED_DAYS, Shelf
 from sekvens.demo.staffing import OPERATOR, add_operator, fill_pool
 from sekvens.demo.standing import Standing, read_standing
 from sekvens.errors import SekvensError
@@ -104,12 +107,9 @@ class _Supervisor:
         self._addresses(here.site)
 
     def _furnish(self, here: Place) -> None:
-        import_sample(
-            here.database,
-            api_url=here.site.api_url,
-            shop_time=here.settings.shop_time(),
-            clock=self._clock,
-        )
+        now = here.settings.shop_time().at(self._clock.now())
+        shelved = now - timedelta(days=SHELVED_DAYS)
+        import_sample(here.database, api_url=here.site.api_url, now=shelved)
         import_sample_reviews(here.database, clock=self._clock)
         fill_pool(here.database, here.settings.shop)
         self._password = add_operator(here.database, clock=self._clock)
@@ -124,9 +124,11 @@ class _Supervisor:
             )
         shop_time = here.settings.shop_time()
         narrator = Narrator(database, shop_time=shop_time, now=self._clock.now)
+        opened_at = shop_time.at(ready_at)
+        shelf = Shelf(opened_at=opened_at, bring=partial(self._bring, here))
         report = Report(
             self._console,
-            opened_at=shop_time.at(ready_at),
+            opened_at=opened_at,
             ready_at=ready_at,
             standing=lambda: _standing(database),
         )
@@ -135,11 +137,18 @@ class _Supervisor:
         on_signals(lambda *_: told_to_stop.set())  # no line is torn from here on
         while time.monotonic() < ends_at:
             processes.check()
+            if self._options.with_shop:
+                shelf.tend(shop_time.at(self._clock.now()))
             report.tell(narrator.news())
             if told_to_stop.wait(POLL_SECONDS):
                 raise KeyboardInterrupt
         report.tell(narrator.news())
         return self._judge(site, _standing(database), report)
+
+    def _bring(self, here: Place, day: float) -> None:
+        """Import the shop's feed of a day."""
+        now = here.settings.shop_time().at(self._clock.now())
+        import_sample(here.database, api_url=here.site.api_url, now=now, day=day)
 
     def _judge(self, site: Site, standing: Standing, report: Report) -> int:
         verdict = Verdict(e_mails=_arrived(site), left_early=standing.left_early)

@@ -22,7 +22,7 @@ class SkipReason(StrEnum):
     FILTER = "filter"  #: the entry conditions no longer hold
     FREQUENCY_CAP = "frequency_cap"  #: too much mail for one contact
     QUIET_HOURS_EXPIRED = "quiet_hours_expired"  #: no allowed hour before the message went stale
-    STALE = "stale"  #: later than the step allows
+    STALE = "stale"  #: later than the step allows, or its offer is over
     REJECTED = "rejected"  #: SES refused this message for good
     OUTCOME_UNKNOWN = "outcome_unknown"  #: SES may have it; marketing is at most once
     OPERATOR = "operator"  #: a person skipped it

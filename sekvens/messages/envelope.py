@@ -13,7 +13,7 @@ from sekvens.contacts.zone import zone_of
 from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment, FlowVersion
 from sekvens.enrollments.wire import SendInput
-from sekvens.errors import TemplateError
+from sekvens.errors import OfferOver, TemplateError
 from sekvens.feeds.asking import questions
 from sekvens.feeds.desk import FeedDesk
 from sekvens.flows.steps import Purpose
@@ -93,6 +93,7 @@ class Envelope:
         Raises:
             TemplateError: the template or a fact that it needs is missing or broken.
             OfferPoolEmpty: no code is left for the offer that it makes.
+            OfferOver: the offer that it makes is over, or used.
         """
         with self._database.read() as session:
             template = templates.load(session, order.template_digest)
@@ -193,9 +194,9 @@ class Envelope:
             )
         over = promised.last_day(zone) < order.now.astimezone(ZoneInfo(zone)).date()
         if over or promised.is_redeemed:
-            raise TemplateError(
+            raise OfferOver(
                 f"{where} is {'over' if over else 'used'} for enrollment {order.enrollment_id}: "
-                "the e-mail would promise what the checkout refuses; skip the step"
+                "the e-mail would promise what the checkout refuses"
             )
         return promised
 

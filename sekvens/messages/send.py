@@ -25,6 +25,7 @@ from sekvens.enrollments.wire import SendInput
 from sekvens.errors import (
     LockTimeout,
     NotSent,
+    OfferOver,
     OutcomeUnknown,
     SesPaused,
     SesRejected,
@@ -79,6 +80,7 @@ JUST_MERGED = "contact_merged"
 JUST_MERGED_WAIT = timedelta(seconds=1)
 #: A text from the dashboard was not composed in time: the machine is busy, and looks again.
 TOO_SLOW = "too_slow"
+_STALE = Refused(reason=SkipReason.STALE)
 
 
 class Sender:
@@ -115,15 +117,16 @@ class Sender:
             return settled
         # A first look without the lock: most refusals need neither the e-mail nor the lock.
         verdict = self._look(order, published)
+        in_doubt = message.state == MessageState.DISPATCHING
         if not isinstance(verdict, Allowed):
-            in_doubt = message.state == MessageState.DISPATCHING
             return self._refuse(order, message, verdict, in_doubt=in_doubt)
         try:
             mail = self._envelope.fill(order, message.id, verdict.recipient)
         except TooSlow:
             later = Later(reason=TOO_SLOW, until=after(order, OVERTAKEN_FOR))
-            in_doubt = message.state == MessageState.DISPATCHING
             return self._refuse(order, message, later, in_doubt=in_doubt)
+        except OfferOver:
+            return self._refuse(order, message, _STALE, in_doubt=in_doubt)
         except TemplateError as error:
             return self._park(order, error)
         return self._dispatch(order, published, message, mail)

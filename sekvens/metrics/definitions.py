@@ -289,7 +289,7 @@ def _of_holdouts() -> tuple[Metric, ...]:
             name=f"incremental-{what}", unit=unit, above=f"{above} {less}", below=below,
             window="that of the holdout after the draw", increase=what, by=("flow",),
             left_out=said + more,
-            without="nobody is held out: `holdout=` of a flow, `[experiments] holdout` of all",
+            without="there is no holdout: `holdout=` of a flow, `[experiments] holdout` of all",
         )
         for what, unit, above, more in (
             (Increase.ORDERS, Unit.NUMBER, "orders", ""),

@@ -102,9 +102,10 @@ class Refresher:
         while True:
             step = self._step(at, asking)
             beat()
-            days += 1 if at == _DAYS and step is not None else 0
+            days += at == step == _DAYS
             if step is None or time.monotonic() >= deadline:
-                return Batch(cursor=step, days=days)
+                # Years of days may be left: what has come meanwhile is noticed, and today counted.
+                return Batch(cursor=self._first() if step == _DAYS else step, days=days)
             at = step
 
     def _first(self) -> str:

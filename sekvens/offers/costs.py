@@ -1,16 +1,19 @@
-"""What offers have cost: the codes of ours that orders carried, and what was taken off for them.
+"""What offers have come to: the orders that carried codes of ours, and what was taken off for them.
 
 An order says itself what was taken off, where the shop posts it (`discount`); elsewhere that is
-worked out from the offer. An order that was refunded or cancelled cost nothing.
+worked out from the offer. What an offer costs beyond that (`cost`: the gift, its postage) is added.
+An order that was refunded or cancelled counts for nothing; one that carried codes of two offers
+counts for both, and each has its part of what was taken off.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
@@ -18,95 +21,113 @@ from sekvens.events.tables import Order
 from sekvens.offers.tables import Redemption
 from sekvens.shop import Offer
 
+_NONE = Decimal(0)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one offer cost. Money is in the shop's currency."""
+class Came:
+    """What one offer came to. Money is in the shop's currency."""
 
     redeemed: int = 0  #: codes that orders carried
-    money: Decimal = Decimal(0)
-    unknown: int = 0  #: codes of which nobody knows what they cost: a gift, free shipping
+    revenue: Decimal = _NONE  #: of these orders, as paid
+    cost: Decimal = _NONE
+    unknown: int = 0  #: codes of which nobody knows what they cost: a gift, foreign money
 
-    def __add__(self, other: "Cost") -> "Cost":
-        return Cost(
+    def __add__(self, other: "Came") -> "Came":
+        return Came(
             redeemed=self.redeemed + other.redeemed,
-            money=self.money + other.money,
+            revenue=self.revenue + other.revenue,
+            cost=self.cost + other.cost,
             unknown=self.unknown + other.unknown,
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Carried:
-    """One code in one order, with how many there were in it."""
+class _Alike(NamedTuple):
+    """Codes of one offer in orders of which the same was taken off."""
 
     offer: str
-    codes: int
-    total: str | None
-    currency: str | None
-    discount: str | None
+    is_ours: bool  #: paid in the shop's currency
+    discount: str | None  #: as it was posted
+    codes: int  #: in each of these orders
+    times: int  #: how often a code was carried so
+    paid: Decimal  #: all of them together
 
 
-def costs(
+def came_to(
     session: Session,
     offers: Mapping[str, Offer],
     *,
-    since: datetime,
-    until: datetime,
     currency: str,
-) -> dict[str, Cost]:
-    """Tell what each offer cost that was redeemed from `since` until before `until` (shop time)."""
-    found: defaultdict[str, Cost] = defaultdict(Cost)
-    for each in _carried(session, since, until):
-        money = _money(each, offers.get(each.offer), currency)
-        found[each.offer] += Cost(
-            redeemed=1, money=money or Decimal(0), unknown=1 if money is None else 0
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> dict[str, Came]:
+    """Tell what each offer came to that was redeemed from `since` until before `until`.
+
+    Both are shop time; None: of all time.
+    """
+    found: defaultdict[str, Came] = defaultdict(Came)
+    for row in session.execute(_alike(currency, since, until)):
+        offer, is_ours, discount, codes, times, hundredths = row
+        paid = Decimal(hundredths or 0) / 100
+        alike = _Alike(offer, is_ours, discount, codes, times, paid)
+        cost = _cost(alike, offers.get(alike.offer))
+        found[alike.offer] += Came(
+            redeemed=alike.times,
+            revenue=alike.paid if alike.is_ours else _NONE,
+            cost=cost or _NONE,
+            unknown=alike.times if cost is None else 0,
         )
     return dict(found)
 
 
-def _carried(session: Session, since: datetime, until: datetime) -> list[_Carried]:
-    """List the codes in orders that stand; who was merged orders under the id that stayed."""
-    person = func.coalesce(Contact.merged_into, Contact.id)
+def _alike(currency: str, since: datetime | None, until: datetime | None) -> Select[Any]:
+    # Orders stand under the contact that theirs was merged into; one hop always finds it.
+    whose = func.coalesce(Contact.merged_into, Contact.id)
     query = (
-        select(Redemption.offer, Redemption.order_id, Order)
+        select(
+            Redemption.offer,
+            or_(Order.currency.is_(None), Order.currency == currency).label("is_ours"),
+            Order.details["discount"].as_string().label("discount"),
+            func.count().over(partition_by=(whose, Redemption.order_id)).label("codes"),
+            Order.amount,
+        )
         .join(Contact, Contact.id == Redemption.contact_id)
-        .join(Order, and_(Order.contact_id == person, Order.order_id == Redemption.order_id))
-        .where(
-            Redemption.redeemed_at >= since,
-            Redemption.redeemed_at < until,
-            Order.state == "completed",
-        )
+        .join(Order, (Order.contact_id == whose) & (Order.order_id == Redemption.order_id))
+        .where(Order.state == "completed")
     )
-    rows = session.execute(query).all()
-    codes: defaultdict[str, int] = defaultdict(int)
-    for row in rows:
-        codes[row.order_id] += 1
-    return [
-        _Carried(
-            offer=row.offer,
-            codes=codes[row.order_id],
-            total=row.Order.total,
-            currency=row.Order.currency,
-            discount=row.Order.details.get("discount"),
-        )
-        for row in rows
-    ]
+    if since is not None:
+        query = query.where(Redemption.redeemed_at >= since)
+    if until is not None:
+        query = query.where(Redemption.redeemed_at < until)
+    each = query.subquery()
+    kinds = (each.c.offer, each.c.is_ours, each.c.discount, each.c.codes)
+    return select(*kinds, func.count(), func.sum(each.c.amount)).group_by(*kinds)
 
 
-def _money(carried: _Carried, offer: Offer | None, currency: str) -> Decimal | None:
-    """Tell what a code cost; of several in one order each has its part of what was taken off."""
-    if carried.currency not in (None, currency):
+def _cost(alike: _Alike, offer: Offer | None) -> Decimal | None:
+    """Tell what codes cost; None: nobody knows."""
+    if not alike.is_ours:
         return None
-    if carried.discount is not None:
-        return abs(Decimal(carried.discount)) / carried.codes
+    own = (offer.cost if offer else _NONE) * alike.times
+    told = _money(alike.discount)
+    if told is not None:
+        return abs(told) / alike.codes * alike.times + own
     if offer is None:
         return None
     match offer.kind:
         case "amount":
-            return offer.amount
-        case "percent" if carried.total is not None and offer.percent < 100:
-            return Decimal(carried.total) * offer.percent / (100 - offer.percent)
+            return offer.amount * alike.times + own
+        case "percent" if offer.percent < 100:
+            return alike.paid * offer.percent / (100 - offer.percent) + own
         case "guide":
-            return Decimal(0)
+            return own
         case _:
-            return None
+            return own or None
+
+
+def _money(told: str | None) -> Decimal | None:
+    try:
+        amount = Decimal(told) if told else None
+    except InvalidOperation:  # as it was posted, and no number
+        return None
+    return amount if amount is not None and amount.is_finite() else None

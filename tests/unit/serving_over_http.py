@@ -30,9 +30,7 @@ class Served:
 
 
 @contextmanager
-def serving(
-    database: Database, clock: Clock | None = None, **changes: str
-) -> Iterator[Served]:
+def serving(database: Database, clock: Clock | None = None, **changes: str) -> Iterator[Served]:
     """Serve the app for the length of a block; it knows its own address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

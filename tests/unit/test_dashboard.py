@@ -310,3 +310,12 @@ def test_a_chart_has_a_table_with_every_value_and_escapes_names():
     assert re.findall(r"<td class='num'>(.*?)</td>", chart) == ["1", "-", "3"]
     assert chart.count("<polyline") == 2
     assert "style=" not in chart + bars
+
+
+def test_where_all_is_nothing_the_line_lies_on_the_ground():
+    chart = line_chart(
+        "Sent", ["w1", "w2"], [Series(name="Sent", values=[0, 0])], write=str, table="As a table"
+    )
+
+    ground = re.findall(r"y1='([\d.]+)'", chart)
+    assert re.findall(r",([\d.]+)", re.findall(r"points='([^']+)'", chart)[0]) == ground * 2

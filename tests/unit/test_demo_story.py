@@ -1,6 +1,7 @@
 """The demo's story: invented around purchases that are real, and the same each time."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,17 +9,30 @@ import pytest
 
 from sekvens.demo.calls import Call
 from sekvens.demo.cast import Buyer, Role, choose_cast
-from sekvens.demo.orders import KRONOR
+from sekvens.demo.orders import KRONOR_A_DOLLAR
 from sekvens.demo.people import invent_people
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
+from sekvens.demo.shelf import (
+    BACK_ON,
+    CHEAPER,
+    CHEAPER_ON,
+    PRICE,
+    SCARCE,
+    SOLD_OUT_ON,
+    Shelf,
+    as_on,
+)
 from sekvens.demo.story import tell
 from sekvens.events.schema import KNOWN_EVENTS
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import EventPattern
+from sekvens.products.feeds.item import FeedItem
 from sekvens.send_time.dates import next_return
 
 API = "http://127.0.0.1:8080"
+#: What no shop posts: we record it when the demo's shelf changes, for who waits.
+NEWS = {"Product Back In Stock", "Product Price Dropped"}
 OPENS_AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 
@@ -80,7 +94,7 @@ def test_every_order_is_a_real_purchase_and_the_days_between_two_are_real(cast, 
     }
 
     bought = {
-        (buyer.user_id, day, purchase.dollars * KRONOR)
+        (buyer.user_id, day, purchase.dollars * KRONOR_A_DOLLAR)
         for buyer in cast
         for purchase, day in zip(buyer.purchases, buyer.days, strict=True)
     }
@@ -97,7 +111,7 @@ def test_somebody_does_what_starts_each_flow_within_the_first_month(story):
     early = [call for call in story if 0 <= call.day < 30]
 
     for flow in CATALOGUE:
-        if isinstance(flow.trigger, EventPattern):
+        if isinstance(flow.trigger, EventPattern) and flow.trigger.name not in NEWS:
             assert any(
                 flow.is_triggered_by(call.event or call.type, call.data) for call in early
             ), flow.name
@@ -201,3 +215,30 @@ def test_nobody_in_the_demo_can_be_reached():
 
     assert len({person.email for person in people}) == 69
     assert all(person.email.endswith("@example.com") for person in people)
+
+
+def test_the_shelf_changes_on_its_days_and_is_brought_once_for_each():
+    brought: list[float] = []
+    shelf = Shelf(opened_at=OPENS_AT, bring=brought.append)
+
+    for hours in range(0, 24 * 12, 6):
+        shelf.tend(OPENS_AT + timedelta(hours=hours))
+
+    assert brought == [SOLD_OUT_ON, BACK_ON, CHEAPER_ON]
+
+
+def test_somebody_waits_for_each_change_of_the_shelf(story):
+    asked = [c for c in story if c.event == "Back In Stock Requested"]
+    looked = [c for c in story if c.event == "Product Viewed" and c.data["product_id"] == CHEAPER]
+
+    assert {c.data["product_id"] for c in asked} == {SCARCE}
+    assert all(SOLD_OUT_ON < c.day < BACK_ON for c in asked)
+    assert any(0 <= c.day < CHEAPER_ON for c in looked)
+
+
+def test_what_sells_out_is_back_and_what_costs_less_goes_on_costing_less():
+    item = FeedItem(line=1, product_id=SCARCE, title="t", price=Decimal(1495), stock=6)
+    scarf = replace(item, product_id=CHEAPER)
+
+    assert [as_on(item, day).in_stock for day in (2.9, 3.0, 5.9, 6.0)] == [True, False, False, True]
+    assert [as_on(scarf, day).price for day in (8.9, 9.0, 50.0)] == [1495, PRICE, PRICE]

@@ -10,6 +10,7 @@ from sekvens.experiments.looking import UnknownExperiment
 from sekvens.experiments.plan import of_flow
 from sekvens.experiments.reading import Results, listed, results
 from sekvens.experiments.tables import Verdict
+from tests.unit.composing import sample_shop
 from tests.unit.experimenting import NAME, WITHIN, Laboratory, halves, with_experiment
 from tests.unit.relaying import World
 
@@ -24,7 +25,7 @@ def laboratory(database: Database, clock: FrozenClock) -> Laboratory:
 
 def read(laboratory: Laboratory, name: str = NAME) -> Results:
     with laboratory.database.read() as session:
-        return results(session, name, now=laboratory.clock.now(), currency="SEK")
+        return results(session, name, now=laboratory.clock.now(), shop=sample_shop())
 
 
 def test_the_list_tells_how_far_each_is(laboratory: Laboratory) -> None:

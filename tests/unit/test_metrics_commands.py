@@ -65,7 +65,7 @@ def test_no_data_is_said_with_the_reason_and_opens_with_who_allows_them(run: Run
     assert "no data" in line(said, "open-rate")
     assert "nobody has allowed that opens are noted" in line(said, "open-rate")
     assert line(said, "open-consent").split()[1:4] == ["0.0%", "0", "1"]
-    assert "nobody is held out" in line(said, "incremental-revenue")
+    assert "there is no holdout" in line(said, "incremental-revenue")
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

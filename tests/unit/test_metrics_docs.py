@@ -11,7 +11,13 @@ from sekvens.metrics_section import MetricsSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 BEGINS, ENDS = "<!-- the definitions, from code -->\n", "<!-- end -->\n"
-_UNITS = {Unit.SHARE: "share", Unit.SCORE: "score", Unit.MONEY: "money each", Unit.DAYS: "days"}
+_UNITS = {
+    Unit.SHARE: "share",
+    Unit.SCORE: "score",
+    Unit.MONEY: "money each",
+    Unit.DAYS: "days",
+    Unit.NUMBER: "each",
+}
 
 
 def table() -> str:

@@ -145,4 +145,4 @@ def test_each_flow_has_its_own_holdout_and_all_marketing_another(sqlite_database
 
     assert {tuple(each.group.values()) for each in by_flow} == {("cart", "2026-Q1")}
     assert numbers(sqlite_database, flow="cart")[0].denominator == by_flow[0].denominator
-    assert numbers(sqlite_database, flow="other")[0].without.startswith("nobody is held out")
+    assert numbers(sqlite_database, flow="other")[0].without.startswith("there is no holdout")

@@ -86,5 +86,17 @@ def test_only_the_cohorts_whose_time_is_not_over_may_still_change(database: Data
     assert not any(each.may_grow for each in board(database).bold["open-rate"].numbers)
 
 
+def test_days_are_taken_together_up_to_the_day_that_counts_and_not_with_it(database: Database):
+    add(database, Q2.begins, "kept", 40)
+    for bucket in (0, 29, 30, 89, 90, 91, 364, 365, 900):
+        add(database, Q2.begins, "lost", 10, bucket=bucket)
+
+    told = board(database, 2).bold["kept-30-days"].tables["by cohort"]
+
+    assert [each.numerator for each in told if each.group["quarter"] == "2026-Q2"] == [
+        110, 90, 70, 60,
+    ]  # fmt: skip
+
+
 def test_what_stands_beside_the_seven_are_metrics_too():
     assert set(BOLD) <= set(METRICS)

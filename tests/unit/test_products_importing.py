@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.demo.feed import LOCALES, feed_file, import_sample, render_feed
-from sekvens.flows.shop_time import ShopTime
 from sekvens.imports.outcome import Imported, Rejected
 from sekvens.products.feeds.formats import Format, read_feed
 from sekvens.products.feeds.item import FeedItem
@@ -170,10 +168,7 @@ def test_nothing_of_the_sample_shops_feed_is_rejected(locale: str) -> None:
 
 
 def test_the_demo_imports_the_sample_shop_in_both_languages(database: Database) -> None:
-    clock = FrozenClock(NOON)
-    first, second = import_sample(
-        database, api_url="http://127.0.0.1:8080/", shop_time=ShopTime(), clock=clock
-    )
+    first, second = import_sample(database, api_url="http://127.0.0.1:8080/", now=NOON)
 
     row = product(database, "mossan-bengt")
     assert (counts(first), counts(second)) == ((12, 0, 0, 0), (0, 12, 0, 0))

@@ -104,10 +104,16 @@ def test_help_imports_none_of_the_large_libraries():
     [
         (["flows", "explain", "welcom"], "it has double-opt-in, welcome, browse-abandonment"),
         (["preview", "welcome/nothing"], "no e-mail 'welcome/nothing'. The e-mails of welcome are"),
-        (["preview", "nothing/hello"], "these flows have e-mails: birthday, browse-abandonment"),
-        (["preview", "--all", "welcome/hello"], "--all shows every e-mail: leave the name out"),
+        (
+            ["preview", "nothing/hello"],
+            "these flows have e-mails: back-in-stock, birthday",
+        ),
+        (
+            ["preview", "--all", "welcome/hello"],
+            "--all and --watch show every e-mail: leave",
+        ),
         (["preview", "welcome/hello", "--locale", "de"], "the shop writes in sv, en"),
-        (["preview"], "name an e-mail, or give --all. It is `<flow>/<step>`"),
+        (["preview"], "or give --all or --watch. It is `<flow>/<step>`"),
         (["preview", "welcome"], "welcome/hello"),
         (["signal", "welcome/c-1", "rtry"], "there is no signal 'rtry': give purchase"),
         (["signal", "welcome/c-1", ""], "there is no signal ''"),

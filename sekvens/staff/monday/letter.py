@@ -132,11 +132,11 @@ class _Writer:
 
     def _cost(self) -> Section:
         words, cost, cost_before = self._words, self._told.cost, self._told.cost_before
-        before = words["cost_before"].format(before=self._money(cost_before.money))
+        before = words["cost_before"].format(before=self._money(cost_before.cost))
         change = before if cost_before.redeemed else ""
         says = words["cost" if cost.redeemed else "no_codes"].format(
             codes=self._counted(words["codes"], cost.redeemed),
-            money=self._money(cost.money),
+            money=self._money(cost.cost),
             change=change,
         )
         unknown = self._counted(words["cost_unknown"], cost.unknown) if cost.unknown else ""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sekvens.metrics.earnings import Earned, earned
 from sekvens.metrics.reading import Asked, counted_at, read
 from sekvens.metrics.rules import Rules
-from sekvens.offers.costs import Cost, costs
+from sekvens.offers.costs import Came, came_to
 from sekvens.shop import Shop
 from sekvens.staff.monday.gains import Gain, gains
 from sekvens.staff.monday.needs import Need, needs
@@ -40,8 +40,8 @@ class WeekTold:
     orders: int
     share: float | None  #: of what all orders came to; None: nothing was ordered
     flows: tuple[FlowWeek, ...]  #: what earned most comes first
-    cost: Cost
-    cost_before: Cost
+    cost: Came
+    cost_before: Came
     gains: tuple[Gain, ...]  #: of each holdout, since it began
     needs: tuple[Need, ...]
     counted_at: datetime | None  #: wall time up to which facts are in it; None: none are yet
@@ -97,12 +97,12 @@ def _sum(flows: dict[str, Earned]) -> Decimal:
     return Decimal(str(round(sum(each.money for each in flows.values()), 2)))
 
 
-def _cost(session: Session, shop: Shop, rules: Rules, monday: date) -> Cost:
-    found = costs(
+def _cost(session: Session, shop: Shop, rules: Rules, monday: date) -> Came:
+    found = came_to(
         session,
         shop.offers,
         since=rules.begins(monday - WEEK),
         until=rules.begins(monday),
         currency=rules.currency,
     )
-    return sum(found.values(), Cost())
+    return sum(found.values(), Came())

@@ -87,8 +87,9 @@ class _Scale:
 
     def height(self, value: float) -> float:
         """Tell how far below the drawing's upper edge a value stands."""
-        reach = self.top - self.low
-        part = (self.top - value) / reach if reach else 1.0  # nothing lies at the foot
+        span = self.top - self.low
+        # Where all is 0, all of it lies on the ground.
+        part = (self.top - value) / span if span else 1.0
         return _PAD + part * (HEIGHT - 2 * _PAD)
 
 

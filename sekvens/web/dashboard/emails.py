@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -99,7 +99,9 @@ def _inbox(examiner: Examiner, email: LiveEmail, key: str) -> Mapping[str, objec
     return {"subject": made.subject, "preheader": made.preheader, "fault": ""}
 
 
-def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | Any:
+def show(
+    house: House, session: Session, asked: Asked
+) -> Mapping[str, object] | RedirectResponse | None:
     """Find one e-mail as it is asked for; somebody who is looked for is led to by their id."""
     found = email_asked(session, asked)
     if found is None:

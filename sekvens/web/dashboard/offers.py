@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from sekvens.offers.earning import Earned, earned
+from sekvens.offers.costs import Came, came_to
 from sekvens.offers.queries import GivenBy, Standing, codes_left, given_by, standings
 from sekvens.shop import Offer, Shop
 from sekvens.web.dashboard.asked import Asked, House
@@ -23,7 +23,7 @@ class Row:
     code: str  #: the code or the pattern; empty: there is none to show
     left: int | None  #: codes in its pool; None: it has none
     standing: Standing
-    earned: Earned
+    came: Came  #: of all time
 
     @property
     def redeemed_share(self) -> float | None:
@@ -57,7 +57,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
 
 def _rows(session: Session, shop: Shop, asked: Asked) -> list[Row]:
     known = standings(session, now=asked.shop_now)
-    brought = earned(session, currency=shop.currency)
+    came = came_to(session, shop.offers, currency=shop.currency)
     rows = []
     for name in sorted({*shop.offers, *known}):
         offer, standing = shop.offers.get(name), known.get(name, _NOTHING)
@@ -70,7 +70,7 @@ def _rows(session: Session, shop: Shop, asked: Asked) -> list[Row]:
                 code=code,
                 left=codes_left(offer, standing),
                 standing=standing,
-                earned=brought.get(name, Earned()),
+                came=came.get(name, Came()),
             )
         )
     return rows

@@ -26,5 +26,6 @@ class Page:
     role: Role = Role.VIEWER
     #: ids of elements that are fetched anew every few seconds, without a reload
     live: tuple[str, ...] = ()
-    #: posted to, since what is looked for must not stand in an address: nothing is changed by it
+    #: posted to, since what is looked for, or written, must not stand in an address: nothing that
+    #: reaches anybody is changed by it
     posted: bool = False
