@@ -1,7 +1,7 @@
 """Pages of metrics on PostgreSQL: read from counts, beside the same window counted from the rows.
 
-`python -m bench.metrics` takes 10 million generated messages (and 15 GB while it runs),
-`--million` one million, `--short` a hundred thousand.
+Whole requests of the dashboard's pages stand below. `python -m bench.metrics` takes 10 million
+generated messages (and 15 GB while it runs), `--million` one million, `--short` a hundred thousand.
 """
 
 import json
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Index, insert, text
 from sqlalchemy.orm import Session
 
+from bench.dashboard import requests
 from bench.harness import arguments, cpu_seconds, machine, postgres, say, scratch
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
@@ -35,6 +36,8 @@ RULES = Rules(zone=ZoneInfo("Europe/Stockholm"), currency="SEK")
 GOAL_MS = 300
 #: Late reports of a refresh, spread over all of the time.
 LATE = 1_000
+#: Flows that messages are generated of.
+FLOWS = 15
 ROUNDS = 9
 
 #: Messages stand in the order in which they were sent, three to an enrollment, of 15 flows.
@@ -117,6 +120,7 @@ def main() -> None:
         print(f"  counting all {_rows(database, 'metric_days')} days: {took:,.1f} s")
         print(f"  rows to read from: {_rows(database, 'metric_counts'):,}")
         _show_pages(database, RULES.day_of(first))
+        _show_requests(database)
         _show_refreshes(database, refresher, messages)
         database.close()
 
@@ -182,6 +186,15 @@ def _show_pages(database: Database, first: date) -> None:
         verdict = "" if used < GOAL_MS else f"over {GOAL_MS} ms"
         print(f"  {name:<36} {walls[ROUNDS // 2]:>9,.0f} ms  worst {walls[-1]:,.0f}  "
               f"processor time {used:,.0f} ms  {ratio} {verdict}".rstrip())  # fmt: skip
+
+
+def _show_requests(database: Database) -> None:
+    """Show whole requests of the dashboard, the first of each left out."""
+    for took in requests(database, now=NOW, flows=FLOWS):
+        verdict = "" if took.used < GOAL_MS else f"over {GOAL_MS} ms"
+        print(f"  {took.path:<36} {took.walls[len(took.walls) // 2]:>9,.0f} ms  "
+              f"worst {took.walls[-1]:,.0f}  processor time {took.used:,.0f} ms "
+              f"{verdict}".rstrip())  # fmt: skip
 
 
 def _measured(database: Database, page: Callable[[Session], object]) -> tuple[list[float], float]:

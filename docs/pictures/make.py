@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,30 @@ CARTS = """
     WHERE e.flow = 'cart-abandonment' AND e.state = 'active'
     AND e.step_id IN ('until-day-one', 'until-day-two') LIMIT 5
 """
+#: Somebody who got e-mails of the flow that they entered last.
+SOMEBODY = """
+    SELECT e.contact_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
+    WHERE e.flow IN ('cart-abandonment', 'welcome', 'checkout-abandonment')
+    AND NOT EXISTS (SELECT 1 FROM enrollments o WHERE o.contact_id = e.contact_id
+        AND o.id <> e.id AND o.started_at >= e.started_at)
+    GROUP BY e.id HAVING sum(m.state = 'accepted') >= 3 ORDER BY e.state = 'ended' LIMIT 1
+"""
+#: A quarter of the board in which something can be said.
+COUNTED = """
+    SELECT name FROM metric_counts WHERE name = 'cart' GROUP BY name HAVING sum(n) > 300
+"""
+#: E-mails of a flow are counted already.
+SENT = "() => document.querySelectorAll('#now dd:not(.note)')[1].innerText !== '0'"
+#: A day on which e-mails have gone out, and orders have come.
+A_GOOD_DAY = """
+    () => document.querySelectorAll('#today dd:not(.note)')[1].innerText !== '0'
+        && !document.querySelector('#today').innerText.includes('of SEK 0')
+"""
+EXPERIMENT = """
+    SELECT d.experiment FROM draws d JOIN experiments e ON e.name = d.experiment
+    WHERE d.experiment LIKE '%/%' GROUP BY d.experiment HAVING count(*) >= 10
+    ORDER BY count(*) DESC LIMIT 1
+"""
 PARKED = """
     SELECT e.workflow_id FROM enrollments e WHERE e.state = 'parked' LIMIT 1
 """
@@ -72,6 +96,8 @@ class Demo:
 
     inbox_url: str
     workflows_url: str
+    dashboard_url: str
+    account: tuple[str, str]  #: a name and its password
     database: Path
 
     def find(self, query: str, *, seconds_max: float) -> str:
@@ -210,6 +236,57 @@ def take_email(page: Page, demo: Demo) -> None:
     page.screenshot(path=PICTURES / "email.png")
 
 
+def log_in(page: Page, demo: Demo, *, width: int, height: int) -> None:
+    """Be at the dashboard, as the demo's own member of the staff."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(demo.dashboard_url)
+    if page.url.endswith("/login"):
+        name, password = demo.account
+        page.fill("#name", name)
+        page.fill("#password", password)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+
+
+def take_page(
+    path: str, to: str, *, width: int = 1240, height: int = 900, at: str = "", once: str = ""
+) -> Callable[[Page, Demo], None]:
+    """Make what takes a page of the dashboard, from the top or from an element on it.
+
+    `once`: not before this holds, of a page that renews itself.
+    """
+
+    def take(page: Page, demo: Demo) -> None:
+        log_in(page, demo, width=width, height=height)
+        page.goto(f"{demo.dashboard_url}{path}")
+        if once:
+            page.wait_for_function(once)
+        if at:
+            page.locator(at).first.evaluate("element => element.scrollIntoView()")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=PICTURES / to)
+
+    return take
+
+
+def take_contact(page: Page, demo: Demo) -> None:
+    """A contact with something to tell: what they got and did not get, and why."""
+    contact_id = demo.find(SOMEBODY, seconds_max=STORY_SECONDS_MAX)
+    take_page(f"/contacts/{contact_id}", "dashboard-contact.png")(page, demo)
+
+
+def take_board(page: Page, demo: Demo) -> None:
+    """The quarterly board, once something has been counted."""
+    demo.find(COUNTED, seconds_max=STORY_SECONDS_MAX)
+    take_page("/board", "dashboard-board.png", at=".sheet + .sheet")(page, demo)
+
+
+def take_experiment(page: Page, demo: Demo) -> None:
+    """The experiment that most contacts have come to."""
+    name = demo.find(EXPERIMENT, seconds_max=STORY_SECONDS_MAX)
+    take_page(f"/experiments/{quote(name)}", "dashboard-experiment.png")(page, demo)
+
+
 #: By name, in the order in which the demo has them.
 TAKERS = {
     "waiting": take_waiting,
@@ -219,6 +296,13 @@ TAKERS = {
     "enrollments": take_list,
     "inbox": take_inbox,
     "email": take_email,
+    "contact": take_contact,
+    "flow": take_page("/flows/cart-abandonment", "dashboard-flow.png", at="#now", once=SENT),
+    "emails": take_page("/emails?flow=welcome&locale=en", "dashboard-emails.png", height=800),
+    "experiment": take_experiment,
+    "board": take_board,
+    "overview": take_page("", "dashboard-overview.png", once=A_GOOD_DAY),
+    "phone": take_page("/operations", "dashboard-phone.png", width=390, height=844),
 }
 
 
@@ -247,9 +331,14 @@ def _ready(process: subprocess.Popen[bytes], log: Path, data: Path) -> Demo:
         text = log.read_text(encoding="utf-8")
         inbox = re.search(r"Inbox +(http://\S+)", text)
         workflows = re.search(r"Temporal +(http://\S+)", text)
-        if inbox and workflows:
+        dashboard = re.search(r"Dashboard +(http://\S+)\s+\(name: (\S+), password: (.+?)\)", text)
+        if inbox and workflows and dashboard:
             return Demo(
-                inbox_url=inbox[1], workflows_url=workflows[1], database=data / "sekvens.db"
+                inbox_url=inbox[1],
+                workflows_url=workflows[1],
+                dashboard_url=dashboard[1],
+                account=(dashboard[2], dashboard[3]),
+                database=data / "sekvens.db",
             )
         time.sleep(0.5)
     raise SystemExit(f"the demo did not start:\n{log.read_text(encoding='utf-8')}")

@@ -21,10 +21,12 @@ DRY_OFFER: Final = "nudge"
 _ONE_CODE: Final = 'code = "BENGTBJUDER"'
 _NOTE: Final = """
 [dashboard.note]
-sv = '''En demo. Beställningarnas dagar och belopp är verkliga (CDNOW, 1997). Namnen, butiken,
-varorna, korgarna, klicken och svaren är påhittade. Ett dygn går på några sekunder.'''
-en = '''A demo. The days and sums of orders are real (CDNOW, 1997). The names, the shop, its
-goods, the carts, clicks and answers are made up. A day passes in a few seconds.'''
+sv = '''En demo. Beställningarnas dagar och belopp är verkliga (CDNOW, 1997; åtta kronor för en
+dollar). Namnen, butiken, varorna, korgarna, klicken och svaren är påhittade. Ett dygn går på några
+sekunder.'''
+en = '''A demo. The days and sums of orders are real (CDNOW, 1997; eight kronor to the dollar). The
+names, the shop, its goods, the carts, clicks and answers are made up. A day passes in a few
+seconds.'''
 """
 
 

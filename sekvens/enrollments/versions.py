@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from sekvens.enrollments.publish import Change, add_version, make_live
 from sekvens.enrollments.stranded import refuse_stranding, successors_into
@@ -25,9 +25,16 @@ from sekvens.flows.moving import Policy
 _moves: dict[tuple[str, int, str], FlowMove] = {}
 
 
-def history(session: Session, name: str | None = None) -> Sequence[FlowVersion]:
-    """List the versions of a flow, or of all, the newest first."""
+def history(
+    session: Session, name: str | None = None, *, is_brief: bool = False
+) -> Sequence[FlowVersion]:
+    """List the versions of a flow, or of all, the newest first.
+
+    `is_brief`: what they consist of is read only of those of which it is asked for.
+    """
     query = select(FlowVersion).order_by(FlowVersion.flow, FlowVersion.version.desc())
+    if is_brief:
+        query = query.options(defer(FlowVersion.definition), defer(FlowVersion.templates))
     if name is not None:
         query = query.where(FlowVersion.flow == name)
     return session.scalars(query).all()

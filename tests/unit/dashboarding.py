@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.engagement.tables import Engagement
-from sekvens.enrollments.publish import publish
+from sekvens.enrollments.publish import StoreTemplates, publish
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.feedback.tables import Feedback, MessageFate
 from sekvens.flows.catalogue import CATALOGUE
@@ -32,12 +32,14 @@ def no_templates(_session: Session, names: Sequence[str], *, now: datetime) -> d
     return dict.fromkeys(names, "plain")
 
 
-def fill(database: Database, settings: Settings) -> dict[str, str]:
+def fill(
+    database: Database, settings: Settings, *, store_templates: StoreTemplates = no_templates
+) -> dict[str, str]:
     """Let a shop live for a few days until noon; tell its contacts' ids by what they are."""
     with database.write() as session:
         for flow in CATALOGUE:
             if flow.name in FLOWS:
-                publish(session, flow, now=NOON - 40 * DAY, store_templates=no_templates)
+                publish(session, flow, now=NOON - 40 * DAY, store_templates=store_templates)
     shop = Shop(database)
     people = {"asta": "Asta Alm", "bo": "Bo Berg", "nasty": NASTY}
     for user, name in people.items():
@@ -55,14 +57,14 @@ def fill(database: Database, settings: Settings) -> dict[str, str]:
 
 
 def _live(session: Session, ids: dict[str, str]) -> None:
-    _enroll(session, "e-1", ids["asta"], "cart-abandonment", step_id="until-day-one",
+    _enroll(session, "d-1", ids["asta"], "cart-abandonment", step_id="until-day-one",
             state=EnrollmentState.ENDED, exit_reason="converted", ended_at=NOON - HOUR)  # fmt: skip
-    _enroll(session, "e-2", ids["bo"], "cart-abandonment", step_id="looked-again")
-    _enroll(session, "e-3", ids["nasty"], "welcome", step_id="hello", entry_key=None,
+    _enroll(session, "d-2", ids["bo"], "cart-abandonment", step_id="looked-again")
+    _enroll(session, "d-3", ids["nasty"], "welcome", step_id="hello", entry_key=None,
             state=EnrollmentState.PARKED, parked_at=NOON, parked_code="template")  # fmt: skip
-    _send(session, "m-1", "e-1", "your-cart-misses-you", NOON - 3 * HOUR, clicked=True)
-    _send(session, "m-2", "e-2", "your-cart-misses-you", NOON - 2 * DAY)
-    _send(session, "m-3", "e-2", "questions-answered", NOON - 2 * HOUR, state="skipped",
+    _send(session, "n-1", "d-1", "your-cart-misses-you", NOON - 3 * HOUR, clicked=True)
+    _send(session, "n-2", "d-2", "your-cart-misses-you", NOON - 2 * DAY)
+    _send(session, "n-3", "d-2", "questions-answered", NOON - 2 * HOUR, state="skipped",
           skip_reason=SkipReason.FREQUENCY_CAP)  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from sqlalchemy import select
 
-from sekvens.clock import SystemClock
+from sekvens.clock import Clock, SystemClock
 from sekvens.db.session import Database
 from sekvens.feedback.tables import Feedback
 from sekvens.web.app import create_app
@@ -30,12 +30,12 @@ class Served:
 
 
 @contextmanager
-def serving(database: Database, **changes: str) -> Iterator[Served]:
+def serving(database: Database, clock: Clock | None = None, **changes: str) -> Iterator[Served]:
     """Serve the app for the length of a block; it knows its own address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         own = {"SEKVENS_API__PUBLIC_URL": url}
-        app = create_app(settings(**(own | changes)), database, SystemClock())
+        app = create_app(settings(**(own | changes)), database, clock or SystemClock())
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

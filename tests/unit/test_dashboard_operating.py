@@ -94,7 +94,7 @@ async def test_everything_is_held_after_a_question_and_let_go_again(office: Post
     assert stopped[0] == [("*", "stopped", "operator")]
     assert isinstance(stopped[1], Deferred)
     assert all(each in page for each in ("wrong price", "a person has stopped it", "do/resume"))
-    assert "1 message waits for everything." in question
+    assert "1 message is held (everything)." in question
     assert "It goes on: everything." in resumed
     assert held(office) == []
 
@@ -114,7 +114,7 @@ async def test_the_breakers_hold_ends_and_what_else_holds_is_said(office: PostOf
     asked, said = await acted(office.database, office.clock, f"/staff/do/resume?what={BREAKER}")
 
     assert "look first at what bounced" in asked
-    assert "It goes on: marketing (by the breaker). Still held: letters." in said
+    assert "It goes on: marketing, by the breaker. Still held: letters." in said
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor"])

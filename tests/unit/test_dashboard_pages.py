@@ -182,15 +182,38 @@ async def test_pausing_a_flow_asks_holds_it_and_can_be_taken_back(shop: Shop, cl
         await browser.post("/staff/do/pause-flow", flow="cart-abandonment", note="stock")
         paused = await read(browser, FLOW)
         again = await browser.look("/staff/do/pause-flow?flow=cart-abandonment")
-        await browser.look("/staff/do/resume-flow?flow=cart-abandonment")
-        await browser.post("/staff/do/resume-flow", flow="cart-abandonment")
+        await browser.look("/staff/do/resume?what=cart-abandonment")
+        await browser.post("/staff/do/resume", what="cart-abandonment")
     with shop.database.read() as session:
         (switch,) = session.scalars(select(Switch)).all()
 
-    assert "1 kontakt är på väg i det" in asks.text
+    assert "1 kontakt är på väg genom cart-abandonment" in asks.text
     assert "by operator. stock" in paused
     assert "är redan pausat" in again.text
     assert (switch.state, switch.by, switch.ended_by) == ("paused", "operator", "operator")
+
+
+async def test_a_flow_says_what_holds_it_besides_itself(shop: Shop, clock: FrozenClock):
+    async with browsing(shop.database, clock) as browser:
+        await browser.log_in("operator")
+        await browser.look("/staff/do/stop-everything")
+        await browser.post("/staff/do/stop-everything")
+        page = await read(browser, FLOW)
+        await browser.look("/staff/do/resume?what=cart-abandonment")
+        refused = await browser.look("/staff/do/resume?what=cart-abandonment")
+
+    assert "Held (everything) since" in page
+    assert "Inte stoppat eller pausat: cart-abandonment. Hålls ännu: allt." in refused.text
+
+
+@pytest.mark.parametrize("flow", ["", "*", "*breaker", "no-such-flow"])
+async def test_what_is_no_flow_is_not_stopped_as_one(shop: Shop, clock: FrozenClock, flow: str):
+    async with browsing(shop.database, clock) as browser:
+        await browser.log_in("operator")
+        await browser.look("/staff/do/stop-everything")
+        await browser.post("/staff/do/stop-flow", flow=flow)
+    with shop.database.read() as session:
+        assert session.scalars(select(Switch)).all() == []
 
 
 async def test_whoever_may_not_pause_is_not_offered_it(shop: Shop, clock: FrozenClock):

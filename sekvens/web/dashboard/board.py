@@ -181,6 +181,8 @@ class _Writer:
         targets = [self._target(bold.name, Quarter.read(each)) for each in labels]
         title = self._t.of("m", bold.name)
         series = [Series(name=title, values=[each.value for each in bold.numbers])]
+        if all(each.value is None for each in bold.numbers):
+            return Markup()
         if any(each is not None for each in targets):
             series.append(Series(name=self._t.target, values=targets))
         write = self._measured(METRICS[bold.name].unit)

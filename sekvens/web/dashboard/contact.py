@@ -52,7 +52,6 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
         "timeline": told,
         "older": told.moments[-1].at.isoformat() if told.goes_on else "",
         "is_older": _before(asked) is not None,
-        "reasons": reasons,
         "kinds": _KINDS,
         "did": partial(did, language=asked.language),
         "temporal": partial(_temporal_link, house),

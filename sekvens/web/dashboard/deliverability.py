@@ -23,6 +23,7 @@ from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
 from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import filters
 
 #: Periods that are looked at beside today, in days.
@@ -70,9 +71,10 @@ def _suppressed(house: House, session: Session, asked: Asked) -> Markup | None:
     counts = counts_by_reason(session)
     if not counts:
         return None
+    reasons = Reasons(asked.language)
     return bar_chart(
         asked.t.suppressed,
-        [asked.t.of("suppressed", reason) for reason in counts],
+        [reasons("suppression", reason) for reason in counts],
         list(counts.values()),
         write=_write(house, asked, "number"),
         table=asked.t.as_table,

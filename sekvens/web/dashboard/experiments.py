@@ -5,6 +5,7 @@ Nothing is said more surely than its interval says it, and to look changes nothi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,9 @@ from sekvens.web.dashboard.action import Action, Prospect, Refused
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.bands import Band, band
 from sekvens.web.dashboard.page import Page
+
+#: Experiments of one page.
+SHOWN: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,20 @@ class Against:
     too_few: bool
 
 
-def show_list(_house: House, session: Session, _asked: Asked) -> Mapping[str, object]:
-    """List experiments, and holdouts apart from them."""
+def show_list(_house: House, session: Session, asked: Asked) -> Mapping[str, object]:
+    """List experiments, those that run first, and holdouts apart from them."""
+    given = asked.query.get("from", "")
+    first = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     found = listed(session)
+    experiments = sorted(
+        (each for each in found if not each.plan.is_holdout),
+        key=lambda each: each.experiment.state != ExperimentState.RUNNING,
+    )
+    shown = experiments[first : first + SHOWN]
     return {
-        "experiments": [each for each in found if not each.plan.is_holdout],
+        "experiments": shown,
+        "experiments_count": len(experiments),
+        "next": first + SHOWN if first + SHOWN < len(experiments) else None,
         "holdouts": [each for each in found if each.plan.is_holdout],
     }
 

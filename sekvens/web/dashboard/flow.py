@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 from sqlalchemy import func, select
@@ -24,6 +24,8 @@ from sekvens.flows.steps import Experiment
 from sekvens.metrics.reading import counted_at
 from sekvens.metrics.steps import Went, standing_by_step, went_by_step
 from sekvens.modes.setting import by_hand
+from sekvens.switches.tables import BREAKER, EVERYTHING
+from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
 from sekvens.web.dashboard.ladder import ladder
@@ -31,8 +33,10 @@ from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.step_words import StepWords
-from sekvens.web.dashboard.switching import held_now
 from sekvens.web.dashboard.trends import Came, came_to, trend
+
+#: Of the newest versions, beside those that somebody is under way in.
+VERSIONS_MAX: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,29 +63,31 @@ class Version:
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | None:
     """Show one flow; None: none of this name was ever published."""
     name = asked.path["flow"]
-    versions = history(session, name)
+    versions = history(session, name, is_brief=True)
     if not versions:
         return None
     shown = next((row for row in versions if row.live), versions[0])
     graph = pinned_flow(session, name, shown.version).graph
     words, modes = StepWords(asked.t), by_hand(session, name)
-    standing = standing_by_step(session, name)
+    holds = [each for each in standing(session) if each.name in (name, EVERYTHING, BREAKER)]
+    stand = standing_by_step(session, name)
     went = went_by_step(session, name, asked.period, house.rules)
     return {
         "flow": graph.flow,
         "is_live": shown.live,
         "mode": mode_of(graph.flow, None, modes).value,
-        "held": held_now(session, name),
+        "held": next((each for each in holds if each.name == name), None),
+        "holds": holds,
         "says": words,
-        "reasons": Reasons(asked.language),
         "ends": words.ends((rule.pattern, rule.reason) for rule in graph.exit_rules()),
-        "ladder": ladder(graph, words, standing=standing, went=went, by_hand=modes),
-        "under_way": sum(each.under_way for each in standing.values()),
-        "parked": sum(each.parked for each in standing.values()),
+        "ladder": ladder(graph, words, standing=stand, went=went, by_hand=modes),
+        "under_way": sum(each.under_way for each in stand.values()),
+        "parked": sum(each.parked for each in stand.values()),
         "total": total(went),
         "charts": _charts(house, session, asked, name, went),
         "lots": list(_lots(session, graph, came_to(house, session, asked, "variant", flow=name))),
         "versions": _versions(session, name, versions),
+        "versions_count": len(versions),
         "counted_at": counted_at(session),
     }
 
@@ -174,7 +180,11 @@ def _versions(session: Session, flow: str, versions: Sequence[FlowVersion]) -> l
         .group_by(Enrollment.flow_version)
     )
     counted = dict(session.execute(query).all())
-    return [Version(row=row, under_way=counted.get(row.version, 0)) for row in versions]
+    return [
+        Version(row=row, under_way=counted.get(row.version, 0))
+        for nth, row in enumerate(versions)
+        if nth < VERSIONS_MAX or row.live or row.version in counted
+    ]
 
 
 FLOW = Page(

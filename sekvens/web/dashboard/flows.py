@@ -17,7 +17,6 @@ from sekvens.modes.setting import all_by_hand
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.page import Page
-from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.step_words import StepWords
 from sekvens.web.dashboard.trends import Came, came_to
 from sekvens.web.dashboard.words import Words
@@ -41,7 +40,7 @@ class Row:
 def newest_versions(session: Session) -> list[tuple[PublishedFlow, bool]]:
     """List every flow in its live version, else in its newest, and whether it may be entered."""
     found: dict[str, tuple[int, bool]] = {}
-    for row in history(session):
+    for row in history(session, is_brief=True):
         if row.live or row.flow not in found:
             found[row.flow] = (row.version, row.live)
     return [(pinned_flow(session, name, version), live) for name, (version, live) in found.items()]
@@ -75,7 +74,6 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
     today = today_of(session, house.rules, today=asked.today)
     return {
         "rows": rows(house, session, asked, today.flows),
-        "reasons": Reasons(asked.language),
         "counted_at": counted_at(session),
     }
 

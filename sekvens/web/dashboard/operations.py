@@ -1,7 +1,7 @@
 """Operations: what is behind, held, parked or waits for a person's word, and what SES allows."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 from sekvens.approvals.showing import subject_of
 from sekvens.approvals.waiting import Group, Which, groups
 from sekvens.enrollments import queries
-from sekvens.enrollments.parking import ParkedGroup, groups_of
-from sekvens.enrollments.tables import Enrollment
-from sekvens.messages.verdicts import why_held
+from sekvens.enrollments.parking import groups_of
 from sekvens.notices.queries import standings
 from sekvens.predictions.runs import newest
 from sekvens.quota.room import kept_for_order_mail
@@ -22,14 +20,12 @@ from sekvens.staff.heard import is_relay_behind, last_heard
 from sekvens.switches.tables import EVERYTHING
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
-from sekvens.web.dashboard.holding import in_words
 from sekvens.web.dashboard.page import Page
 
 #: Enrollments of one group that are named.
 SHOWN: Final = 50
 #: What predictions are worked out of.
 SUBJECTS: Final = ("orders", "next_best")
-_HELD: Final = why_held("")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +54,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
         ),
         "waiting": queries.messages_waiting(session, now=asked.now),
         "why": _order_mail_first(queries.waiting_by_reason(session, now=asked.now)),
-        "held_word": _HELD,
-        "held": [(each, in_words(asked, each.name)) for each in held],
+        "held": held,
         "everything": next((each.state for each in held if each.name == EVERYTHING), ""),
         "parked": groups_of(queries.parked(session)),
         "decide": _to_decide(session, groups(session, Which(), now=asked.now), locale=locale),
@@ -75,12 +70,8 @@ def show_parked(_house: House, session: Session, asked: Asked) -> Mapping[str, o
     wanted = tuple(asked.query.get(name, "") for name in ("flow", "step", "code"))
     for group in groups_of(queries.parked(session, wanted[0])):
         if (group.flow, group.step or "", group.code or "") == wanted:
-            return {"group": group, "enrollments": _some(group), "shown": SHOWN}
+            return {"group": group, "enrollments": group.enrollments[:SHOWN]}
     return None
-
-
-def _some(group: ParkedGroup) -> Sequence[Enrollment]:
-    return group.enrollments[:SHOWN]
 
 
 def _order_mail_first(waiting: Iterable[queries.WaitingFor]) -> list[queries.WaitingFor]:

@@ -11,13 +11,11 @@ from sekvens.approvals.waiting import Which, groups
 from sekvens.metrics.reading import counted_at
 from sekvens.metrics.today import today_of
 from sekvens.staff.waiting import waiting_for_people
-from sekvens.switches.tables import BREAKER, EVERYTHING
 from sekvens.switches.turning import standing
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, line_chart
 from sekvens.web.dashboard.flows import rows
 from sekvens.web.dashboard.page import Page
-from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.trends import trend
 
@@ -39,9 +37,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
         "waiting": waiting,
         "approvals": approvals,
         "held": held,
-        "held_names": {EVERYTHING: asked.t.everything, BREAKER: asked.t.by_the_breaker},
         "needed": sum(needed) + len(held),
-        "reasons": Reasons(asked.language),
         "charts": _charts(house, session, asked),
         "counted_at": counted_at(session),
     }

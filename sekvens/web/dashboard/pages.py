@@ -23,7 +23,6 @@ from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.retrying import RETRY
 from sekvens.web.dashboard.segments import SEGMENT, SEGMENT_LIST
-from sekvens.web.dashboard.switching import PAUSE_FLOW, RESUME_FLOW, STOP_FLOW
 
 PAGES: Final[tuple[Page, ...]] = (
     OVERVIEW,
@@ -48,9 +47,6 @@ PAGES: Final[tuple[Page, ...]] = (
     LOG,
 )
 ACTIONS: Final[tuple[Action, ...]] = (
-    PAUSE_FLOW,
-    STOP_FLOW,
-    RESUME_FLOW,
     *EMAIL_ACTIONS,
     ADOPT,
     *DECIDING,

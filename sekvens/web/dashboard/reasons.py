@@ -1,6 +1,11 @@
 """Words of the facts as people read them: reasons, states, in the language of a page."""
 
+from typing import Final
+
+from sekvens.messages.verdicts import why_held
 from sekvens.web.dashboard.words import Words
+
+_HELD: Final = why_held("")
 
 
 class Reasons:
@@ -15,3 +20,9 @@ class Reasons:
             return ""
         said = self._words.of(kind, name)
         return said.replace("_", " ") if said == name else said
+
+    def waits(self, why: str | None, *, in_doubt: bool) -> str:
+        """Say what a message waits for, by what its row notes; None: nothing yet."""
+        if in_doubt or not why:
+            return self._words("waits_in_doubt" if in_doubt else "waits_about_to_be_tried")
+        return self("hold", why.removeprefix(_HELD))

@@ -22,6 +22,7 @@ from sekvens.segments.turns import turned
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.words import Words
 
 SHOWN: Final = 10
 #: Entries and leavings are those of so many days (shop time).
@@ -49,6 +50,7 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
     since = {"since": asked.shop_now - LATELY, "since_wall": asked.now - LATELY}
     return {
         "segments": SEGMENTS,
+        "says": Words(SEGMENT.name, asked.language),
         "counts": _COUNTS.answer(house, session, asked),
         "turned": turned(session, **since),
         "days": LATELY.days,

@@ -28,8 +28,10 @@ from sekvens.web.dashboard.acting import Acting
 from sekvens.web.dashboard.action import Action
 from sekvens.web.dashboard.addresses import is_ours
 from sekvens.web.dashboard.asked import PERIODS, Asked, House
+from sekvens.web.dashboard.holding import in_words
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.pages import ACTIONS, PAGES, SECTIONS
+from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import HEADERS, STATIC, rendered
 from sekvens.web.dashboard.words import LANGUAGES, Words
 from sekvens.web.replies import failure
@@ -156,7 +158,13 @@ class Dashboard:
         values: Mapping[str, object],
     ) -> Response:
         frame = self._frame(request, asked.who, page, asked.query)
-        own = {"asked": asked, "do": partial(self._button, asked), "periods": PERIODS}
+        own = {
+            "asked": asked,
+            "do": partial(self._button, asked),
+            "periods": PERIODS,
+            "reasons": Reasons(asked.language),
+            "in_words": in_words,
+        }
         return self._rendered(template, asked.t, {**frame, **own, **values})
 
     def _frame(
