@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from sekvens.send_time.quiet_hours import QuietHours, next_day, when_quiet_ends
@@ -81,6 +81,16 @@ class Situation:
     fewer: bool = False  #: the contact has asked for fewer e-mails
     latest: datetime | None = None  #: later than this it is of no use
 
+    @cached_property
+    def place(self) -> ZoneInfo:
+        """Tell where the contact lives."""
+        return ZoneInfo(self.zone)
+
+    @cached_property
+    def sent_on(self) -> list[int]:
+        """Tell on which dates of the contact's calendar each e-mail left, as ordinals."""
+        return [sent.astimezone(self.place).toordinal() for sent in self.sent]
+
 
 def hold(rules: Rules, situation: Situation, *, now: datetime) -> Hold | None:
     """Tell until when a marketing e-mail is held, and why; None: it may leave now.
@@ -112,7 +122,7 @@ def _pushes(
         at = situation.rests_until
         yield at, HoldReason.RESTING
     for _ in range(DAYS_MAX):
-        pushed = _next_push(rules, situation, at)
+        pushed = _next_push(rules, situation, at, is_capped=not situation.past_cap)
         if pushed is None:
             return
         at, reason = pushed
@@ -120,13 +130,12 @@ def _pushes(
 
 
 def _next_push(
-    rules: Rules, situation: Situation, at: datetime
+    rules: Rules, situation: Situation, at: datetime, *, is_capped: bool
 ) -> tuple[datetime, HoldReason] | None:
-    place = ZoneInfo(situation.zone)
-    today = at.astimezone(place).date()
+    today = at.astimezone(situation.place).date()
     if rules.blackout_dates and _is_blacked_out(today, rules.blackout_dates):
         return next_day(at, situation.zone), HoldReason.BLACKOUT
-    left = None if situation.past_cap else _left(rules, situation, today)
+    left = _left(rules, situation, today) if is_capped else None
     if left is not None and left <= 0:
         return next_day(at, situation.zone), HoldReason.FREQUENCY_CAP
     ends = when_quiet_ends(at, rules.quiet, situation.zone)
@@ -141,21 +150,13 @@ def _is_blacked_out(day: date, dates: frozenset[str]) -> bool:
 
 def _left(rules: Rules, situation: Situation, day: date) -> int | None:
     """Count how many more e-mails the contact may get on a date; None: no cap."""
-    ages = _ages(situation, day)
-    left = []
+    today, left = day.toordinal(), []
     if rules.per_day:
-        left.append(rules.per_day - ages.count(0))
+        left.append(rules.per_day - situation.sent_on.count(today))
     if rules.per_week:
-        left.append(rules.per_week - sum(0 <= age < 7 for age in ages))
+        week = [each for each in situation.sent_on if today - 7 < each <= today]
+        left.append(rules.per_week - len(week))
     return min(left, default=None)
-
-
-def _ages(situation: Situation, day: date) -> list[int]:
-    """Tell how many dates before a day each e-mail left that the contact has had."""
-    if not situation.sent:
-        return []
-    place, number = ZoneInfo(situation.zone), day.toordinal()
-    return [number - sent.astimezone(place).toordinal() for sent in situation.sent]
 
 
 def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
@@ -165,7 +166,7 @@ def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
     """
     if not situation.ahead:
         return None
-    place = ZoneInfo(situation.zone)
+    place = situation.place
     today = now.astimezone(place).date()
     left = _left(rules, situation, today)
     leaving = [
@@ -182,9 +183,8 @@ def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
 
 def _when_calm(rules: Rules, situation: Situation, at: datetime) -> datetime:
     """Tell when an e-mail that is due at `at` may leave, whatever the contact has had by then."""
-    uncapped = replace(situation, past_cap=True)
     for _ in range(DAYS_MAX):
-        pushed = _next_push(rules, uncapped, at)
+        pushed = _next_push(rules, situation, at, is_capped=False)
         if pushed is None:
             break
         at = pushed[0]
