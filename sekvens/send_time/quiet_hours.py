@@ -69,9 +69,7 @@ def _of_a_day(
     return tuple(found)
 
 
-def _edge_and_end(
-    now: datetime, quiet: QuietHours, zone: str
-) -> tuple[datetime, datetime | None]:
+def _edge_and_end(now: datetime, quiet: QuietHours, zone: str) -> tuple[datetime, datetime | None]:
     """Tell when quiet hours next begin or end, and when they end that `now` lies in."""
     from_begins, from_ends = quiet.edges
     ends = next_local_time(now + MOMENT, from_ends, zone)

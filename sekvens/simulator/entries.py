@@ -19,7 +19,7 @@ from sekvens.flows.lots import is_held_out
 from sekvens.segments.lasting import Lasting, being_in, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.simulator.moments import Stay, What
-from sekvens.simulator.passage import Passage
+from sekvens.simulator.passage import Passage, Unwritten
 
 if TYPE_CHECKING:
     from sekvens.simulator.life import Life
@@ -104,7 +104,7 @@ class Entries:
         passage = Passage(
             number=self.numbers,
             graph=graph,
-            state=interpreter.start(graph, self._life.now),
+            state=interpreter.start(graph, self._life.now, Unwritten),
             stay=stay,
             rank=self._life.stage.ranks[flow.name],
             next_send_at=self._life.stage.next_send_at(graph, graph.first, self._life.now),

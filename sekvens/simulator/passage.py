@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.schema import EMAIL_DELIVERED
-from sekvens.flows.commands import SendMessage
 from sekvens.flows.conditions import Condition
 from sekvens.flows.graph import Graph
-from sekvens.flows.state import State
+from sekvens.flows.state import State, changed
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages.basis import Objection, objection_to
 from sekvens.messages.calm import YIELD_MAX, Situation
@@ -21,8 +19,17 @@ from sekvens.segments.memory import holds, kept_orders
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Stay
 
-#: Nobody in memory has an id that anything hangs on.
-_NOBODY: Final = ""
+
+class Unwritten(State):
+    """A state without a journal: nobody reads that of a story, which has its moments."""
+
+    def note(self, now: datetime, text: str) -> "Unwritten":  # noqa: ARG002  as a state has it
+        """Write nothing."""
+        return self
+
+    def wait_until(self, instant: datetime, now: datetime) -> "Unwritten":  # noqa: ARG002
+        """Wait, and do not put into words until when."""
+        return changed(self, due_at=instant)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -59,31 +66,6 @@ class Passage:
             pattern.key
             for pattern in patterns
             if pattern.matches(name, properties, entry_key=self.stay.entry_key)
-        )
-
-    def order_for(self, command: SendMessage, now: datetime, *, speed: float) -> SendInput:
-        """Write the order to send one message, as the workflow would."""
-        flow, step = self.graph.flow, command.step
-        latest = flow.lateness_max_of(step)
-        return SendInput(
-            enrollment_id=_NOBODY,
-            contact_id=_NOBODY,
-            flow=flow.name,
-            flow_version=flow.version,
-            step_id=step.id,
-            template=flow.template_of(step),
-            template_digest=_NOBODY,
-            purpose=flow.purpose_of(step),
-            now=now,
-            due_at=command.due_at,
-            started_at=self.stay.started_at,
-            lateness_seconds_max=None if latest is None else latest.total_seconds(),
-            offer=step.offer,
-            next_step=command.next_step,
-            shop_speed=speed,
-            skip=command.skip,
-            second_subject=step.has_second_subject,
-            past_cap=step.past_cap,
         )
 
 

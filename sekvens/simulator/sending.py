@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.commands import SendMessage
 from sekvens.flows.outcomes import Deferred, Outcome, Sent, Skipped, SkipReason
+from sekvens.flows.state import changed
 from sekvens.flows.steps import Purpose
 from sekvens.messages.verdicts import Later, Refused, disturbance, refusal
 from sekvens.simulator.moments import Moment, What
@@ -19,12 +20,20 @@ NOT_SENT = "not_sent"
 
 def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     """Send the message of one step, unless the gate refuses it, holds it, or SES is down."""
-    order = passage.order_for(command, life.now, speed=life.stage.speed)
+    graph, step = passage.graph, command.step
+    order = changed(
+        life.stage.order_for(graph.flow, step),
+        now=life.now,
+        due_at=command.due_at,
+        started_at=passage.stay.started_at,
+        next_step=command.next_step,
+        skip=command.skip,
+    )
     resume_at = life.local_time(command.resume) if command.resume is not None else None
     if command.skip:
         return _skip(life, passage, order, Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at))
     known = InMemory(life.facts, passage, order, life.under_way, life.stage.consent)
-    verdict = refusal(known, order, passage.graph) or disturbance(known, order, life.stage.rules)
+    verdict = refusal(known, order, graph) or disturbance(known, order, life.stage.rules)
     if isinstance(verdict, Refused):
         skipped = Skipped(reason=verdict.reason, exit=verdict.exit, resume_at=resume_at)
         return _skip(life, passage, order, skipped)
@@ -44,7 +53,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
         Moment(
             life.now, What.SENT, order.flow, order.step_id, order.template, passage.number,
             life.facts.zone, is_marketing, order.past_cap,
-            life.stage.mode_of(passage.graph.flow, command.step),
+            life.stage.mode_of(graph.flow, step),
         )
     )  # fmt: skip
     return Sent(message_id=f"{passage.number}/{order.step_id}", resume_at=resume_at)
