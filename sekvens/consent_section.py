@@ -67,6 +67,8 @@ class ConsentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def topic_of(self, flow: str, step_id: str) -> str | None:
         """Name the topic of an e-mail: its own, or its flow's; None if it has none."""
+        if not self.topics:
+            return None
         for place in (f"{flow}/{step_id}", flow):
             for name, topic in self.topics.items():
                 if place in topic.flows:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from sekvens.enrollments.enroll import (
     Earlier,
     EntryRefusal,
-    asked_at_entry,
     entry_key_of,
     is_in_the_way,
     refusal_by_earlier,
@@ -73,7 +72,7 @@ class Entries:
         refused = self._refusal_by_earlier(graph.flow, key)
         if refused is not None:
             return refused
-        asked = asked_at_entry(graph.flow, by_scan=False)
+        asked = self._life.stage.asked_by_event[graph.flow.name]
         if self._first_failing(asked, key) is not None:
             return EntryRefusal.CONDITIONS
         return EntryRefusal.HOLDOUT if self._is_held_out(graph.flow) else None

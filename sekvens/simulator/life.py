@@ -273,9 +273,12 @@ class Life:
             for act in self._reactions.pop(name, ()):
                 self.push(self.now + act.when.after, replace(act, when=_ON_ITS_WAY))
 
-    def note(self, what: What, flow: str = "", **more: Any) -> None:
+    def note(
+        self, what: What, flow: str = "", *, step: str = "", text: str = "", enrollment: int = -1
+    ) -> None:
         """Remember a moment."""
-        self.moments.append(Moment(self.now, what, flow, zone=self.facts.zone, **more))
+        moment = Moment(self.now, what, flow, step, text, enrollment, self.facts.zone)
+        self.moments.append(moment)
 
     def name_flows(self) -> None:
         """Let the facts know in which flows the contact is."""

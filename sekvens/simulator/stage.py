@@ -95,6 +95,11 @@ class Stage:
             for each in self.audiences
         }
 
+    @cached_property
+    def asked_by_event(self) -> Mapping[str, tuple[Condition, ...]]:
+        """Tell what is asked of whom something else lets in: an event, or another flow."""
+        return {each.flow.name: asked_at_entry(each.flow, by_scan=False) for each in self.graphs}
+
     def mode_of(self, flow: Flow, step: Step) -> Mode:
         """Tell the mode of a step: all are lived as if they were live, and marked."""
         key = (flow.name, flow.version, step.id)
@@ -119,7 +124,11 @@ class Stage:
 
     def graph_of(self, flow: str) -> Graph | None:
         """Find a flow that may be entered."""
-        return next((each for each in self.graphs if each.flow.name == flow), None)
+        return self._by_name.get(flow)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Graph]:
+        return {each.flow.name: each for each in self.graphs}
 
     def next_send_at(self, graph: Graph, step_id: str | None, now: datetime) -> datetime | None:
         """Estimate as `position.next_send_at` does; each step is worked out once."""
@@ -150,6 +159,8 @@ class Stage:
 
         The attempts are as far apart as `sekvens.messages.patience` has them.
         """
+        if not self.outages:
+            return now
         at, attempts = now, 0
         while any(outage.begins <= at < outage.ends for outage in self.outages):
             attempts += 1

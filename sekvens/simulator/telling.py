@@ -19,7 +19,8 @@ from sekvens.simulator.story import Person
 PROGRESS_EVERY: Final = 500
 #: So many contacts to whom something happened are kept, to be shrunk.
 BROKEN_MAX: Final = 20
-_COUNTED: Final = frozenset({What.ENTERS, What.REFUSED, What.SENT, What.SKIPPED, What.LEFT})
+#: … beside what is sent.
+_COUNTED: Final = frozenset({What.ENTERS, What.REFUSED, What.SKIPPED, What.LEFT})
 
 
 @dataclass(kw_only=True)
@@ -81,10 +82,10 @@ def outcome_of(
 
 
 def _count(lived: Lived, outcome: Outcome) -> None:
-    for moment in lived.moments:
-        if moment.what not in _COUNTED:
-            continue
-        reason = moment.text if moment.what is not What.SENT else moment.mode
-        outcome.counts[moment.flow, moment.step, moment.what, reason] += 1
-        if moment.what is What.SENT:
-            outcome.per_hour[moment.at.replace(minute=0, second=0, microsecond=0)] += 1
+    counts, per_hour = outcome.counts, outcome.per_hour
+    for at, what, flow, step, text, _, _, _, _, mode in lived.moments:
+        if what is What.SENT:
+            counts[flow, step, what, mode] += 1
+            per_hour[at.replace(minute=0, second=0, microsecond=0)] += 1
+        elif what in _COUNTED:
+            counts[flow, step, what, text] += 1
