@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sekvens.contacts.cases import COUNTS_FOR
 from sekvens.flows.outcomes import SkipReason
 from sekvens.segments.memory import PastEvent
-from sekvens.simulator.moments import Lived, Moment, Stay, What
+from sekvens.simulator.moments import HELD, SENT, SKIPPED, Lived, Moment, Stay, What
 from sekvens.simulator.stage import Stage
 
 
@@ -184,7 +184,7 @@ def _with_an_open_complaint(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 def _twice(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     seen = set()
     for moment in lived.moments:
-        if moment.what is What.SENT or moment.what is What.SKIPPED:
+        if moment.what is SENT or moment.what is SKIPPED:
             if (moment.enrollment, moment.step) in seen:
                 yield moment
             seen.add((moment.enrollment, moment.step))
@@ -192,7 +192,7 @@ def _twice(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 
 def _without_a_reason(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     for moment in lived.moments:
-        if moment.what is What.SKIPPED and moment.text not in _REASONS:
+        if moment.what is SKIPPED and moment.text not in _REASONS:
             yield moment
 
 
@@ -200,11 +200,11 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     """Look for what was held and left behind: its enrollment went on, or to its end, without it."""
     held: dict[int, Moment] = {}
     for moment in lived.moments:
-        if moment.what is What.HELD:
+        if moment.what is HELD:
             held[moment.enrollment] = moment
         elif not held:
             continue
-        elif moment.what is What.SENT or moment.what is What.SKIPPED:
+        elif moment.what is SENT or moment.what is SKIPPED:
             waiting = held.pop(moment.enrollment, None)
             if waiting is not None and waiting.step != moment.step:
                 yield waiting

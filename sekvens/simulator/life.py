@@ -7,7 +7,6 @@ one another, so a population is lived one by one.
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any, Final, TypeAlias, assert_never
@@ -271,7 +270,7 @@ class Life:
         self.moments.append(email)
         for name in (len(self._emails), f"{email.flow}/{email.step}"):
             for act in self._reactions.pop(name, ()):
-                self.push(self.now + act.when.after, replace(act, when=_ON_ITS_WAY))
+                self.push(self.now + act.when.after, act._replace(when=_ON_ITS_WAY))
 
     def note(
         self, what: What, flow: str = "", *, step: str = "", text: str = "", enrollment: int = -1

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.tables import SuppressionReason
@@ -19,6 +20,9 @@ from sekvens.messages.situation import COUNTED_FOR
 from sekvens.segments.memory import holds, kept_orders
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Stay
+
+#: Any: each field of it is set anew where it is used.
+_SITUATION: Final = Situation(zone="UTC")
 
 
 class Unwritten(State):
@@ -137,7 +141,8 @@ class InMemory:
         rests, paused = facts.rests_until, facts.paused_until
         if rests is None or (paused is not None and paused > rests):
             rests = paused
-        return Situation(
+        return changed(
+            _SITUATION,
             zone=facts.zone,
             sent=() if order.past_cap else self._sent_lately(),
             ahead=() if order.past_cap else self._ahead(),

@@ -1,6 +1,6 @@
 """Sending in a story: the gate's own verdicts, and SES that takes it, unless it is down."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.commands import SendMessage
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: What an attempt is put off for that SES did not take, as the sender names it.
 NOT_SENT = "not_sent"
+#: A story's messages have no ids.
+_MARKETING: Final = Purpose.MARKETING
+_SENT: Final = Sent(message_id="")
 
 
 def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
@@ -43,7 +46,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     if takes_at > life.now:
         return _hold(life, passage, order, Deferred(until=takes_at, reason=NOT_SENT))
     passage.held = ""
-    is_marketing = order.purpose == Purpose.MARKETING
+    is_marketing = order.purpose == _MARKETING
     if is_marketing:
         life.facts.receive(life.now)
     if order.offer is not None:
@@ -56,7 +59,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
             life.stage.mode_of(graph.flow, step),
         )
     )  # fmt: skip
-    return Sent(message_id=f"{passage.number}/{order.step_id}", resume_at=resume_at)
+    return _SENT if resume_at is None else changed(_SENT, resume_at=resume_at)
 
 
 def _skip(life: "Life", passage: Passage, order: SendInput, skipped: Skipped) -> Skipped:
