@@ -45,6 +45,7 @@ class Stood:
 if TYPE_CHECKING:  # so that names and types of what changes are checked as they are of `replace`
     from dataclasses import replace as changed
 else:
+    _new, _set = object.__new__, object.__setattr__
 
     def changed(value: Any, /, **fields: Any) -> Any:
         """Copy a frozen value with some fields changed: `dataclasses.replace`, far quicker.
@@ -52,8 +53,8 @@ else:
         That ends in the generated `__init__`, which sets every field anew; a state is copied
         several times for each thing that happens to an enrollment.
         """
-        copy = object.__new__(type(value))
-        object.__setattr__(copy, "__dict__", value.__dict__ | fields)
+        copy = _new(type(value))
+        _set(copy, "__dict__", value.__dict__ | fields)
         return copy
 
 

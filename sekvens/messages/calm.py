@@ -103,8 +103,13 @@ def hold(rules: Rules, situation: Situation, *, now: datetime) -> Hold | None:
 
 def _sent_on(situation: Situation) -> list[int]:
     """List the dates of the contact's calendar on which e-mails left, as their ordinals."""
-    place = ZoneInfo(situation.zone)
-    return [sent.astimezone(place).toordinal() for sent in situation.sent]
+    return [_day_of(sent, situation.zone) for sent in situation.sent]
+
+
+@lru_cache(maxsize=16_384)  # most e-mails leave at one of few times of day
+def _day_of(at: datetime, zone: str) -> int:
+    """Tell the date of an instant on the calendar of a zone, as its ordinal."""
+    return at.astimezone(ZoneInfo(zone)).toordinal()
 
 
 def _pushes(
@@ -130,7 +135,7 @@ def _next_push(
     rules: Rules, zone: str, had: Sequence[int] | None, at: datetime
 ) -> tuple[datetime, HoldReason] | None:
     """Tell until when an instant is pushed, and why; `had` is None for what may pass the cap."""
-    today = at.astimezone(ZoneInfo(zone)).date()
+    today = _day_of(at, zone)
     if rules.blackout_dates and _is_blacked_out(today, rules.blackout_dates):
         return next_day(at, zone), HoldReason.BLACKOUT
     left = None if had is None else _left(rules, had, today)
@@ -141,14 +146,15 @@ def _next_push(
 
 
 @lru_cache(maxsize=1024)  # stories ask of the same days again and again
-def _is_blacked_out(day: date, dates: frozenset[str]) -> bool:
+def _is_blacked_out(ordinal: int, dates: frozenset[str]) -> bool:
     """Tell whether a date is among those that are written with their year, or without."""
+    day = date.fromordinal(ordinal)
     return day.isoformat() in dates or f"{day:%m-%d}" in dates
 
 
-def _left(rules: Rules, had: Sequence[int], day: date) -> int | None:
+def _left(rules: Rules, had: Sequence[int], today: int) -> int | None:
     """Count how many more e-mails the contact may get on a date; None: no cap."""
-    today, left = day.toordinal(), []
+    left = []
     if rules.per_day:
         left.append(rules.per_day - had.count(today))
     if rules.per_week:
@@ -163,13 +169,13 @@ def _yield(rules: Rules, situation: Situation, had: Sequence[int], now: datetime
     """
     if not situation.ahead:
         return None
-    zone, place = situation.zone, ZoneInfo(situation.zone)
-    today = now.astimezone(place).date()
+    zone = situation.zone
+    today = _day_of(now, zone)
     left = _left(rules, had, today)
     leaving = [
         _when_calm(rules, zone, max(at, now)) for at in situation.ahead if at > now - YIELD_MAX
     ]
-    today_too = [at for at in leaving if at.astimezone(place).date() == today]
+    today_too = [at for at in leaving if _day_of(at, zone) == today]
     if left is None or len(today_too) < left or not today_too:
         return None
     until = _when_calm(rules, zone, min(today_too) + YIELD_INTERVAL)

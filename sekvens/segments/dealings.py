@@ -187,6 +187,8 @@ def _has_spent(condition: Spent, bought: Sequence[Purchase], now: datetime) -> b
 
 
 def _count_orders(condition: Ordered, facts: Dealt, now: datetime) -> int:
+    if not facts.goods and (condition.category, condition.brand) != (None, None):
+        return 0  # of no product is it known what it is
     since = _since(now, condition.within)
     some = [each for each in purchases(facts, now) if each.ordered_at >= since]
     if not has_name(condition):

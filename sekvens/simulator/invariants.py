@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -118,7 +119,7 @@ def _wants_fewer(said: Sequence[PastEvent], at: datetime) -> bool:
 def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
     begins, ends = stage.rules.quiet.begins, stage.rules.quiet.ends
     for email in lived.marketing():
-        clock = email.at.astimezone(ZoneInfo(email.zone)).time()
+        clock = _clock(email.at, email.zone).time()
         is_night = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
         if is_night and begins != ends:
             yield email
@@ -213,7 +214,12 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 
 
 def _date(email: Moment, zone: str) -> date:
-    return email.at.astimezone(ZoneInfo(zone)).date()
+    return _clock(email.at, zone).date()
+
+
+@lru_cache(maxsize=4096)  # most leave at one of few times of day
+def _clock(at: datetime, zone: str) -> datetime:
+    return at.astimezone(ZoneInfo(zone))
 
 
 _REASONS: Final = frozenset(SkipReason)
