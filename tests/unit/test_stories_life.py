@@ -347,6 +347,19 @@ def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_chan
     assert {holds(condition, facts, now=at) for at in {*asked, last} if at <= last} == {answer}
 
 
+def test_who_asks_for_five_e_mails_hears_of_the_fifth_and_of_none_before():
+    facts, five = GrowingFacts(zone=HOME, traits={}), Received(times=5)
+    news = []
+    for number in range(5):
+        unless = lasting(five, facts, now=START).unless
+        facts.changed.clear()
+        facts.receive(START - number * DAY)
+        news.append(not facts.changed.isdisjoint(unless))
+
+    assert news == [False, False, False, False, True]
+    assert holds(five, facts, now=START)
+
+
 MANY = [f"c-{number}" for number in range(40)]
 
 
