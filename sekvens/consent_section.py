@@ -5,6 +5,7 @@ pinned, and is true of everybody who is under way in it from the next e-mail on.
 """
 
 import re
+from functools import cached_property
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -29,7 +30,9 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     about: Localized = {}
 
 
-class ConsentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ConsentSettings(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True
+):
     """What contacts agree to, how they are asked, and what else marketing may rest on."""
 
     #: whoever signs up by our form has to confirm by a link in an e-mail first
@@ -67,11 +70,12 @@ class ConsentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def topic_of(self, flow: str, step_id: str) -> str | None:
         """Name the topic of an e-mail: its own, or its flow's; None if it has none."""
-        for place in (f"{flow}/{step_id}", flow):
-            for name, topic in self.topics.items():
-                if place in topic.flows:
-                    return name
-        return None
+        topics = self._topics_by_place
+        return topics.get(f"{flow}/{step_id}") or topics.get(flow)
+
+    @cached_property
+    def _topics_by_place(self) -> dict[str, str]:
+        return {place: name for name, topic in self.topics.items() for place in topic.flows}
 
     def is_about(self, flow: str, topic: str) -> bool:
         """Tell whether a whole flow is about a topic, rather than single e-mails of it."""

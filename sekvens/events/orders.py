@@ -6,7 +6,7 @@ one is put in its place by folding the log again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
@@ -19,6 +19,7 @@ from sekvens.events.schema import (
     ORDER_UPDATED,
 )
 from sekvens.flows.keys import key_of
+from sekvens.flows.state import changed
 
 #: From an order's first state to its last; it never goes back.
 STATES: Final = ("completed", "refunded", "cancelled")
@@ -67,13 +68,13 @@ def fold(order: OrderState | None, fact: Fact) -> OrderState:
     state = _STATE_OF[fact.name]
     if order is None:
         order = OrderState(state=state, ordered_at=fact.occurred_at, updated_at=fact.occurred_at)
-    order = replace(
+    order = changed(
         order,
         state=max(order.state, state, key=STATES.index),
         updated_at=fact.occurred_at,
     )
     if fact.name == ORDER_COMPLETED and not order.is_completed:
-        order = replace(order, ordered_at=fact.occurred_at, is_completed=True)
+        order = changed(order, ordered_at=fact.occurred_at, is_completed=True)
     return _with_details(order, fact) if state == "completed" else order
 
 
@@ -112,7 +113,7 @@ def _with_details(order: OrderState, fact: Fact) -> OrderState:
     amounts = (amount(posted.get(name)) for name in ("total", "revenue", "value"))
     total = next((found for found in amounts if found is not None), None)
     currency, products = posted.get("currency"), posted.get("products")
-    return replace(
+    return changed(
         order,
         total=total if total is not None else order.total,
         currency=currency if isinstance(currency, str) else order.currency,

@@ -7,6 +7,7 @@ One syntax tree, evaluated in two places: `sekvens.segments.sql` for real contac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from sekvens.flows.dealings import Dealing
@@ -43,7 +44,7 @@ class EventPattern:
     other: str | None = None
     kind: Literal["event"] = "event"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The pattern's stable identity, by which the relay says which patterns matched."""
         wanted = [f"{name}={value}" for name, value in sorted(self.where)]

@@ -1,10 +1,11 @@
 """A flow's steps by id, each with the step that follows: the map the interpreter walks on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
+from sekvens.flows.commands import WhichBranch, WhichVariant
 from sekvens.flows.conditions import Condition, EventPattern, Subscribed
 from sekvens.flows.definition import ExitRule, Flow
 from sekvens.flows.steps import (
@@ -90,6 +91,10 @@ class Graph:
         """
         return self._asked_before_a_send
 
+    def which_way(self, step_id: str) -> WhichBranch | WhichVariant:
+        """Tell what a split or an experiment asks."""
+        return self._which_way[step_id]
+
     # Worked out once for a graph: they are asked for each event of each contact.
 
     @cached_property
@@ -123,6 +128,11 @@ class Graph:
     @cached_property
     def _asked_before_a_send(self) -> tuple[Condition, ...]:
         return tuple(each for each in self.flow.entry if not isinstance(each, Subscribed))
+
+    @cached_property
+    def _which_way(self) -> dict[str, WhichBranch | WhichVariant]:
+        asking = (step for step in self.steps.values() if isinstance(step, Split | Experiment))
+        return {step.id: _which_way(self, step) for step in asking}
 
     @cached_property
     def _exit_rules(self) -> tuple[ExitRule, ...]:
@@ -184,6 +194,21 @@ def branches(step: Step) -> tuple[tuple[Step, ...], ...]:
     if isinstance(step, Experiment):
         return tuple(variant.steps for variant in step.variants)
     return ()
+
+
+def _which_way(graph: Graph, step: Split | Experiment) -> WhichBranch | WhichVariant:
+    next_steps = tuple(graph.enter(branch, step.id) for branch in branches(step))
+    if isinstance(step, Split):
+        conditions = tuple(case.condition for case in step.cases)
+        return WhichBranch(conditions=conditions, next_steps=next_steps)
+    flow = graph.flow
+    return WhichVariant(
+        flow=flow.name,
+        version=flow.version,
+        step=replace(step, variants=tuple(replace(each, steps=()) for each in step.variants)),
+        within=None if flow.goal is None else flow.goal.within,
+        next_steps=next_steps,
+    )
 
 
 def _walk(steps: tuple[Step, ...], after: str | None) -> Iterator[tuple[Step, str | None]]:

@@ -5,7 +5,6 @@ database or a clock. Its two drivers, the Temporal workflow and the simulator, d
 says and report back by `see`, `answer`, `settle` and `operate`; then they ask `decide` again.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -19,10 +18,8 @@ from sekvens.flows.commands import (
     NextLocalTime,
     SendMessage,
     SleepUntil,
-    WhichBranch,
-    WhichVariant,
 )
-from sekvens.flows.graph import Graph, branches
+from sekvens.flows.graph import Graph
 from sekvens.flows.hearing import hear, listen, unseen
 from sekvens.flows.outcomes import Deferred, Done, InDoubt, Outcome, Parked, Sent, Skipped
 from sekvens.flows.state import State, changed, clock_text
@@ -43,9 +40,9 @@ from sekvens.flows.steps import (
 )
 
 
-def start(graph: Graph, now: datetime) -> State:
+def start(graph: Graph, now: datetime, kind: type[State] = State) -> State:
     """Stand at the first step."""
-    state = State(step=graph.first, entered_at=now)
+    state = kind(step=graph.first, entered_at=now)
     return state.note(now, f"enrolled in {graph.flow.name} v{graph.flow.version}")
 
 
@@ -66,7 +63,7 @@ def decide(graph: Graph, state: State, now: datetime) -> tuple[State, Command]:
         step = graph.steps[state.step]
         match step:
             case Split() | Experiment():
-                question = _which_way(graph, step)
+                question = graph.which_way(step.id)
                 return state, Ask(step_id=step.id, question=question, skip=state.skip)
             case ExitFlow():
                 state = state.leave(step.reason, now)
@@ -130,7 +127,7 @@ def answer(
     if instant is None:
         state = state.note(now, f"{step.id}: no such date")
         return state.leave(ExitReason.NO_LONGER_MATCHES, now)
-    return _wait_until(state, step.id, instant, now)
+    return state.wait_until(instant, now)
 
 
 def settle(graph: Graph, state: State, outcome: Outcome, now: datetime) -> State:
@@ -227,7 +224,7 @@ def _wait(
             question = _when(state.entered_at + step.duration, step.until)
             return state, Ask(step_id=step.id, question=question, skip=state.skip)
         length = step.duration if isinstance(step, Wait) else step.timeout
-        state = _wait_until(state, step.id, state.entered_at + length, now)
+        state = state.wait_until(state.entered_at + length, now)
     if state.due_at is not None and now < state.due_at:
         return state, SleepUntil(step_id=step.id, until=state.due_at)
     if isinstance(step, WaitFor):
@@ -244,12 +241,8 @@ def _go_on(graph: Graph, state: State, resume_at: datetime | None, now: datetime
     # The instant was worked out when the send began. If the send took so long (an outage) that it
     # no longer leaves the whole wait, it is worked out again.
     if resume_at is not None and isinstance(step, Wait) and resume_at >= now + step.duration:
-        return _wait_until(state, step.id, resume_at, now)
+        return state.wait_until(resume_at, now)
     return state
-
-
-def _wait_until(state: State, step_id: str, instant: datetime, now: datetime) -> State:
-    return changed(state, due_at=instant).note(now, f"{step_id}: until {clock_text(instant)}")
 
 
 def _when(
@@ -266,18 +259,3 @@ def _take(graph: Graph, state: State, steps: tuple[Step, ...], taken: str, now: 
     step_id = state.step or ""
     state = state.move(graph.enter(steps, step_id), now, owed_since=state.owed_since)
     return state.note(now, f"{step_id}: {taken}")
-
-
-def _which_way(graph: Graph, step: Split | Experiment) -> WhichBranch | WhichVariant:
-    next_steps = tuple(graph.enter(branch, step.id) for branch in branches(step))
-    if isinstance(step, Split):
-        conditions = tuple(case.condition for case in step.cases)
-        return WhichBranch(conditions=conditions, next_steps=next_steps)
-    flow = graph.flow
-    return WhichVariant(
-        flow=flow.name,
-        version=flow.version,
-        step=replace(step, variants=tuple(replace(each, steps=()) for each in step.variants)),
-        within=None if flow.goal is None else flow.goal.within,
-        next_steps=next_steps,
-    )

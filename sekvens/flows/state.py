@@ -45,16 +45,16 @@ class Stood:
 if TYPE_CHECKING:  # so that names and types of what changes are checked as they are of `replace`
     from dataclasses import replace as changed
 else:
+    _new, _set = object.__new__, object.__setattr__
 
-    def changed(state: "State", /, **fields: Any) -> "State":
-        """Copy a state with some fields changed: `dataclasses.replace`, six times as quick.
+    def changed(value: Any, /, **fields: Any) -> Any:
+        """Copy a frozen value with some fields changed: `dataclasses.replace`, far quicker.
 
         That ends in the generated `__init__`, which sets every field anew; a state is copied
         several times for each thing that happens to an enrollment.
         """
-        copy = object.__new__(type(state))
-        copy.__dict__.update(state.__dict__)
-        copy.__dict__.update(fields)
+        copy = _new(type(value))
+        _set(copy, "__dict__", value.__dict__ | fields)
         return copy
 
 
@@ -102,6 +102,10 @@ class State:
             held_until=None,
             stood=None,
         )
+
+    def wait_until(self, instant: datetime, now: datetime) -> "State":
+        """Wait at the step it stands at until an instant."""
+        return changed(self, due_at=instant).note(now, f"{self.step}: until {clock_text(instant)}")
 
     def leave(self, reason: ExitReason, now: datetime) -> "State":
         """End, with the first reason that was given."""

@@ -7,6 +7,7 @@ step keeps its id for ever and a renamed step is another step.
 from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from sekvens.flows.conditions import Condition, EventPattern
@@ -69,6 +70,11 @@ class BestTime:
     delay_max: timedelta
     weekdays: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
     kind: Literal["best_time"] = "best_time"
+
+    @cached_property
+    def fixed(self) -> LocalTime:
+        """Tell the fixed hour as a time to wait for."""
+        return LocalTime(at=self.otherwise, weekdays=self.weekdays)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ and open cases hold every marketing e-mail; the frequency cap and the priority o
 those that may pass the cap.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -91,17 +91,29 @@ def hold(rules: Rules, situation: Situation, *, now: datetime) -> Hold | None:
     """
     rules = rules.halved() if situation.fewer else rules
     at, longest, reason = now, timedelta(0), None
-    for pushed, why in _pushes(rules, situation, now):
+    had = None if situation.past_cap else _sent_on(situation)
+    for pushed, why in _pushes(rules, situation, had, now):
         if pushed - at > longest:
             longest, reason = pushed - at, why
         at = pushed
     if reason is not None:
         return Hold(reason=reason, until=at)
-    return None if situation.past_cap else _yield(rules, situation, now)
+    return None if had is None else _yield(rules, situation, had, now)
+
+
+def _sent_on(situation: Situation) -> list[int]:
+    """List the dates of the contact's calendar on which e-mails left, as their ordinals."""
+    return [_day_of(sent, situation.zone) for sent in situation.sent]
+
+
+@lru_cache(maxsize=16_384)  # most e-mails leave at one of few times of day
+def _day_of(at: datetime, zone: str) -> int:
+    """Tell the date of an instant on the calendar of a zone, as its ordinal."""
+    return at.astimezone(ZoneInfo(zone)).toordinal()
 
 
 def _pushes(
-    rules: Rules, situation: Situation, now: datetime
+    rules: Rules, situation: Situation, had: Sequence[int] | None, now: datetime
 ) -> Iterator[tuple[datetime, HoldReason]]:
     """Push an instant on for as long as something holds the e-mail there, and tell each push."""
     at = now
@@ -112,7 +124,7 @@ def _pushes(
         at = situation.rests_until
         yield at, HoldReason.RESTING
     for _ in range(DAYS_MAX):
-        pushed = _next_push(rules, situation, at)
+        pushed = _next_push(rules, situation.zone, had, at)
         if pushed is None:
             return
         at, reason = pushed
@@ -120,71 +132,62 @@ def _pushes(
 
 
 def _next_push(
-    rules: Rules, situation: Situation, at: datetime
+    rules: Rules, zone: str, had: Sequence[int] | None, at: datetime
 ) -> tuple[datetime, HoldReason] | None:
-    place = ZoneInfo(situation.zone)
-    today = at.astimezone(place).date()
+    """Tell until when an instant is pushed, and why; `had` is None for what may pass the cap."""
+    today = _day_of(at, zone)
     if rules.blackout_dates and _is_blacked_out(today, rules.blackout_dates):
-        return next_day(at, situation.zone), HoldReason.BLACKOUT
-    left = None if situation.past_cap else _left(rules, situation, today)
+        return next_day(at, zone), HoldReason.BLACKOUT
+    left = None if had is None else _left(rules, had, today)
     if left is not None and left <= 0:
-        return next_day(at, situation.zone), HoldReason.FREQUENCY_CAP
-    ends = when_quiet_ends(at, rules.quiet, situation.zone)
+        return next_day(at, zone), HoldReason.FREQUENCY_CAP
+    ends = when_quiet_ends(at, rules.quiet, zone)
     return None if ends is None else (ends, HoldReason.QUIET_HOURS)
 
 
 @lru_cache(maxsize=1024)  # stories ask of the same days again and again
-def _is_blacked_out(day: date, dates: frozenset[str]) -> bool:
+def _is_blacked_out(ordinal: int, dates: frozenset[str]) -> bool:
     """Tell whether a date is among those that are written with their year, or without."""
+    day = date.fromordinal(ordinal)
     return day.isoformat() in dates or f"{day:%m-%d}" in dates
 
 
-def _left(rules: Rules, situation: Situation, day: date) -> int | None:
+def _left(rules: Rules, had: Sequence[int], today: int) -> int | None:
     """Count how many more e-mails the contact may get on a date; None: no cap."""
-    ages = _ages(situation, day)
     left = []
     if rules.per_day:
-        left.append(rules.per_day - ages.count(0))
+        left.append(rules.per_day - had.count(today))
     if rules.per_week:
-        left.append(rules.per_week - sum(0 <= age < 7 for age in ages))
+        left.append(rules.per_week - len([each for each in had if today - 7 < each <= today]))
     return min(left, default=None)
 
 
-def _ages(situation: Situation, day: date) -> list[int]:
-    """Tell how many dates before a day each e-mail left that the contact has had."""
-    if not situation.sent:
-        return []
-    place, number = ZoneInfo(situation.zone), day.toordinal()
-    return [number - sent.astimezone(place).toordinal() for sent in situation.sent]
-
-
-def _yield(rules: Rules, situation: Situation, now: datetime) -> Hold | None:
+def _yield(rules: Rules, situation: Situation, had: Sequence[int], now: datetime) -> Hold | None:
     """Let flows of a higher priority go first, where there would be no room for both today.
 
     Nobody starves: not behind an e-mail that is a day late, and not past its own lateness limit.
     """
     if not situation.ahead:
         return None
-    place = ZoneInfo(situation.zone)
-    today = now.astimezone(place).date()
-    left = _left(rules, situation, today)
+    zone = situation.zone
+    today = _day_of(now, zone)
+    left = _left(rules, had, today)
     leaving = [
-        _when_calm(rules, situation, max(at, now)) for at in situation.ahead if at > now - YIELD_MAX
+        _when_calm(rules, zone, max(at, now)) for at in situation.ahead if at > now - YIELD_MAX
     ]
-    today_too = [at for at in leaving if at.astimezone(place).date() == today]
+    today_too = [at for at in leaving if _day_of(at, zone) == today]
     if left is None or len(today_too) < left or not today_too:
         return None
-    until = _when_calm(rules, situation, min(today_too) + YIELD_INTERVAL)
+    until = _when_calm(rules, zone, min(today_too) + YIELD_INTERVAL)
     if situation.latest is not None and until > situation.latest:
         return None
     return Hold(reason=HoldReason.PRIORITY, until=until)
 
 
-def _when_calm(rules: Rules, situation: Situation, at: datetime) -> datetime:
+def _when_calm(rules: Rules, zone: str, at: datetime) -> datetime:
     """Tell when an e-mail that is due at `at` may leave, whatever the contact has had by then."""
-    uncapped = replace(situation, past_cap=True)
     for _ in range(DAYS_MAX):
-        pushed = _next_push(rules, uncapped, at)
+        pushed = _next_push(rules, zone, None, at)
         if pushed is None:
             break
         at = pushed[0]

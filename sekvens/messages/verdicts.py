@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.enrollments.wire import SendInput
@@ -23,6 +23,8 @@ from sekvens.messages.calm import HoldReason, Rules, Situation
 
 #: Timers, queues and a busy worker take their time (wall time) without making a message late.
 NEVER_LATE = timedelta(minutes=1)
+
+_ORDER_MAIL: Final = Purpose.TRANSACTIONAL
 
 #: What a message is skipped as when it would have to wait until it is of no use.
 EXPIRED = MappingProxyType(
@@ -122,7 +124,7 @@ def refusal(known: Known, order: SendInput, graph: Graph) -> Refused | None:
 
 def disturbance(known: Known, order: SendInput, rules: Rules) -> Refused | Later | None:
     """Hold marketing that would disturb; refuse it if it would be of no use afterwards."""
-    if order.purpose == Purpose.TRANSACTIONAL:
+    if order.purpose == _ORDER_MAIL:
         return None
     latest = latest_of(order)
     hold = calm.hold(rules, known.situation(latest), now=order.now)
@@ -162,7 +164,7 @@ def _exited(known: Known) -> Refused | None:
 
 def _forbidden(known: Known, order: SendInput, graph: Graph) -> Refused | None:
     """Refuse marketing that the contact has not agreed to, or has said no to."""
-    if order.purpose == Purpose.TRANSACTIONAL:
+    if order.purpose == _ORDER_MAIL:
         return None
     found = known.objection()
     if found is None:
@@ -179,7 +181,7 @@ def _unreachable(known: Known, order: SendInput, graph: Graph) -> Refused | None
     reason = known.suppression()
     if reason is None:
         return None
-    if reason == SuppressionReason.INACTIVE and order.purpose == Purpose.TRANSACTIONAL:
+    if reason == SuppressionReason.INACTIVE and order.purpose == _ORDER_MAIL:
         return None
     exit_reason = ExitReason.SUPPRESSED if graph.is_marketing_only() else None
     return Refused(reason=SkipReason.SUPPRESSED, exit=exit_reason)
@@ -187,7 +189,7 @@ def _unreachable(known: Known, order: SendInput, graph: Graph) -> Refused | None
 
 def _held_out(known: Known, order: SendInput) -> Refused | None:
     """Refuse marketing to whoever gets none, so that what it is worth can be known."""
-    if order.purpose == Purpose.TRANSACTIONAL or not known.is_held_out():
+    if order.purpose == _ORDER_MAIL or not known.is_held_out():
         return None
     return Refused(reason=SkipReason.HOLDOUT)
 

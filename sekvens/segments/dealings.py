@@ -6,7 +6,7 @@ keeps them folded, comes to the same: a property test holds the two together.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sekvens.events.facts import Fact
 from sekvens.events.orders import fold_all, hundredths
@@ -30,6 +30,9 @@ from sekvens.flows.dealings import (
 from sekvens.flows.keys import key_of
 from sekvens.products.order_lines import pieces_of
 from sekvens.segments.figures import top_share
+
+#: In an order that is always the same.
+_ORDER_EVENTS: Final = tuple(sorted(ORDER_EVENTS))
 
 
 class PastEvent(NamedTuple):
@@ -99,7 +102,9 @@ def deals(condition: Dealing, facts: Dealt, *, now: datetime) -> bool:
 
 def purchases(facts: Dealt, now: datetime) -> list[Purchase]:
     """List the orders that still stand, as they were known at `now`, the oldest first."""
-    happened = [event for name in sorted(ORDER_EVENTS) for event in facts.named(name)]
+    happened = [event for name in _ORDER_EVENTS for event in facts.named(name)]
+    if not happened:
+        return []
     known = sorted((event for event in happened if event.occurred_at <= now), key=_when)
     states = fold_all(_as_fact(event, number) for number, event in enumerate(known)).values()
     return sorted(
@@ -127,13 +132,13 @@ def level(facts: Dealt, now: datetime) -> Level:
 def how_many_received(facts: Dealt, now: datetime, since: datetime | None) -> int:
     """Count the marketing messages that reached the contact, ours and reported ones."""
     first = _since(now, None) if since is None else since
-    reported = (event.occurred_at for event in facts.named(EMAIL_DELIVERED))
-    return sum(first <= at <= now for at in (*facts.received, *reported))
+    reported = [event.occurred_at for event in facts.named(EMAIL_DELIVERED)]
+    return len([at for at in (*facts.received, *reported) if first <= at <= now])
 
 
 def spans_of(condition: Dealing) -> tuple[tuple[str, ...], tuple[timedelta, ...]]:
     """Tell by which events an answer changes, and at which of their ages."""
-    orders = tuple(sorted(ORDER_EVENTS))
+    orders = _ORDER_EVENTS
     match condition:
         case Spent() | Ordered():
             return orders, _some(condition.within)
@@ -182,6 +187,8 @@ def _has_spent(condition: Spent, bought: Sequence[Purchase], now: datetime) -> b
 
 
 def _count_orders(condition: Ordered, facts: Dealt, now: datetime) -> int:
+    if not facts.goods and (condition.category, condition.brand) != (None, None):
+        return 0  # of no product is it known what it is
     since = _since(now, condition.within)
     some = [each for each in purchases(facts, now) if each.ordered_at >= since]
     if not has_name(condition):

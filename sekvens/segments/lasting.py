@@ -26,7 +26,7 @@ from sekvens.flows.conditions import (
     Received,
 )
 from sekvens.flows.dealings import Bounced, ClickRate, Dealing
-from sekvens.segments.dealings import spans_of
+from sekvens.segments.dealings import how_many_received, spans_of
 from sekvens.segments.memory import (
     EMAIL_DELIVERED,
     ORDER,
@@ -41,6 +41,11 @@ from sekvens.send_time.dates import next_return
 TOLD: Final = "(told)"
 #: … what the contact has got …
 RECEIVED: Final = "(received)"
+
+
+def having_got(count: int) -> str:
+    """… that the contact has got so many e-mails of ours by now."""
+    return f"(received {count})"
 
 
 def being_in(flow: str) -> str:
@@ -111,8 +116,10 @@ def _of_one(condition: Condition, facts: Facts, now: datetime) -> Lasting:
                 answer, _too_few_after(condition, facts, now) if answer else None, unless
             )
         case Received():
-            unless = _NOTHING if answer else frozenset({RECEIVED, EMAIL_DELIVERED})
-            return Lasting(answer, _got_too_few_after(condition, facts) if answer else None, unless)
+            if answer:
+                return Lasting(answer, _got_too_few_after(condition, facts), _NOTHING)
+            enough = _got_enough(condition, facts, now)
+            return Lasting(answer, None, frozenset({enough, EMAIL_DELIVERED}))
         case Lapsed() | OrderExpected():
             return _of_days(condition, facts, answer=answer)
         case DateWithin():
@@ -168,6 +175,13 @@ def _got_too_few_after(condition: Received, facts: Facts) -> datetime | None:
     return _aged(sorted((*facts.received, *reported)), condition.times, condition.within)
 
 
+def _got_enough(condition: Received, facts: Facts, now: datetime) -> str:
+    """Tell with which e-mail of ours there may be enough of them, if nobody else sends any."""
+    since = None if condition.within is None else now - condition.within
+    missing = condition.times - how_many_received(facts, now, since)
+    return having_got(len(facts.received) + missing)
+
+
 def _aged(times: Sequence[datetime], wanted: int, within: timedelta | None) -> datetime | None:
     """Tell until when so many of these instants, the oldest first, lie within a time."""
     return None if within is None or wanted <= 0 else times[-wanted] + within
@@ -190,6 +204,8 @@ def _of_belongings(
 ) -> Lasting:
     if isinstance(condition, Owns):
         return Lasting(answer, None, _ORDERS)
+    if not facts.needs:  # a run says what is needed
+        return Lasting(answer, None, _ONLY_TOLD)
     turns = [need.due_on - condition.ahead for need in facts.needs]
     turns += [need.due_on + condition.overdue for need in facts.needs]
     ahead = [at for at in turns if at >= now]

@@ -202,7 +202,8 @@ def is_expected(
 
 
 def _not(condition: Not, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    return not holds(condition.condition, facts, now=now, entry_key=entry_key)
+    inner = condition.condition
+    return not _ANSWERS[type(inner)](inner, facts, now, entry_key)
 
 
 def _in_segment(condition: InSegment, facts: Facts, now: datetime, entry_key: str | None) -> bool:
@@ -210,25 +211,37 @@ def _in_segment(condition: InSegment, facts: Facts, now: datetime, entry_key: st
 
 
 def _all_of(condition: AllOf, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    return all(holds(each, facts, now=now, entry_key=entry_key) for each in condition.conditions)
+    for each in condition.conditions:  # noqa: SIM110  a loop is quicker
+        if not _ANSWERS[type(each)](each, facts, now, entry_key):
+            return False
+    return True
 
 
 def _any_of(condition: AnyOf, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    return any(holds(each, facts, now=now, entry_key=entry_key) for each in condition.conditions)
+    for each in condition.conditions:  # noqa: SIM110  a loop is quicker
+        if _ANSWERS[type(each)](each, facts, now, entry_key):
+            return True
+    return False
 
 
 def _happened(condition: Happened, facts: Facts, now: datetime, entry_key: str | None) -> bool:
-    pattern, since = condition.pattern, _since(condition.within, now)
+    pattern = condition.pattern
+    named = facts.named(pattern.name)
+    if not named:
+        return condition.times < 1
+    since = _since(condition.within, now)
     if condition.times != 1:
         had = _past(facts, pattern.name, now, since)
         return counts(condition, (event.properties for event in had), entry_key)
     # The newest fits most often, and whatever is counted, one is enough.
-    return any(
-        at <= now
-        and (since is None or at >= since)
-        and pattern.matches(name, properties, entry_key=entry_key)
-        for name, properties, at in reversed(facts.named(pattern.name))
-    )
+    for name, properties, at in reversed(named):
+        if (
+            at <= now
+            and (since is None or at >= since)
+            and pattern.matches(name, properties, entry_key=entry_key)
+        ):
+            return True
+    return False
 
 
 def _trait_is(condition: TraitIs, facts: Facts, _now: datetime, _key: str | None) -> bool:

@@ -139,9 +139,7 @@ def is_allowed(at: datetime, question: NextBestTime, quiet: QuietHours, zone: st
 
 
 def _named_hour(question: NextBestTime, zone: str) -> datetime:
-    best = question.best_time
-    fixed = LocalTime(at=best.otherwise, weekdays=best.weekdays)
-    return next_local_time(question.not_before, fixed, zone)
+    return next_local_time(question.not_before, question.best_time.fixed, zone)
 
 
 def _times(best: BestTime) -> list[time]:

@@ -6,8 +6,8 @@ in between. So no change of daylight saving begins a night twice or leaves one w
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from functools import cached_property
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from sekvens.flows.steps import LocalTime
@@ -16,6 +16,7 @@ from sekvens.send_time.local_time import next_local_time
 MIDNIGHT = LocalTime(at=time(0))
 #: The smallest step of a `datetime`.
 MOMENT = timedelta(microseconds=1)
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +48,35 @@ def when_quiet_ends(now: datetime, quiet: QuietHours, zone: str) -> datetime | N
     """
     if quiet.begins == quiet.ends:
         return None
+    # It stays the same until the next edge, and many ask on the same day.
+    for until, ends in _of_a_day(int(now.timestamp()) // _DAY_SECONDS, quiet, zone):
+        if now < until:
+            return ends
+    return _edge_and_end(now, quiet, zone)[1]
+
+
+@lru_cache(maxsize=4096)
+def _of_a_day(
+    day: int, quiet: QuietHours, zone: str
+) -> tuple[tuple[datetime, datetime | None], ...]:
+    """Tell when quiet hours end from the start of a day (of UTC, since 1970) until each edge."""
+    at = datetime.fromtimestamp(day * _DAY_SECONDS, UTC)
+    over = at + timedelta(days=1)
+    found: list[tuple[datetime, datetime | None]] = []
+    while at < over:
+        found.append(_edge_and_end(at, quiet, zone))
+        at = found[-1][0]
+    return tuple(found)
+
+
+def _edge_and_end(now: datetime, quiet: QuietHours, zone: str) -> tuple[datetime, datetime | None]:
+    """Tell when quiet hours next begin or end, and when they end that `now` lies in."""
     from_begins, from_ends = quiet.edges
     ends = next_local_time(now + MOMENT, from_ends, zone)
     begins = next_local_time(now + MOMENT, from_begins, zone)
     # Where the clock jumps over both, they come in the order in which it would have shown them.
     ends_first = ends < begins or (ends == begins and quiet.ends < quiet.begins)
-    return ends if ends_first else None
+    return (ends, ends) if ends_first else (begins, None)
 
 
 def next_day(now: datetime, zone: str) -> datetime:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from sekvens.enrollments.enroll import (
     Earlier,
     EntryRefusal,
-    asked_at_entry,
     entry_key_of,
     is_in_the_way,
     refusal_by_earlier,
@@ -19,7 +18,7 @@ from sekvens.flows.lots import is_held_out
 from sekvens.segments.lasting import Lasting, being_in, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.simulator.moments import Stay, What
-from sekvens.simulator.passage import Passage
+from sekvens.simulator.passage import Passage, Unwritten
 
 if TYPE_CHECKING:
     from sekvens.simulator.life import Life
@@ -73,7 +72,7 @@ class Entries:
         refused = self._refusal_by_earlier(graph.flow, key)
         if refused is not None:
             return refused
-        asked = asked_at_entry(graph.flow, by_scan=False)
+        asked = self._life.stage.asked_by_event[graph.flow.name]
         if self._first_failing(asked, key) is not None:
             return EntryRefusal.CONDITIONS
         return EntryRefusal.HOLDOUT if self._is_held_out(graph.flow) else None
@@ -104,7 +103,7 @@ class Entries:
         passage = Passage(
             number=self.numbers,
             graph=graph,
-            state=interpreter.start(graph, self._life.now),
+            state=interpreter.start(graph, self._life.now, Unwritten),
             stay=stay,
             rank=self._life.stage.ranks[flow.name],
             next_send_at=self._life.stage.next_send_at(graph, graph.first, self._life.now),

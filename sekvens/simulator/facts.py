@@ -31,10 +31,11 @@ from sekvens.events.tables import CaseKind
 from sekvens.messages.calm import HoldReason
 from sekvens.segments.dealings import Goods, PastEvent
 from sekvens.segments.figures import REORDER_GAP_DEFAULT, Foretold
-from sekvens.segments.lasting import RECEIVED, TOLD, being_in
+from sekvens.segments.lasting import RECEIVED, TOLD, being_in, having_got
 from sekvens.segments.memory import Need, product_ids
 
 _NONE: Final[tuple[PastEvent, ...]] = ()
+_NOT_OPEN: Final[frozenset[HoldReason]] = frozenset()
 _OF_CARTS: Final = (
     CART_EMPTIED, CART_UPDATED, CHECKOUT_STARTED, ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_REMOVED,
 )  # fmt: skip
@@ -116,6 +117,8 @@ class GrowingFacts:
 
     def open_cases(self, now: datetime) -> frozenset[HoldReason]:
         """Tell what kinds of cases are open, as reasons for holding marketing."""
+        if not self._cases:
+            return _NOT_OPEN
         return frozenset(
             HoldReason(f"open_{kind}")
             for (kind, _), (opened, closed) in self._cases.items()
@@ -139,8 +142,8 @@ class GrowingFacts:
 
     def receive(self, at: datetime) -> None:
         """Get a marketing e-mail."""
-        self.changed.add(RECEIVED)
         self.received.append(at)
+        self.changed.update((RECEIVED, having_got(len(self.received))))
 
     def tell_trait(self, trait: str, value: str) -> None:
         """Tell a trait."""

@@ -29,7 +29,7 @@ def live(stage: Stage, person: Person) -> Lived:
         at, first = min(found, key=lambda each: each[0])
         open_acts.remove(first)
         # One that belongs before the start is done at the start.
-        placed.append(replace(first, when=When(after=max(at, stage.starts) - stage.starts)))
+        placed.append(first._replace(when=When(after=max(at, stage.starts) - stage.starts)))
 
 
 def _when(act: Act, lived: Lived) -> datetime | None:

@@ -5,16 +5,18 @@ rule that is wrong in the gate is not wrong here as well.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from sekvens.contacts.cases import COUNTS_FOR
 from sekvens.flows.outcomes import SkipReason
-from sekvens.simulator.moments import Lived, Moment, Stay, What
+from sekvens.segments.memory import PastEvent
+from sekvens.simulator.moments import HELD, SENT, SKIPPED, Lived, Moment, Stay, What
 from sekvens.simulator.stage import Stage
 
 
@@ -89,37 +91,35 @@ def _ended_by(stay: Stay, lived: Lived, stage: Stage) -> datetime | None:
 def _over_the_cap(lived: Lived, stage: Stage) -> Iterator[Moment]:
     rules = stage.rules
     marketing = lived.marketing()
+    said = [
+        event
+        for event in lived.events
+        if event.name == "Email Preferences Changed" and "fewer" in event.properties
+    ]
+    dates: dict[str, list[int]] = {}  # of all of them, by the clock of each zone
     for number, email in enumerate(marketing):
         if email.past_cap:
             continue
-        own = rules.halved() if _wants_fewer(lived, email.at) else rules
-        today = _date(email, email.zone)
-        had = []
-        for each in reversed(marketing[:number]):
-            if email.at - each.at >= _COUNTED_FOR:
-                break
-            had.append((today - _date(each, email.zone)).days)
-        too_many_today = own.per_day and sum(age == 0 for age in had) >= own.per_day
-        too_many = own.per_week and sum(0 <= age < 7 for age in had) >= own.per_week
+        own = rules.halved() if said and _wants_fewer(said, email.at) else rules
+        if email.zone not in dates:
+            dates[email.zone] = [_date(each, email.zone).toordinal() for each in marketing]
+        sent_on = dates[email.zone]
+        had = [sent_on[number] - each for each in sent_on[:number]]
+        too_many_today = own.per_day and had.count(0) >= own.per_day
+        too_many = own.per_week and len([age for age in had if 0 <= age < 7]) >= own.per_week
         if too_many_today or too_many:
             yield email
 
 
-def _wants_fewer(lived: Lived, at: datetime) -> bool:
-    said = [
-        event.properties["fewer"]
-        for event in lived.events
-        if event.name == "Email Preferences Changed"
-        and "fewer" in event.properties
-        and event.occurred_at <= at
-    ]
-    return bool(said and said[-1])
+def _wants_fewer(said: Sequence[PastEvent], at: datetime) -> bool:
+    wanted = [event.properties["fewer"] for event in said if event.occurred_at <= at]
+    return bool(wanted and wanted[-1])
 
 
 def _at_night(lived: Lived, stage: Stage) -> Iterator[Moment]:
     begins, ends = stage.rules.quiet.begins, stage.rules.quiet.ends
     for email in lived.marketing():
-        clock = email.at.astimezone(ZoneInfo(email.zone)).time()
+        clock = _clock(email.at, email.zone).time()
         is_night = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
         if is_night and begins != ends:
             yield email
@@ -185,7 +185,7 @@ def _with_an_open_complaint(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 def _twice(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     seen = set()
     for moment in lived.moments:
-        if moment.what in (What.SENT, What.SKIPPED):
+        if moment.what is SENT or moment.what is SKIPPED:
             if (moment.enrollment, moment.step) in seen:
                 yield moment
             seen.add((moment.enrollment, moment.step))
@@ -193,7 +193,7 @@ def _twice(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 
 def _without_a_reason(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     for moment in lived.moments:
-        if moment.what is What.SKIPPED and moment.text not in _REASONS:
+        if moment.what is SKIPPED and moment.text not in _REASONS:
             yield moment
 
 
@@ -201,9 +201,11 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
     """Look for what was held and left behind: its enrollment went on, or to its end, without it."""
     held: dict[int, Moment] = {}
     for moment in lived.moments:
-        if moment.what is What.HELD:
+        if moment.what is HELD:
             held[moment.enrollment] = moment
-        elif moment.what in (What.SENT, What.SKIPPED):
+        elif not held:
+            continue
+        elif moment.what is SENT or moment.what is SKIPPED:
             waiting = held.pop(moment.enrollment, None)
             if waiting is not None and waiting.step != moment.step:
                 yield waiting
@@ -212,11 +214,15 @@ def _dropped(lived: Lived, _stage: Stage) -> Iterator[Moment]:
 
 
 def _date(email: Moment, zone: str) -> date:
-    return email.at.astimezone(ZoneInfo(zone)).date()
+    return _clock(email.at, zone).date()
+
+
+@lru_cache(maxsize=4096)  # most leave at one of few times of day
+def _clock(at: datetime, zone: str) -> datetime:
+    return at.astimezone(ZoneInfo(zone))
 
 
 _REASONS: Final = frozenset(SkipReason)
-_COUNTED_FOR: Final = timedelta(days=9)
 _LOOKS: Final[dict[Invariant, Callable[[Lived, Stage], Iterator[Moment]]]] = {
     Invariant.AFTER_AN_EXIT: _after_an_exit,
     Invariant.OVER_THE_CAP: _over_the_cap,

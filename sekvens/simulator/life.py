@@ -7,7 +7,6 @@ one another, so a population is lived one by one.
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any, Final, TypeAlias, assert_never
@@ -271,11 +270,14 @@ class Life:
         self.moments.append(email)
         for name in (len(self._emails), f"{email.flow}/{email.step}"):
             for act in self._reactions.pop(name, ()):
-                self.push(self.now + act.when.after, replace(act, when=_ON_ITS_WAY))
+                self.push(self.now + act.when.after, act._replace(when=_ON_ITS_WAY))
 
-    def note(self, what: What, flow: str = "", **more: Any) -> None:
+    def note(
+        self, what: What, flow: str = "", *, step: str = "", text: str = "", enrollment: int = -1
+    ) -> None:
         """Remember a moment."""
-        self.moments.append(Moment(self.now, what, flow, zone=self.facts.zone, **more))
+        moment = Moment(self.now, what, flow, step, text, enrollment, self.facts.zone)
+        self.moments.append(moment)
 
     def name_flows(self) -> None:
         """Let the facts know in which flows the contact is."""

@@ -20,7 +20,6 @@ from sekvens.db.session import Database
 from sekvens.enrollments.publish import live_flows, pinned_flow
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.flows.graph import Graph
-from sekvens.flows.state import State
 from sekvens.flows.steps import ExitReason, Send
 from sekvens.modes.setting import all_by_hand
 from sekvens.predictions.kinds import Kind
@@ -31,7 +30,7 @@ from sekvens.segments.tables import ShopFigure
 from sekvens.settings import Settings
 from sekvens.simulator.life import Life
 from sekvens.simulator.moments import Lived, Stay
-from sekvens.simulator.passage import Passage
+from sekvens.simulator.passage import Passage, Unwritten
 from sekvens.simulator.stage import Stage, set_stage
 from sekvens.simulator.story import Person, Story
 from sekvens.simulator.telling import Outcome, tell
@@ -157,7 +156,7 @@ class _Continued(Life):
         return Passage(
             number=number,
             graph=graph,
-            state=State(step=row.step_id, entered_at=since, told=told, parked=parked),
+            state=Unwritten(step=row.step_id, entered_at=since, told=told, parked=parked),
             stay=stay,
             rank=self.stage.ranks.get(row.flow, len(self.stage.priority)),
             next_send_at=row.next_send_at,

@@ -1,5 +1,6 @@
 """One enrollment of a story under way, and what the gate asks about it."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,10 +10,9 @@ from sekvens.consent_section import ConsentSettings
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.enrollments.wire import SendInput
 from sekvens.events.schema import EMAIL_DELIVERED
-from sekvens.flows.commands import SendMessage
 from sekvens.flows.conditions import Condition
 from sekvens.flows.graph import Graph
-from sekvens.flows.state import State
+from sekvens.flows.state import State, changed
 from sekvens.flows.steps import ExitReason, Purpose
 from sekvens.messages.basis import Objection, objection_to
 from sekvens.messages.calm import YIELD_MAX, Situation
@@ -21,8 +21,20 @@ from sekvens.segments.memory import holds, kept_orders
 from sekvens.simulator.facts import GrowingFacts
 from sekvens.simulator.moments import Stay
 
-#: Nobody in memory has an id that anything hangs on.
-_NOBODY: Final = ""
+#: Any: each field of it is set anew where it is used.
+_SITUATION: Final = Situation(zone="UTC")
+
+
+class Unwritten(State):
+    """A state without a journal: nobody reads that of a story, which has its moments."""
+
+    def note(self, now: datetime, text: str) -> "Unwritten":  # noqa: ARG002  as a state has it
+        """Write nothing."""
+        return self
+
+    def wait_until(self, instant: datetime, now: datetime) -> "Unwritten":  # noqa: ARG002
+        """Wait, and do not put into words until when."""
+        return changed(self, due_at=instant)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -59,31 +71,6 @@ class Passage:
             pattern.key
             for pattern in patterns
             if pattern.matches(name, properties, entry_key=self.stay.entry_key)
-        )
-
-    def order_for(self, command: SendMessage, now: datetime, *, speed: float) -> SendInput:
-        """Write the order to send one message, as the workflow would."""
-        flow, step = self.graph.flow, command.step
-        latest = flow.lateness_max_of(step)
-        return SendInput(
-            enrollment_id=_NOBODY,
-            contact_id=_NOBODY,
-            flow=flow.name,
-            flow_version=flow.version,
-            step_id=step.id,
-            template=flow.template_of(step),
-            template_digest=_NOBODY,
-            purpose=flow.purpose_of(step),
-            now=now,
-            due_at=command.due_at,
-            started_at=self.stay.started_at,
-            lateness_seconds_max=None if latest is None else latest.total_seconds(),
-            offer=step.offer,
-            next_step=command.next_step,
-            shop_speed=speed,
-            skip=command.skip,
-            second_subject=step.has_second_subject,
-            past_cap=step.past_cap,
         )
 
 
@@ -142,20 +129,24 @@ class InMemory:
 
     def holds(self, conditions: tuple[Condition, ...]) -> bool:
         """Tell whether all of these conditions hold now."""
-        key, now = self._passage.stay.entry_key, self._order.now
-        return not conditions or all(
-            holds(each, self._facts, now=now, entry_key=key) for each in conditions
-        )
+        facts, key, now = self._facts, self._passage.stay.entry_key, self._order.now
+        for each in conditions:  # noqa: SIM110  a loop is quicker
+            if not holds(each, facts, now=now, entry_key=key):
+                return False
+        return True
 
     def situation(self, latest: datetime | None) -> Situation:
         """Tell the situation that the calm goes by."""
         facts, order = self._facts, self._order
-        rests = [at for at in (facts.rests_until, facts.paused_until) if at is not None]
-        return Situation(
+        rests, paused = facts.rests_until, facts.paused_until
+        if rests is None or (paused is not None and paused > rests):
+            rests = paused
+        return changed(
+            _SITUATION,
             zone=facts.zone,
             sent=() if order.past_cap else self._sent_lately(),
             ahead=() if order.past_cap else self._ahead(),
-            rests_until=max(rests, default=None),
+            rests_until=rests,
             open_cases=facts.open_cases(order.now),
             past_cap=order.past_cap,
             fewer=facts.fewer,
@@ -163,24 +154,21 @@ class InMemory:
         )
 
     def _sent_lately(self) -> tuple[datetime, ...]:
-        since = self._order.now - COUNTED_FOR
-        reported = tuple(
+        since, received = self._order.now - COUNTED_FOR, self._facts.received
+        reported = [
             event.occurred_at
             for event in self._facts.named(EMAIL_DELIVERED)
             if event.occurred_at > since
             and event.properties.get("purpose") != Purpose.TRANSACTIONAL
-        )
-        return (
-            *(at for at in self._facts.received[-COUNTED_FOR.days * 24 :] if at > since),
-            *reported,
-        )
+        ]
+        return (*received[bisect_right(received, since) :], *reported)
 
     def _ahead(self) -> tuple[datetime, ...]:
         since: datetime = self._order.now - YIELD_MAX
-        return tuple(
-            other.next_send_at
+        rank = self._passage.rank
+        ahead = [
+            at
             for other in self._others
-            if other.rank < self._passage.rank
-            and other.next_send_at is not None
-            and other.next_send_at > since
-        )
+            if other.rank < rank and (at := other.next_send_at) is not None and at > since
+        ]
+        return tuple(ahead)

@@ -61,19 +61,24 @@ _MONTH: Final = timedelta(days=30)
 
 def people(population: Population, *, days: int) -> Iterator[Person]:
     """Draw the contacts of a population, one after the other."""
-    habits = {**HABITS, **population.a_month}
+    length = timedelta(days=days)
+    habits = {
+        verb: math.exp(-a_month * (length / _MONTH))
+        for verb, a_month in {**HABITS, **population.a_month}.items()
+    }
+    minutes = length / timedelta(minutes=1)
     zones = dict(population.zones or ZONES)
     for number in range(population.contacts):
-        yield _Drawing(population, number, habits, zones, timedelta(days=days)).person()
+        yield _Drawing(population, number, habits, zones, minutes).person()
 
 
 @dataclass(frozen=True)
 class _Drawing:
     population: Population
     number: int
-    habits: Mapping[str, float]
+    habits: Mapping[str, float]  #: verb -> how likely it is that it is never done
     zones: Mapping[str, float]
-    length: timedelta
+    minutes: float  #: that the story lasts
 
     def person(self) -> Person:
         chance = random.Random(f"{self.population.seed}/{self.number}")  # noqa: S311  a drawing
@@ -92,9 +97,9 @@ class _Drawing:
                 yield _act(verb, When(after=-chance.random() * BEFORE_MAX))
 
     def _during(self, chance: random.Random) -> Iterator[Act]:
-        for verb, a_month in self.habits.items():
-            for _ in range(_poisson(chance, a_month * (self.length / _MONTH))):
-                at = timedelta(minutes=int(chance.random() * (self.length / timedelta(minutes=1))))
+        for verb, never in self.habits.items():
+            for _ in range(_poisson(chance, never)):
+                at = timedelta(minutes=int(chance.random() * self.minutes))
                 yield _act(verb, When(after=at), self._about(verb, chance))
                 if verb == "buy something":
                     yield _act("ship", When(after=at + SHIPS_AFTER))
@@ -117,10 +122,10 @@ def _act(verb: str, when: When, about: str = "") -> Act:
     return Act(verb=verb, about=about, when=when, text=VERBS[verb].replace("{}", about))
 
 
-def _poisson(chance: random.Random, mean: float) -> int:
-    """Draw how often something happens that happens so often on average."""
-    limit, drawn, product = math.exp(-mean), 0, chance.random()
-    while product > limit:
+def _poisson(chance: random.Random, never: float) -> int:
+    """Draw how often something happens of which it is so likely that it never happens."""
+    drawn, product = 0, chance.random()
+    while product > never:
         drawn += 1
         product *= chance.random()
     return drawn

@@ -68,6 +68,8 @@ class Scans:
     def _forget(self) -> bool:
         """Forget the answers of which something has changed; tell whether there is news."""
         changed, self._is_new, is_new = self._life.facts.changed, False, self._is_new
+        if not changed:
+            return is_new
         if not changed.isdisjoint(self._unless):
             refused = self._refused
             for name in [n for n, known in refused.items() if not changed.isdisjoint(known.unless)]:

@@ -1,10 +1,11 @@
 """Sending in a story: the gate's own verdicts, and SES that takes it, unless it is down."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sekvens.enrollments.wire import SendInput
 from sekvens.flows.commands import SendMessage
 from sekvens.flows.outcomes import Deferred, Outcome, Sent, Skipped, SkipReason
+from sekvens.flows.state import changed
 from sekvens.flows.steps import Purpose
 from sekvens.messages.verdicts import Later, Refused, disturbance, refusal
 from sekvens.simulator.moments import Moment, What
@@ -15,16 +16,27 @@ if TYPE_CHECKING:
 
 #: What an attempt is put off for that SES did not take, as the sender names it.
 NOT_SENT = "not_sent"
+#: A story's messages have no ids.
+_MARKETING: Final = Purpose.MARKETING
+_SENT: Final = Sent(message_id="")
 
 
 def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     """Send the message of one step, unless the gate refuses it, holds it, or SES is down."""
-    order = passage.order_for(command, life.now, speed=life.stage.speed)
+    graph, step = passage.graph, command.step
+    order = changed(
+        life.stage.order_for(graph.flow, step),
+        now=life.now,
+        due_at=command.due_at,
+        started_at=passage.stay.started_at,
+        next_step=command.next_step,
+        skip=command.skip,
+    )
     resume_at = life.local_time(command.resume) if command.resume is not None else None
     if command.skip:
         return _skip(life, passage, order, Skipped(reason=SkipReason.OPERATOR, resume_at=resume_at))
     known = InMemory(life.facts, passage, order, life.under_way, life.stage.consent)
-    verdict = refusal(known, order, passage.graph) or disturbance(known, order, life.stage.rules)
+    verdict = refusal(known, order, graph) or disturbance(known, order, life.stage.rules)
     if isinstance(verdict, Refused):
         skipped = Skipped(reason=verdict.reason, exit=verdict.exit, resume_at=resume_at)
         return _skip(life, passage, order, skipped)
@@ -34,7 +46,7 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
     if takes_at > life.now:
         return _hold(life, passage, order, Deferred(until=takes_at, reason=NOT_SENT))
     passage.held = ""
-    is_marketing = order.purpose == Purpose.MARKETING
+    is_marketing = order.purpose == _MARKETING
     if is_marketing:
         life.facts.receive(life.now)
     if order.offer is not None:
@@ -44,10 +56,10 @@ def send(life: "Life", passage: Passage, command: SendMessage) -> Outcome:
         Moment(
             life.now, What.SENT, order.flow, order.step_id, order.template, passage.number,
             life.facts.zone, is_marketing, order.past_cap,
-            life.stage.mode_of(passage.graph.flow, command.step),
+            life.stage.mode_of(graph.flow, step),
         )
     )  # fmt: skip
-    return Sent(message_id=f"{passage.number}/{order.step_id}", resume_at=resume_at)
+    return _SENT if resume_at is None else changed(_SENT, resume_at=resume_at)
 
 
 def _skip(life: "Life", passage: Passage, order: SendInput, skipped: Skipped) -> Skipped:

@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from functools import cached_property
+from typing import Final
 
 import msgspec
 
 from sekvens.consent_section import ConsentSettings
 from sekvens.enrollments.enroll import asked_at_entry
 from sekvens.enrollments.position import next_send_at
+from sekvens.enrollments.wire import SendInput
 from sekvens.errors import NotSent, SettingsError
 from sekvens.events.schema import ENROLLS_NOBODY
 from sekvens.flows.conditions import Condition, HasTrait, InFlow, Received, Subscribed, TraitIs
 from sekvens.flows.definition import Audience, Flow
 from sekvens.flows.graph import Graph, compile_flow
 from sekvens.flows.modes import mode_of
-from sekvens.flows.steps import LocalTime, Mode, Step
+from sekvens.flows.steps import LocalTime, Mode, Send, Step
 from sekvens.messages.calm import Rules
 from sekvens.messages.patience import retry_after
 from sekvens.messages.situation import rules_of
@@ -29,6 +31,9 @@ from sekvens.send_time.local_time import next_local_time
 from sekvens.settings import Settings
 from sekvens.simulator.naming import check_names
 from sekvens.simulator.story import Outage, StockChange, Story
+
+#: Nobody in memory has an id that anything hangs on.
+_NOBODY: Final = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +95,40 @@ class Stage:
             for each in self.audiences
         }
 
+    @cached_property
+    def asked_by_event(self) -> Mapping[str, tuple[Condition, ...]]:
+        """Tell what is asked of whom something else lets in: an event, or another flow."""
+        return {each.flow.name: asked_at_entry(each.flow, by_scan=False) for each in self.graphs}
+
     def mode_of(self, flow: Flow, step: Step) -> Mode:
         """Tell the mode of a step: all are lived as if they were live, and marked."""
-        return mode_of(flow, step, self.by_hand.get(flow.name, {}))
+        key = (flow.name, flow.version, step.id)
+        if key not in self._modes:
+            self._modes[key] = mode_of(flow, step, self.by_hand.get(flow.name, {}))
+        return self._modes[key]
+
+    def order_for(self, flow: Flow, step: Send) -> SendInput:
+        """Tell what the orders for a step's messages have in common, as the workflow gives them."""
+        key = (flow.name, flow.version, step.id)
+        if key not in self._orders:
+            self._orders[key] = _order_for(flow, step, starts=self.starts, speed=self.speed)
+        return self._orders[key]
+
+    @cached_property
+    def _modes(self) -> dict[tuple[str, int, str], Mode]:
+        return {}
+
+    @cached_property
+    def _orders(self) -> dict[tuple[str, int, str], SendInput]:
+        return {}
 
     def graph_of(self, flow: str) -> Graph | None:
         """Find a flow that may be entered."""
-        return next((each for each in self.graphs if each.flow.name == flow), None)
+        return self._by_name.get(flow)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Graph]:
+        return {each.flow.name: each for each in self.graphs}
 
     def next_send_at(self, graph: Graph, step_id: str | None, now: datetime) -> datetime | None:
         """Estimate as `position.next_send_at` does; each step is worked out once."""
@@ -127,11 +159,35 @@ class Stage:
 
         The attempts are as far apart as `sekvens.messages.patience` has them.
         """
+        if not self.outages:
+            return now
         at, attempts = now, 0
         while any(outage.begins <= at < outage.ends for outage in self.outages):
             attempts += 1
             at += retry_after(NotSent(), attempts=attempts, purpose=purpose)
         return at
+
+
+def _order_for(flow: Flow, step: Send, *, starts: datetime, speed: float) -> SendInput:
+    latest = flow.lateness_max_of(step)
+    return SendInput(
+        enrollment_id=_NOBODY,
+        contact_id=_NOBODY,
+        flow=flow.name,
+        flow_version=flow.version,
+        step_id=step.id,
+        template=flow.template_of(step),
+        template_digest=_NOBODY,
+        purpose=flow.purpose_of(step),
+        now=starts,
+        due_at=starts,
+        started_at=starts,
+        lateness_seconds_max=None if latest is None else latest.total_seconds(),
+        offer=step.offer,
+        shop_speed=speed,
+        second_subject=step.has_second_subject,
+        past_cap=step.past_cap,
+    )
 
 
 def _takes_longer(condition: Condition) -> bool:

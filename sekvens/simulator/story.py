@@ -7,10 +7,10 @@ Frozen data; `sekvens.simulator.reading` reads it from a file that a marketer wr
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, kw_only=True)
-class When:
+class When(NamedTuple):
     """When an act is done: so long after the start, or so long after (or before) an e-mail."""
 
     after: timedelta = timedelta(0)  #: negative: before the start, or before the e-mail
@@ -23,13 +23,12 @@ class When:
         return self.email is not None and self.after < timedelta(0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Act:
+class Act(NamedTuple):
     """Something that a contact does, or that befalls them."""
 
     verb: str  #: one of `sekvens.simulator.acts.VERBS`
     about: str = ""  #: the product, the place, the answer
-    when: When = field(default_factory=When)
+    when: When = When()
     text: str = ""  #: as it was written
 
 

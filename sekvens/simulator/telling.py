@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from sekvens.simulator.foresight import live
 from sekvens.simulator.invariants import Breach, breaches
-from sekvens.simulator.moments import Lived, What
+from sekvens.simulator.moments import SENT, Lived, What
 from sekvens.simulator.stage import Stage
 from sekvens.simulator.story import Person
 
@@ -19,7 +20,8 @@ from sekvens.simulator.story import Person
 PROGRESS_EVERY: Final = 500
 #: So many contacts to whom something happened are kept, to be shrunk.
 BROKEN_MAX: Final = 20
-_COUNTED: Final = frozenset({What.ENTERS, What.REFUSED, What.SENT, What.SKIPPED, What.LEFT})
+#: … beside what is sent.
+_COUNTED: Final = frozenset({What.ENTERS, What.REFUSED, What.SKIPPED, What.LEFT})
 
 
 @dataclass(kw_only=True)
@@ -80,11 +82,16 @@ def outcome_of(
     return outcome
 
 
+@lru_cache(maxsize=4096)  # most leave at one of few times of day
+def _hour_of(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
 def _count(lived: Lived, outcome: Outcome) -> None:
-    for moment in lived.moments:
-        if moment.what not in _COUNTED:
-            continue
-        reason = moment.text if moment.what is not What.SENT else moment.mode
-        outcome.counts[moment.flow, moment.step, moment.what, reason] += 1
-        if moment.what is What.SENT:
-            outcome.per_hour[moment.at.replace(minute=0, second=0, microsecond=0)] += 1
+    counts, per_hour = outcome.counts, outcome.per_hour
+    for at, what, flow, step, text, _, _, _, _, mode in lived.moments:
+        if what is SENT:
+            counts[flow, step, what, mode] += 1
+            per_hour[_hour_of(at)] += 1
+        elif what in _COUNTED:
+            counts[flow, step, what, text] += 1

@@ -28,9 +28,9 @@ IGNORES_EXITS = Change(
 )
 DIES = Change(
     file="sekvens/flows/interpreter.py",
-    old="    state = State(step=graph.first, entered_at=now)\n",
+    old="    state = kind(step=graph.first, entered_at=now)\n",
     new="    import ctypes\n    ctypes.string_at(0)\n"
-    "    state = State(step=graph.first, entered_at=now)\n",
+    "    state = kind(step=graph.first, entered_at=now)\n",
 )
 
 

@@ -231,6 +231,18 @@ def test_quiet_hours_are_over_when_they_are_over(zone, now, begins, ends) -> Non
     assert over is None or when_quiet_ends(over, quiet, zone) in (None, next_end(over, ends, zone))
 
 
+@settings(max_examples=300)
+@given(zone=zones, now=instants | edges, begins=quarters, ends=quarters)
+def test_what_is_worked_out_once_for_a_day_is_so_at_each_of_its_moments(
+    zone, now, begins, ends
+) -> None:
+    over, begun = next_end(now, ends, zone), next_end(now, begins, zone)
+    is_quiet = begins != ends and (over < begun or (over == begun and ends < begins))
+
+    found = when_quiet_ends(now, QuietHours(begins=begins, ends=ends), zone)
+    assert found == (over if is_quiet else None)
+
+
 def next_end(now: datetime, ends: time, zone: str) -> datetime:
     return next_local_time(now + timedelta(microseconds=1), LocalTime(at=ends), zone)
 

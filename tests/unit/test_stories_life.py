@@ -9,17 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sekvens.consent_section import ConsentSettings, Topic
+from sekvens.enrollments.wire import EnrollmentInput
 from sekvens.flows.asking import active, happened, lapsed, order_expected
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.catalogue.cart_abandonment import CART_ABANDONMENT
 from sekvens.flows.catalogue.welcome import WELCOME
+from sekvens.flows.commands import SendMessage
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, DateWithin, Not, Received
 from sekvens.flows.dealings import ClickRate, EngagementIs, Ordered, Spent, Viewed
 from sekvens.flows.graph import compile_flow
 from sekvens.flows.lots import EVERYTHING, draw, is_held_out
 from sekvens.flows.outcomes import SkipReason
+from sekvens.flows.state import State, changed
+from sekvens.flows.steps import Mode
+from sekvens.flows.survey import sends
 from sekvens.segments.figures import Foretold
-from sekvens.segments.lasting import RECEIVED, Lasting, lasting
+from sekvens.segments.lasting import RECEIVED, Lasting, having_got, lasting
 from sekvens.segments.memory import PastEvent, holds
 from sekvens.settings import load_settings
 from sekvens.simulator import entries
@@ -35,6 +40,7 @@ from sekvens.simulator.story import Outage, Person, Population, StockChange, Sto
 from sekvens.simulator.telling import tell
 from sekvens.simulator.timeline import trace
 from tests.unit.telling_stories import HOME, START, a_stage, emails, reasons, somebody, told
+from workflows.orders import send_order
 
 DAY = timedelta(days=1)
 
@@ -157,6 +163,41 @@ def test_scans_that_look_only_where_something_may_have_changed_find_what_daily_o
     assert {"birthday", "winback"} <= found
 
 
+def test_a_story_goes_the_same_way_with_a_journal_and_without(monkeypatch):
+    stage, drawn = a_stage(60), [*people(Population(contacts=15, seed=5), days=60)]
+    without = [live(stage, person).moments for person in drawn]
+
+    monkeypatch.setattr(entries, "Unwritten", State)
+
+    assert [live(stage, person).moments for person in drawn] == without
+    assert sum(map(len, without)) > 100
+
+
+@pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
+def test_a_step_is_ordered_as_the_workflow_orders_it(flow):
+    graph, pinned = (
+        compile_flow(flow),
+        EnrollmentInput(enrollment_id="", contact_id="", flow={}, started_at=START),
+    )
+    for step in sends(flow):
+        command = SendMessage(step=step, due_at=START, next_step="next", resume=None, skip=True)
+        order = send_order(pinned, graph, command, now=START + DAY, speed=1.0)
+
+        kept = a_stage().order_for(flow, step)
+        own = changed(kept, now=START + DAY, due_at=START, started_at=START, next_step="next")
+        assert replace(own, skip=True) == order
+
+
+def test_a_mode_that_a_person_sets_on_another_stage_counts_there():
+    stage, first = a_stage(), next(sends(WELCOME))
+    assert stage.mode_of(WELCOME, first) is Mode.LIVE
+
+    by_hand = replace(stage, by_hand={"welcome": {first.id: Mode.DRAFT}})
+
+    assert by_hand.mode_of(WELCOME, first) is Mode.DRAFT
+    assert stage.mode_of(WELCOME, first) is Mode.LIVE
+
+
 # What marketing rests on, and what is in stock.
 
 
@@ -251,7 +292,7 @@ NAMES = ("Order Completed", "Product Viewed", "Email Subscribed")
 spans = st.integers(1, 60).map(lambda number: timedelta(days=number))
 leaves = st.one_of(
     st.builds(lambda name, within: happened(name, within=within), st.sampled_from(NAMES), spans),
-    st.builds(lambda within: Received(times=2, within=within), spans),
+    st.builds(lambda times, within: Received(times=times, within=within), st.integers(1, 4), spans),
     st.builds(lambda within: DateWithin(trait="birthday", within=within), spans),
     st.just(lapsed()),
     st.builds(lambda within: order_expected(within=within), spans),
@@ -298,11 +339,25 @@ def test_an_answer_stands_for_as_long_as_it_is_said_to_unless_what_it_names_chan
     for name, hours in later:
         if name not in unless:
             facts.happen(PastEvent(name, {}, START + timedelta(hours=hours)))
-    if RECEIVED not in unless:
-        facts.receive(START + DAY)
+    for _ in range(2):
+        if unless.isdisjoint({RECEIVED, having_got(len(facts.received) + 1)}):
+            facts.receive(START + DAY)
     last = START + 120 * DAY if until is None else until
     asked = {START + timedelta(hours=hour) for hour in range(0, 120 * 24, 7)}
     assert {holds(condition, facts, now=at) for at in {*asked, last} if at <= last} == {answer}
+
+
+def test_who_asks_for_five_e_mails_hears_of_the_fifth_and_of_none_before():
+    facts, five = GrowingFacts(zone=HOME, traits={}), Received(times=5)
+    news = []
+    for number in range(5):
+        unless = lasting(five, facts, now=START).unless
+        facts.changed.clear()
+        facts.receive(START - number * DAY)
+        news.append(not facts.changed.isdisjoint(unless))
+
+    assert news == [False, False, False, False, True]
+    assert holds(five, facts, now=START)
 
 
 MANY = [f"c-{number}" for number in range(40)]
