@@ -82,6 +82,11 @@ def normal_locale(value: object) -> str | None:
     return "-".join(part for part in parts if part)
 
 
+def states_zone(traits: Mapping[str, Any]) -> bool:
+    """Tell whether traits say the time zone, so that the device's says nothing."""
+    return any(_SPELLINGS.get(name, name) == "timezone" for name in traits)
+
+
 @cache
 def _timezones() -> frozenset[str]:
     return frozenset(available_timezones())

@@ -5,7 +5,7 @@ Clients of Segment's API differ in that, and nothing behind this module needs to
 
 from typing import Any
 
-from sekvens.contacts.traits import DEVICE_ZONE
+from sekvens.contacts.traits import DEVICE_ZONE, states_zone
 from sekvens.events.schema import (
     DEFAULT_CART_ID,
     EMAIL_SUBSCRIBED,
@@ -37,7 +37,10 @@ def traits_of(posted: SegmentEvent, name: str, context: dict[str, Any]) -> dict[
     traits = {name: context[key] for key, name in told if context.get(key)}
     if name == EMAIL_SUBSCRIBED and posted.properties and posted.properties.get("email"):
         traits["email"] = posted.properties["email"]
-    return traits | _own_traits(posted, context)
+    own = _own_traits(posted, context)
+    if states_zone(own):
+        traits.pop(DEVICE_ZONE, None)
+    return traits | own
 
 
 def _page(posted: SegmentEvent, properties: dict[str, Any], seen: object) -> dict[str, Any]:

@@ -77,6 +77,18 @@ def test_a_word_is_surer_than_a_device_and_the_newest_zone_stands(shop: Shop) ->
     assert known(shop) == Zone("Europe/Paris", DEVICE, LIKELY)
 
 
+def test_beside_a_word_in_the_same_event_the_device_says_nothing(shop: Shop) -> None:
+    shop.post(identify(timeZone="Asia/Tokyo") | {"context": {"timezone": "Europe/Paris"}})
+    contact = shop.contact()
+    shop.post(identify(timeZone="Asia/Tokyo") | {"context": {"timezone": "Europe/Paris"}})
+    again = shop.contact()
+
+    assert contact is not None
+    assert again is not None
+    assert known(shop) == Zone("Asia/Tokyo", TRAIT, STATED)
+    assert again.traits_at == contact.traits_at  # nothing is written for what is known
+
+
 @pytest.mark.parametrize("travels", ["old", "young"])
 def test_of_two_who_are_one_the_newest_zone_stands_and_what_it_rests_on(
     shop: Shop, travels: str
