@@ -24,6 +24,7 @@ from sekvens.messages.calm import HoldReason, Rules, Situation
 #: Timers, queues and a busy worker take their time (wall time) without making a message late.
 NEVER_LATE = timedelta(minutes=1)
 
+#: A name, for each message asks for it four times and a member of an enum takes long to find.
 _ORDER_MAIL: Final = Purpose.TRANSACTIONAL
 
 #: What a message is skipped as when it would have to wait until it is of no use.

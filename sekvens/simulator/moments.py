@@ -25,7 +25,7 @@ class What(StrEnum):
     LEFT = "left"  #: the enrollment ended, for a reason
 
 
-#: For whoever looks through many moments: in Python 3.11 a member of an enum takes thirty times as
+#: For whoever looks through many moments: in Python 3.11 a member of an enum takes ten times as
 #: long to find as a name does.
 SENT: Final = What.SENT
 SKIPPED: Final = What.SKIPPED
