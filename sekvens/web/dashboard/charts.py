@@ -93,6 +93,11 @@ class _Scale:
         return _PAD + part * (HEIGHT - 2 * _PAD)
 
 
+_PIECE: Final = Markup("<polyline points='{}'/>")
+#: A point alone is a line of no length, which round caps show as a dot.
+_DOT: Final = Markup("<polyline class='dot' points='{} {}'/>")
+
+
 def _line(one: Series, scale: _Scale, number: int) -> Markup:
     step = (WIDTH - 2 * _PAD) / max(len(one.values) - 1, 1)
     pieces: list[list[str]] = [[]]
@@ -102,8 +107,7 @@ def _line(one: Series, scale: _Scale, number: int) -> Markup:
             continue
         pieces[-1].append(f"{_PAD + at * step:.1f},{scale.height(value):.1f}")
     drawn = Markup("").join(
-        # A point alone is a line of no length, which round caps show as a dot.
-        Markup("<polyline points='{}'/>").format(" ".join(piece * 2 if len(piece) == 1 else piece))
+        _PIECE.format(" ".join(piece)) if len(piece) > 1 else _DOT.format(piece[0], piece[0])
         for piece in pieces
         if piece
     )
