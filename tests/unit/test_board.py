@@ -82,7 +82,7 @@ async def test_it_is_told_apart_by_reminder_value_category_cohort_and_flow(
 
     for each in (
         "your-cart-misses-you · cart-abandonment", "from SEK 250", "By category", "Mössor",
-        "Signed up 30 days 90 days 180 days 365 days 2026-Q1 93.9 %", "After each flow, 30 days",
+        "Signed up 30 days 90 days 180 days 365 days 2026-Q1 not yet", "After each flow, 30 days",
         "and 1 more",
     ):  # fmt: skip
         assert each in said

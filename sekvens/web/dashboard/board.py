@@ -213,7 +213,13 @@ class _Writer:
     def _cohorts(self, numbers: Sequence[Number]) -> Table:
         """Set a row for each quarter of sign-up, a column for each number of days."""
         names = list(dict.fromkeys(each.metric for each in numbers))
-        cells = {(each.group["quarter"], each.metric): self._cell(each) for each in numbers}
+        # Of whom signed up last, so many days have not passed: to say all are kept would flatter.
+        cells = {
+            (each.group["quarter"], each.metric): self._t.not_yet
+            if each.may_grow and each.value is not None
+            else self._cell(each)
+            for each in numbers
+        }
         shown = list(dict.fromkeys(str(each.group["quarter"]) for each in numbers))
         days = [self._t.of("c", name) for name in names]
         return Table(
