@@ -18,7 +18,7 @@ class Turn(IntEnum):
     ENROLL = 0x5EE  #: decide whether one contact enters a flow
     PUBLISH = 0x5EF  #: publish versions of one flow
     CLAIM = 0x5F0  #: claim one offer for one contact
-    EDIT = 0x5F1  #: save or publish an edit of one text
+    EDIT = 0x5F2  #: save or publish an edit of one text
 
 
 def take_turn(session: Session, turn: Turn, subject: str = "") -> None:

@@ -3,7 +3,7 @@
 Nothing was sent or done on the way there, and nothing of it is made up for.
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 
 from sekvens.flows.graph import Graph
@@ -13,8 +13,10 @@ from sekvens.flows.steps import Date, Wait
 
 def join(graph: Graph, state: State, now: datetime) -> State:
     """Begin at the step where a passage in memory stands at `now` (shop time)."""
+    # The state of a story may be of a kind that keeps no journal: what begins has one.
+    stood = {each.name: getattr(state, each.name) for each in fields(State)}
     state = replace(
-        state, seq=0, recorded=(), told=(), skip=False, parked=None, parked_code=None,
+        State(**stood), seq=0, recorded=(), told=(), skip=False, parked=None, parked_code=None,
         stood=None, journal=(),
     )  # fmt: skip
     step = graph.steps.get(state.step or "")

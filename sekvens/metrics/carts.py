@@ -64,7 +64,20 @@ def carts_of(facts: Iterable[Fact], *, left_after: timedelta, now: datetime) -> 
             _touch(walk, carts.cart_id(fact), fact.occurred_at)
     for cart in walk.open.values():
         _note_left(cart, now, left_after)
-    return walk.found
+    return list(_told_apart(walk.found).values())
+
+
+def _told_apart(found: Sequence[Cart]) -> dict[tuple[str, datetime], Cart]:
+    """Keep one cart of those that began under one id in one instant: an ordered one, or the last.
+
+    A batch may tell of a cart, its end and another one with one timestamp.
+    """
+    kept: dict[tuple[str, datetime], Cart] = {}
+    for cart in found:
+        before = kept.get((cart.cart_id, cart.began_at))
+        if before is None or before.ordered_at is None or cart.ordered_at is not None:
+            kept[cart.cart_id, cart.began_at] = cart
+    return kept
 
 
 def is_recovered(cart: Cart, *, within: timedelta) -> bool:

@@ -309,7 +309,7 @@ def test_a_parked_question_is_asked_again_by_a_retry_and_gone_past_by_a_skip() -
     held = interpreter.decide(graph, state, NOON + timedelta(days=9))[1]
     assert (held.step_id, held.until) == ("a-fork", None)
     assert after("retry") == command
-    assert after("skip") == replace(command, skip=True)
+    assert after("skip") == command._replace(skip=True)
     assert after("exit").reason == "cancelled"
 
 

@@ -121,7 +121,7 @@ async def test_a_contact_is_told_with_the_reason_for_each_email(shop: Shop, cloc
     assert "Starts when somebody asks" not in said
     assert "Not sent cart-abandonment questions-answered: frequency cap" in said
     assert "Skickat 2026-03-02 13:00, och levererat." in swedish
-    assert f"{home}/workflows/cart-abandonment%2F{shop.ids['bo']}%2Fe-2" in page
+    assert f"{home}/workflows/cart-abandonment%2F{shop.ids['bo']}%2Fd-2" in page
     assert "Time zone Europe/Stockholm the shop&#39;s: nothing is known of theirs" in said
     assert "Tidszon Europe/Stockholm butikens: inget är känt om deras" in swedish
 

@@ -370,7 +370,7 @@ class Mover(Player):
         self.graph = new
         step, due = self.state.step, self.state.due_at
         assert step is None or self.state.exit or step in new.steps
-        assert self.state.parked is None
+        assert self.state.exit or self.state.parked is None
         assert self.state.exit or counts_from(new, self.state) is not None
         assert from_json(State, to_json(self.state)) == self.state
         assert due is None or due.tzinfo is UTC

@@ -47,7 +47,8 @@ class Asked:
     shop_now: datetime  #: shop time
     today: date  #: the shop's day
     path: Mapping[str, str]  #: the parts of the path that have a name
-    query: Mapping[str, str]  #: the first value of each; of an action, its form's fields too
+    query: Mapping[str, str]  #: the first value of each; of a form, its fields too
+    is_posted: bool = False  #: by a form of our own page: the door has seen to that
 
     @property
     def language(self) -> str:

@@ -49,7 +49,7 @@ def name_of(contact: Contact) -> str:
 def show(_house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
     """Find who goes by the name that was posted; without one, show who was seen lately."""
     # Only what was posted: an address in a URL would stay in logs and histories.
-    posted = asked.query.get("name", "") if "form_token" in asked.query else ""
+    posted = asked.query.get("name", "") if asked.is_posted else ""
     name = posted.strip()[:_NAME_CHARACTERS_MAX]
     ids = people_called(session, name) if name else []
     return {

@@ -49,7 +49,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] |
 def _kept(house: House, asked: Asked, found: EmailAsked) -> str:
     """Keep a posted text; tells why it was not, if it was not."""
     text = asked.query.get("source")
-    if text is None or asked.query.get("form_token") != asked.who.form_token:
+    if text is None or not asked.is_posted:
         return ""
     try:
         with house.database.write() as session:

@@ -106,7 +106,7 @@ def show(
     found = email_asked(session, asked)
     if found is None:
         return None
-    if asked.query.get("whom") and asked.query.get("form_token") == asked.who.form_token:
+    if asked.query.get("whom") and asked.is_posted:
         return _to_whom(session, asked, found)
     when = whens(found.email.flows[0].flow).get(found.email.name, "")
     return {

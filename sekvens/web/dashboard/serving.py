@@ -142,6 +142,7 @@ class Dashboard:
             today=self._house.rules.day_of_wall(now),
             path=dict(request.path_params),
             query={**request.query_params, **form},
+            is_posted=request.method == "POST",
         )
 
     def _said(self, request: Request, who: LoggedIn | None, said: str, *, status: int) -> Response:
