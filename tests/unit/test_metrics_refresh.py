@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from sekvens.contacts.erase import erase
 from sekvens.db.session import Database
 from sekvens.demo.purchases import Purchase
 from sekvens.metrics import refresh
 from sekvens.metrics.reading import Asked, read
-from sekvens.metrics.tables import MetricMark
+from sekvens.metrics.tables import CartResult, MetricMark
 from tests.unit.ingesting import alias
 from tests.unit.metering import HOUR, RULES, Deed, Meter, Post, life, purchases, sign_ups
 
@@ -184,6 +185,22 @@ def test_a_look_without_news_counts_nothing_and_changes_nothing(meter: Meter):
     days = meter.refresher.refresh()
 
     assert (days, meter.counted()) == (0, before)
+
+
+def test_a_cart_that_begins_twice_in_one_instant_is_counted_once(meter: Meter):
+    meter.join(sign_ups(meter, bought()))
+    user, now = bought()[0].customer_id, meter.clock.now()
+    line = {"cart_id": "twice", "product_id": "p", "price": 700, "currency": "USD"}
+    ordered = {"order_id": "o-twice", "cart_id": "twice", "total": 700, "currency": "USD"}
+    for name, posted in (
+        ("Product Added", line), ("Order Completed", ordered), ("Product Added", line),
+    ):  # fmt: skip
+        meter.post(name, now, user, **posted)
+
+    assert meter.refresher.refresh() > 0
+    with meter.database.read() as session:
+        [cart] = session.scalars(select(CartResult).where(CartResult.cart_id == "twice"))
+    assert cart.ordered_at == now
 
 
 class Killed(BaseException):
