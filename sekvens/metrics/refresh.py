@@ -104,8 +104,7 @@ class Refresher:
             beat()
             days += at == step == _DAYS
             if step is None or time.monotonic() >= deadline:
-                # Years of days may be left: what has come meanwhile is noticed, and today counted.
-                return Batch(cursor=self._first() if step == _DAYS else step, days=days)
+                return Batch(cursor=step, days=days)
             at = step
 
     def _first(self) -> str:
