@@ -319,3 +319,17 @@ def test_where_all_is_nothing_the_line_lies_on_the_ground():
 
     ground = re.findall(r"y1='([\d.]+)'", chart)
     assert re.findall(r",([\d.]+)", re.findall(r"points='([^']+)'", chart)[0]) == ground * 2
+
+
+@pytest.mark.parametrize("given", ["\N{SUPERSCRIPT TWO}", "1" * 40, "-1", "x", ""])
+async def test_a_number_that_is_none_is_as_good_as_none(
+    staffed: Database, clock: FrozenClock, given: str
+):
+    async with browsing(staffed, clock) as browser:
+        await browser.log_in("viewer")
+        replies = [
+            await browser.client.get("/staff/audit", params={name: given})
+            for name in ("before", "done")
+        ]
+
+    assert [reply.status_code for reply in replies] == [200, 200]

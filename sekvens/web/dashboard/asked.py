@@ -19,6 +19,8 @@ from sekvens.web.staff_door import LoggedIn
 #: Periods that a page offers, in days.
 PERIODS: Final = (7, 30, 90, 365)
 _PERIOD: Final = 30
+#: Digits of an id that the database counts up itself: more would not fit its column.
+ID_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,12 @@ class Asked:
     def language(self) -> str:
         """The language that is answered in: `sv` or `en`."""
         return self.t.language
+
+    def number(self, name: str, *, digits: int) -> int | None:
+        """Read a whole number of at most so many digits; None: it is none, or not given."""
+        given = self.query.get(name, "")
+        is_number = given.isascii() and given.isdigit() and len(given) <= digits
+        return int(given) if is_number else None
 
     @property
     def days(self) -> int:

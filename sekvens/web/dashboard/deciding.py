@@ -53,9 +53,7 @@ def _decide(house: House, asked: Asked, *, is_approved: bool) -> int:
 
 def _which(asked: Asked) -> Which:
     """Tell which messages are meant: of what has come since the page nobody has been asked."""
-    given = asked.query.get("until", "")
-    is_second = given.isascii() and given.isdigit() and len(given) < 12
-    until = datetime.fromtimestamp(int(given) if is_second else 0, UTC)
+    until = datetime.fromtimestamp(asked.number("until", digits=11) or 0, UTC)
     flow, step = asked.query.get("flow", ""), asked.query.get("step", "")
     return Which(flow=flow, step=step, until=until)
 

@@ -52,8 +52,7 @@ class Against:
 
 def show_list(_house: House, session: Session, asked: Asked) -> Mapping[str, object]:
     """List experiments, those that run first, and holdouts apart from them."""
-    given = asked.query.get("from", "")
-    first = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
+    first = asked.number("from", digits=5) or 0
     found = listed(session)
     experiments = sorted(
         (each for each in found if not each.plan.is_holdout),

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from sekvens.staff import audit
-from sekvens.web.dashboard.asked import Asked, House
+from sekvens.web.dashboard.asked import ID_DIGITS, Asked, House
 from sekvens.web.dashboard.page import Page
 
 SHOWN: Final = 50
@@ -14,8 +14,8 @@ SHOWN: Final = 50
 
 def show(_house: House, session: Session, asked: Asked) -> Mapping[str, object]:
     """List a page of entries, newest first, and tell where the next one begins."""
-    before = asked.query.get("before", "")
-    found = audit.newest(session, before=int(before) if before.isdigit() else None, most=SHOWN + 1)
+    before = asked.number("before", digits=ID_DIGITS)
+    found = audit.newest(session, before=before, most=SHOWN + 1)
     entries = found[:SHOWN]
     return {"entries": entries, "older": entries[-1].id if len(found) > SHOWN else None}
 

@@ -27,7 +27,7 @@ from sekvens.staff.tables import Role
 from sekvens.web.dashboard.acting import Acting
 from sekvens.web.dashboard.action import Action
 from sekvens.web.dashboard.addresses import is_ours
-from sekvens.web.dashboard.asked import PERIODS, Asked, House
+from sekvens.web.dashboard.asked import ID_DIGITS, PERIODS, Asked, House
 from sekvens.web.dashboard.holding import in_words
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.pages import ACTIONS, PAGES, SECTIONS
@@ -226,10 +226,8 @@ class Dashboard:
 
 
 def _notice(session: Session, asked: Asked) -> Mapping[str, object] | None:
-    given = asked.query.get("done", "")
-    if not (given.isascii() and given.isdigit()) or len(given) > 12:
-        return None
-    entry = audit.result_of(session, int(given), by=asked.who.name)
+    done = asked.number("done", digits=ID_DIGITS)
+    entry = None if done is None else audit.result_of(session, done, by=asked.who.name)
     if entry is None or entry.result is None:
         return None
     return {"says": entry.result, "failed": entry.failed}
