@@ -1,9 +1,9 @@
 """What a page of the dashboard is given: the house it stands in, and what was asked of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sekvens.clock import Clock
 from sekvens.db.session import Database
@@ -13,6 +13,7 @@ from sekvens.flows.shop_time import ShopTime
 from sekvens.metrics.pages import Period
 from sekvens.metrics.rules import Rules
 from sekvens.settings import Settings
+from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.words import Words
 from sekvens.web.staff_door import LoggedIn
 
@@ -37,6 +38,11 @@ class House:
     def flows(self) -> Mapping[str, Flow]:
         """The flows of this checkout, by name."""
         return {flow.name: flow for flow in CATALOGUE}
+
+    def writes(self, language: str) -> dict[str, Callable[[Any], str]]:
+        """Make what writes numbers, money and times for people, as templates have it."""
+        shop = self.settings.shop
+        return filters(language, zone=shop.timezone, currency=shop.currency)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ from sekvens.metrics.reading import Number
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, line_chart
 from sekvens.web.dashboard.page import Page
-from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.words import Words
 
 #: This quarter, and the four before.
@@ -100,13 +99,12 @@ class _Writer:
     """Writes numbers and sentences in the reader's language."""
 
     def __init__(self, house: House, asked: Asked, quarter: Quarter) -> None:
-        shop = house.settings.shop
         self._t: Words = asked.t
         self._quarter = quarter
         #: of a quarter that is not over the page says so once
         self._is_running = quarter == Quarter.of(asked.today)
         self._target = house.settings.metrics.target
-        self._write = filters(asked.language, zone=shop.timezone, currency=shop.currency)
+        self._write = house.writes(asked.language)
 
     def card(self, bold: Bold) -> Card:
         seen = compared(bold, target=self._target(bold.name, self._quarter))

@@ -24,7 +24,6 @@ from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
 from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.reasons import Reasons
-from sekvens.web.dashboard.rendering import filters
 
 #: Periods that are looked at beside today, in days.
 DAYS: Final = (7, 30)
@@ -105,8 +104,7 @@ def _trend(house: House, session: Session, asked: Asked) -> Markup | None:
 
 
 def _write(house: House, asked: Asked, name: str) -> Callable[[Any], str]:
-    shop = house.settings.shop
-    return filters(asked.language, zone=shop.timezone, currency=shop.currency)[name]
+    return house.writes(asked.language)[name]
 
 
 DELIVERABILITY = Page(

@@ -31,7 +31,6 @@ from sekvens.web.dashboard.charts import Series, bar_chart, line_chart
 from sekvens.web.dashboard.ladder import ladder
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.reasons import Reasons
-from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.step_words import StepWords
 from sekvens.web.dashboard.trends import Came, came_to, trend
 
@@ -114,8 +113,8 @@ def total(went: Mapping[str | None, Went]) -> Went:
 def _charts(
     house: House, session: Session, asked: Asked, flow: str, went: Mapping[str | None, Went]
 ) -> list[Markup]:
-    shop, t = house.settings.shop, asked.t
-    number = filters(asked.language, zone=shop.timezone, currency=shop.currency)["number"]
+    t = asked.t
+    number = house.writes(asked.language)["number"]
     drawn = [_trend(house, session, asked, flow)]
     reasons, whole = Reasons(asked.language), total(went)
     for title, kind, counts in (
@@ -130,7 +129,7 @@ def _charts(
 
 def _trend(house: House, session: Session, asked: Asked, flow: str) -> Markup:
     """Draw what was sent and clicked."""
-    shop, t = house.settings.shop, asked.t
+    t = asked.t
     found = trend(house, session, asked, ("delivered", "click-rate"), flow=flow)
     return line_chart(
         t.trend,
@@ -139,7 +138,7 @@ def _trend(house: House, session: Session, asked: Asked, flow: str) -> Markup:
             Series(name=t.sent, values=found.below("delivered")),
             Series(name=t.clicked, values=found.above("click-rate")),
         ],
-        write=filters(asked.language, zone=shop.timezone, currency=shop.currency)["number"],
+        write=house.writes(asked.language)["number"],
         table=t.as_table,
     )
 

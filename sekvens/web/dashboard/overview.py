@@ -16,7 +16,6 @@ from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.charts import Series, line_chart
 from sekvens.web.dashboard.flows import rows
 from sekvens.web.dashboard.page import Page
-from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.trends import trend
 
 
@@ -44,8 +43,8 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
 
 
 def _charts(house: House, session: Session, asked: Asked) -> list[Markup]:
-    shop, t = house.settings.shop, asked.t
-    write = filters(asked.language, zone=shop.timezone, currency=shop.currency)
+    t = asked.t
+    write = house.writes(asked.language)
     found = trend(house, session, asked, ("delivered", "email-share"))
     draw = partial(line_chart, table=t.as_table)
     earned = [
