@@ -9,9 +9,10 @@ from datetime import timedelta
 from sekvens.errors import DispatchTooLate, LockTimeout, NotSent, SesPaused, SesThrottled
 from sekvens.flows.steps import Purpose
 
-#: The first wait (wall time) after each kind of refusal; it doubles with every attempt.
+#: The first wait (wall time) after each kind of refusal; it doubles with every attempt. What SES
+#: refused for its rate tries again at once, nearly: others pass it meanwhile, and it was due first.
 FIRST_WAIT: dict[type[Exception], timedelta] = {
-    SesThrottled: timedelta(seconds=10),
+    SesThrottled: timedelta(seconds=2),
     SesPaused: timedelta(minutes=1),
     LockTimeout: timedelta(seconds=5),
     DispatchTooLate: timedelta(seconds=1),

@@ -13,7 +13,7 @@ TRUSTED_FOR = timedelta(minutes=10)
 BEHIND = timedelta(seconds=10)
 
 #: Part of SES's rate that the queue lets through. Messages come in bunches, probes and the shop's
-#: other systems come beside them, and what SES refuses waits for ten seconds, order mail too.
+#: other systems come beside them, and what SES refuses loses its turn, order mail too.
 OF_RATE = 0.95
 #: Amazon's lowest; a queue that lets nothing through would not even hear why.
 RATE_MIN = 1.0

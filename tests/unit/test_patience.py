@@ -11,10 +11,10 @@ from sekvens.messages.patience import ORDER_MAIL_WAIT_MAX, WAIT_MAX, retry_after
 
 def test_a_first_refusal_costs_seconds_and_a_long_one_ten_minutes_a_look():
     waits = [
-        retry_after(SesThrottled(), attempts=n, purpose=Purpose.MARKETING) for n in range(1, 9)
+        retry_after(SesThrottled(), attempts=n, purpose=Purpose.MARKETING) for n in range(1, 11)
     ]
 
-    assert waits[:3] == [timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=40)]
+    assert waits[:3] == [timedelta(seconds=2), timedelta(seconds=4), timedelta(seconds=8)]
     assert waits[-1] == WAIT_MAX
 
 

@@ -134,7 +134,7 @@ def test_one_who_is_overtaken_looks_again_soon(office: PostOffice) -> None:
 @pytest.mark.parametrize(
     ("error", "reason", "wait"),
     [
-        (SesThrottled("too fast"), "ses_throttled", timedelta(seconds=10)),
+        (SesThrottled("too fast"), "ses_throttled", timedelta(seconds=2)),
         (SesPaused("paused"), "ses_paused", timedelta(minutes=1)),
         (NotSent("unreachable"), "not_sent", timedelta(seconds=15)),
         (DispatchTooLate(), "dispatch_too_late", timedelta(seconds=1)),
@@ -158,7 +158,7 @@ def test_a_grace_is_wall_time_and_is_told_in_shop_time(office: PostOffice) -> No
     office.ses.faults.append(SesThrottled())
     outcome = office.send(shop_speed=43200.0)
 
-    assert outcome == Deferred(until=NOON + timedelta(days=5), reason="ses_throttled")
+    assert outcome == Deferred(until=NOON + timedelta(days=1), reason="ses_throttled")
 
 
 def test_what_ses_refuses_for_good_is_skipped_and_the_enrollment_goes_on(

@@ -88,9 +88,9 @@ def test_a_resend_that_ses_puts_off_is_put_off_and_not_in_doubt_for_another_two_
     put_off = at(office, "receipt", RESEND)
     row = office.message("receipt")
 
-    assert put_off == Deferred(until=NOON + timedelta(seconds=20), reason="ses_throttled")
+    assert put_off == Deferred(until=NOON + timedelta(seconds=4), reason="ses_throttled")
     assert (row.state, row.dispatched_at) == (MessageState.DISPATCHING, NOON)
-    assert isinstance(at(office, "receipt", RESEND + SECOND * 20), Sent)
+    assert isinstance(at(office, "receipt", RESEND + SECOND * 4), Sent)
 
 
 def test_a_resend_whose_answer_is_lost_too_is_in_doubt_from_then_on(office: PostOffice) -> None:
