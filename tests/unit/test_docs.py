@@ -18,6 +18,7 @@ from sekvens.commands.flows import _known
 from sekvens.enrollments import names
 from sekvens.events.parse import IncomingEvent, read_batch, read_one
 from sekvens.feeds.section import FeedSettings, FieldKind, TraitKind
+from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.definition import Flow
 from sekvens.flows.outcomes import SkipReason
 from sekvens.flows.steps import ExitReason
@@ -300,6 +301,10 @@ def test_every_setting_and_kind_of_feeds_stands_in_their_page():
 
     assert first_column(page, "## In the settings") == set(FeedSettings.__struct_fields__)
     assert kinds == {*get_args(FieldKind), *get_args(TraitKind)}
+
+
+def test_the_readme_knows_how_many_flows_there_are():
+    assert f"It comes with {len(CATALOGUE)} flows," in read("README.md")
 
 
 def test_every_way_a_message_can_end_or_wait_is_explained():
