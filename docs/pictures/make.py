@@ -49,10 +49,11 @@ WAITING = """
     WHERE e.flow IN ('post-purchase-first', 'winback') AND e.state = 'active'
     AND e.step_id LIKE 'until-%' ORDER BY e.started_at DESC LIMIT 1
 """
-#: One that nobody's look at the cart has led to the branch with the small nudge.
+#: One that nobody's look at the cart has led to the branch in which the lot decides.
 IN_A_BRANCH = """
     SELECT e.workflow_id FROM enrollments e JOIN messages m ON m.enrollment_id = e.id
-    WHERE e.flow = 'cart-abandonment' AND m.step_id = 'a-small-nudge' AND m.state = 'accepted'
+    WHERE e.flow = 'cart-abandonment' AND m.state = 'accepted'
+    AND m.step_id IN ('just-a-letter', 'the-ride-is-free', 'a-small-nudge', 'something-extra')
     ORDER BY e.started_at DESC LIMIT 1
 """
 #: Carts that e-mails are still to speak of: these are taken away.
@@ -192,7 +193,7 @@ def take_branch(page: Page, demo: Demo) -> None:
     workflow_id = demo.find(IN_A_BRANCH, seconds_max=STORY_SECONDS_MAX)
     page.set_viewport_size({"width": 1440, "height": 2400})
     page.goto(f"{demo.workflows_url}/{quote(workflow_id, safe='')}")
-    page.get_by_text("a-small-nudge").last.wait_for()
+    page.get_by_text("which-incentive").last.wait_for()
     page.wait_for_timeout(2500)
     heading = page.get_by_role("heading", name="Timeline").last.bounding_box()
     top = heading["y"] - 20 if heading else 700

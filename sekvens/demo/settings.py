@@ -1,7 +1,7 @@
 """The sample shop's settings for services on this machine: its pictures are served by their API.
 
-A demo differs in two things: the dashboard says what of it is real, and the small nudge of the
-cart's comes with codes of a pool, which runs dry, so that somebody waits for a person.
+A demo differs in two things: the dashboard says what of it is real, and the codes of birthdays are
+those of a pool, which runs dry, so that somebody waits for a person.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from sekvens.settings import SAMPLE_SHOP
 PICTURES_HOME = "https://post.hallgrensylle.example"
 
 
-#: The one offer whose codes run dry in the demo.
-DRY_OFFER: Final = "nudge"
-_ONE_CODE: Final = 'code = "BENGTBJUDER"'
+#: The one offer whose codes run dry in the demo: no lot decides who is to get it.
+DRY_OFFER: Final = "birthday"
+_PATTERN: Final = 'pattern = "TISDAG-{6}"'
 _NOTE: Final = """
 [dashboard.note]
 sv = '''En demo. Beställningarnas dagar och belopp är verkliga (CDNOW, 1997; åtta kronor för en
@@ -42,7 +42,7 @@ def write_settings(
     text = SAMPLE_SHOP.read_text(encoding="utf-8")
     served = text.replace(f"{PICTURES_HOME}{PICTURES_PATH}", f"{site.api_url}{PICTURES_PATH}")
     if with_story:
-        served = served.replace(_ONE_CODE, "pool = true") + _NOTE
+        served = served.replace(_PATTERN, "pool = true") + _NOTE
     file = site.data / "sekvens.toml"
     file.write_text(served, encoding="utf-8")
     return {"SEKVENS_SETTINGS": str(file)}

@@ -15,7 +15,7 @@ from sekvens.staff.tables import Role
 #: Who logs in to the demo's dashboard; the password is another in each demo.
 OPERATOR: Final = "doris"
 #: Codes in the pool that runs dry: whoever is to get one after that waits for a person.
-CODES: Final = 2
+CODES: Final = 4
 
 
 def add_operator(database: Database, *, clock: Clock) -> str:
@@ -27,9 +27,9 @@ def add_operator(database: Database, *, clock: Clock) -> str:
 
 
 def fill_pool(database: Database, shop: Shop) -> None:
-    """Put a few codes into the pool of the offer that runs dry, if it has one."""
+    """Put codes into the pool of the offer that runs dry, if it has one."""
     offer = shop.offers.get(DRY_OFFER)
     if offer is None or not offer.pool:
         return
-    codes = "".join(f"BENGTBJUDER-{number}\n" for number in range(1, CODES + 1))
+    codes = "".join(f"TISDAG-{number}\n" for number in range(1, CODES + 1))
     import_codes(database, read_codes(BytesIO(codes.encode())), offer=DRY_OFFER)

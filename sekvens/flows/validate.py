@@ -156,7 +156,11 @@ def _offers(flow: Flow, known: Known) -> Iterator[Finding]:
         if step.offer is not None and step.offer not in known.offers:
             offered = ", ".join(sorted(known.offers)) or "none"
             problem = f"the shop has no offer {step.offer!r}"
-            yield step.id, problem, f"Add it to the settings, or name one of: {offered}"
+            yield (
+                step.id,
+                problem,
+                f"Add [shop.offers.{step.offer}] to the settings, or name one of: {offered}",
+            )
     for reminder in reminders(flow):
         # What is left of the day on which it ends is not counted: nobody is told of it.
         holds = known.offers.get(reminder.offer, timedelta.max) - timedelta(days=1)

@@ -175,10 +175,11 @@ SHIPPED = {
         "until-day-five", "looked-again-by-day-five", "who-makes-it", "until-day-eight",
         "looked-again-by-day-eight", "before-you-decide",
     ],
-    "cart-abandonment v3": [
+    "cart-abandonment v4": [
         "settle", "your-cart-misses-you", "until-day-one", "questions-answered",
         "until-day-two", "nothing-to-lose", "looked-again", "a-pause", "never-ordered",
-        "does-the-nudge-pay", "a-small-nudge", "until-day-seven", "last-word",
+        "which-incentive", "just-a-letter", "the-ride-is-free", "a-small-nudge",
+        "something-extra", "until-day-seven", "last-word",
     ],
     "checkout-abandonment v1": [
         "settle", "did-it-get-stuck", "until-twenty-hours", "in-good-hands", "until-day-two",
@@ -300,6 +301,11 @@ EARLIER = {
     "welcome v1": [
         "hello", "until-day-two", "who-we-are", "until-day-four", "what-others-say",
         "until-day-seven", "a-code-for-you", "until-day-thirteen", "last-day",
+    ],
+    "cart-abandonment v3": [
+        "settle", "your-cart-misses-you", "until-day-one", "questions-answered",
+        "until-day-two", "nothing-to-lose", "looked-again", "a-pause", "never-ordered",
+        "does-the-nudge-pay", "a-small-nudge", "until-day-seven", "last-word",
     ],
     "cart-abandonment v2": [
         "settle", "your-cart-misses-you", "until-day-one", "questions-answered",

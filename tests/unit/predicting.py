@@ -28,9 +28,9 @@ CDNOW_END = date(1998, 6, 30).toordinal()
 
 
 def data_file(package: str, name: str) -> Path:
-    """Find a data file among those of an installed package."""
+    """Find a data file among those of an installed package, by its name or the end of its path."""
     files = importlib.metadata.distribution(package).files or []
-    return next(Path(str(file.locate())) for file in files if file.name == name)
+    return next(Path(str(file.locate())) for file in files if file.match(name))
 
 
 @cache

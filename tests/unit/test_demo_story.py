@@ -13,6 +13,7 @@ from sekvens.demo.orders import KRONOR_A_DOLLAR
 from sekvens.demo.people import invent_people
 from sekvens.demo.products import read_products
 from sekvens.demo.purchases import Purchase, purchases_file, read_purchases
+from sekvens.demo.settings import DRY_OFFER, write_settings
 from sekvens.demo.shelf import (
     BACK_ON,
     CHEAPER,
@@ -23,12 +24,15 @@ from sekvens.demo.shelf import (
     Shelf,
     as_on,
 )
+from sekvens.demo.staffing import CODES
 from sekvens.demo.story import tell
 from sekvens.events.schema import KNOWN_EVENTS
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.flows.conditions import EventPattern
 from sekvens.products.feeds.item import FeedItem
 from sekvens.send_time.dates import next_return
+from sekvens.settings import load_settings
+from tests.unit.test_demo_services import site
 
 API = "http://127.0.0.1:8080"
 #: What no shop posts: we record it when the demo's shelf changes, for who waits.
@@ -204,6 +208,21 @@ def test_within_the_first_days_somebody_orders_leaves_a_cart_and_unsubscribes(st
     assert ordered
     assert left
     assert any(call.event == "Unsubscribed" for call in early)
+
+
+def test_some_more_who_want_e_mails_have_a_birthday_than_there_are_codes(story):
+    subscribed = {call.user_id for call in story if call.event == "Email Subscribed"}
+    left = {call.user_id for call in story if call.event == "Unsubscribed"}
+    known = {call.user_id for call in story if call.data.get("birthday")}
+
+    assert len(known & subscribed - left) >= CODES + 3
+
+
+def test_in_the_story_the_codes_of_birthdays_are_those_of_a_pool(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = write_settings(site(data=tmp_path), {}, with_story=True)
+
+    assert load_settings(told).shop.offers[DRY_OFFER].pool
 
 
 def test_only_events_that_sekvens_knows_are_told(story):

@@ -59,7 +59,10 @@ STEPS = frozenset(
     {
         *(f"welcome/{step.id}" for step in WELCOME.steps),
         *(f"cart-abandonment/{step.id}" for step in CART_ABANDONMENT.steps),
+        "cart-abandonment/just-a-letter",
+        "cart-abandonment/the-ride-is-free",
         "cart-abandonment/a-small-nudge",
+        "cart-abandonment/something-extra",
         "plain/hello",
         "plain/again",
     }
@@ -79,7 +82,7 @@ KNOWN = Known(
         }
     ),
     templates={"sv": STEPS, "en": STEPS},
-    offers={"welcome": days(14), "nudge": days(7)},
+    offers={name: days(14) for name in ("welcome", "free-shipping", "nudge", "gift")},
     locales=("sv", "en"),
     second_subjects={"sv": frozenset({"plain/hello"}), "en": frozenset({"plain/hello"})},
     flows={"plain": None, "sunset": None, "cart-abandonment": "cart_id"},
@@ -193,9 +196,9 @@ PLANTED = {
         "plain/hallo.sv.md",
     ),
     "an unknown offer": (
-        replace(WELCOME, steps=(send("hello", offer="gift"),)),
+        replace(WELCOME, steps=(send("hello", offer="cake"),)),
         "hello",
-        "no offer 'gift'",
+        "no offer 'cake'. Add [shop.offers.cake] to the settings, or name one of: free-shipping,",
     ),
     "an offer that ends before its reminder": (
         replace(WELCOME, steps=reminded(wait("late", days(14)))),
@@ -573,8 +576,9 @@ def test_a_fault_says_the_file_and_the_remedy(name: str) -> None:
 
 def test_all_faults_are_found_at_once_and_name_the_catalogue_file() -> None:
     broken = replace(CART_ABANDONMENT, trigger=event("Added"), exit_when=(), entry_key=None)
+    broken = replace(broken, steps=(send("letter", offer="cake"),), successors=())
 
-    faults = validate(replace(broken, steps=(send("letter", offer="gift"),)), KNOWN)
+    faults = validate(broken, KNOWN)
 
     assert {fault.step for fault in faults} == {None, "letter"}
     assert len(faults) == 6

@@ -330,11 +330,11 @@ def test_a_send_behind_a_split_is_due_when_the_wait_before_it_was_over():
     state, _ = interpreter.decide(graph, state, START)
     state, _ = interpreter.decide(graph, state, late)
     state = interpreter.answer(graph, state, 0, None, now=late)
-    state = interpreter.answer(graph, state, 0, None, now=late)  # of the experiment behind it
+    state = interpreter.answer(graph, state, 1, None, now=late)  # of the experiment behind it
     _, command = interpreter.decide(graph, state, late)
 
     assert isinstance(command, SendMessage)
-    assert (command.step.id, command.due_at) == ("a-small-nudge", due)
+    assert (command.step.id, command.due_at) == ("just-a-letter", due)
 
 
 @settings(max_examples=100)

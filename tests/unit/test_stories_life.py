@@ -395,9 +395,10 @@ def test_a_contact_of_a_story_draws_by_their_name():
     story = Story(name="a-test", about="", starts=START, days=20)
     stage = set_stage(story, load_settings({}), [CART_ABANDONMENT])
     lives = {n: live(stage, Person(name=n, zone=HOME, acts=acts)) for n in MANY[:6]}
-    weights = (("nudge", 1.0), ("holdout", 1.0))
+    names = ("holdout", "none", "free-shipping", "percentage", "gift")
+    weights = tuple((name, 1.0) for name in names)
 
     nudged = {n: "cart-abandonment/a-small-nudge" in emails(life) for n, life in lives.items()}
-    drawn = {n: draw("cart-abandonment/does-the-nudge-pay", n, weights) for n in lives}
-    assert nudged == {name: variant == "nudge" for name, variant in drawn.items()}
+    drawn = {n: draw("cart-abandonment/which-incentive", n, weights) for n in lives}
+    assert nudged == {name: variant == "percentage" for name, variant in drawn.items()}
     assert set(nudged.values()) == {True, False}

@@ -1,18 +1,25 @@
 """Cart abandonment: up to five e-mails to somebody who filled a cart and went away.
 
 What it is for: to remind, then to answer what may have stopped them. Only those who have never
-ordered are offered something, or regular customers would learn to leave their carts.
+ordered may be offered something, or regular customers would learn to leave their carts.
 
 Why these times: four quiet hours tell a cart that was left from one that is being filled; every
 product added starts them anew. The reminder follows at once, and not at all when it is twelve hours
-late. Questions are answered on day 1, worries on day 2, the nudge comes on day 4, the goodbye on
+late. Questions are answered on day 1, worries on day 2, an incentive comes on day 4, the goodbye on
 day 7. Days count from the product added last. From the second e-mail on they come at nine in the
 morning where the contact lives: each wait is half a day short of its days, so that the next nine
 o'clock is the one nearest to the day meant. Who looks at the cart again after day 2 is thinking
-about it: they are left in peace for a day and get no nudge, only the goodbye.
+about it: they are left in peace for a day and get no incentive, only the goodbye.
 
-What is not known: whether the nudge pays. Half of those who would get it are left alone, by lot,
-until what contacts order for has shown which is better.
+What is not known: whether any incentive earns more than it costs. So the lot gives each of those
+who have never ordered one of five: nothing at all, a letter without an offer, free shipping, a
+percentage or a gift. The last four are compared with the first, by what contacts order for after
+the incentive's cost.
+
+How long it takes: where 4 % order in these days, 22,500 contacts find, four times in five, an
+incentive by which they order for half as much again. For a quarter more it takes 90,000. That is a
+large shop's experiment: with fewer than 60 such contacts a day it lasts longer than a year. A
+smaller shop leaves variants out; of two, 6,400 contacts find as much as these five.
 
 Who leaves: whoever orders, starts the checkout (its own e-mails take over) or empties the cart, and
 everybody whose cart is sold out.
@@ -40,10 +47,11 @@ from sekvens.flows.experimenting import REVENUE, experiment, holdout, variant
 from sekvens.flows.steps import ExitReason
 
 MORNING = local_time("09:00")
+LATE = days(1)
 
 CART_ABANDONMENT: Flow = flow(
     "cart-abandonment",
-    version=3,
+    version=4,
     purpose=MARKETING,
     trigger=event("Product Added"),
     entry_key="cart_id",
@@ -58,6 +66,7 @@ CART_ABANDONMENT: Flow = flow(
         exit_on("Cart Emptied", ExitReason.NO_LONGER_MATCHES),
     ],
     goal=goal("Order Completed", within=days(5)),
+    successors={"does-the-nudge-pay": "which-incentive"},
     steps=[
         wait("settle", hours(4), restart_on="Product Added"),
         send("your-cart-misses-you", lateness_max=hours(12)),
@@ -76,14 +85,24 @@ CART_ABANDONMENT: Flow = flow(
                     case(
                         not_(happened("Order Completed")),
                         experiment(
-                            "does-the-nudge-pay",
-                            # Later than this, little would be left of the seven days it holds.
-                            variant(
-                                "nudge",
-                                send("a-small-nudge", offer="nudge", lateness_max=days(1)),
-                            ),
+                            "which-incentive",
+                            # First, so that each incentive is held against nothing.
                             holdout(),
-                            contacts=4_000,
+                            # All by one limit: later, little would be left of what they offer.
+                            variant("none", send("just-a-letter", lateness_max=LATE)),
+                            variant(
+                                "free-shipping",
+                                send("the-ride-is-free", offer="free-shipping", lateness_max=LATE),
+                            ),
+                            variant(
+                                "percentage",
+                                send("a-small-nudge", offer="nudge", lateness_max=LATE),
+                            ),
+                            variant(
+                                "gift",
+                                send("something-extra", offer="gift", lateness_max=LATE),
+                            ),
+                            contacts=22_500,
                             measure=REVENUE,
                         ),
                     ),
