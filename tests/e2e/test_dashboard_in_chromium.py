@@ -21,13 +21,7 @@ from sekvens.settings import SAMPLE_SHOP
 from sekvens.staff import accounts
 from sekvens.staff.tables import Role, StaffMember, StaffSession
 from sekvens.web.dashboard.pages import PAGES, SECTIONS
-from tests.conftest_browser import (  # noqa: F401  fixtures
-    NOTHING,
-    axe_finds,
-    chromium,
-    english_in,
-    sheet,
-)
+from tests.conftest_browser import NOTHING, axe_finds, chromium, english_in, sheet  # noqa: F401
 from tests.e2e import houses
 from tests.e2e.houses import House
 from tests.unit.editing import NAME as EMAIL

@@ -89,7 +89,7 @@ async def test_looking_hands_nothing_out_and_logs_nothing(office: PostOffice) ->
     assert log_of(office.database) == []
 
 
-@pytest.mark.parametrize(("action", "why"), zip(ERASING, ("request", "staff"), strict=True))
+@pytest.mark.parametrize(("action", "why"), [(ERASING[0], "request"), (ERASING[1], "staff")])
 async def test_somebody_is_erased_after_a_question_and_there_is_a_certificate(
     office: PostOffice, action: str, why: str
 ) -> None:

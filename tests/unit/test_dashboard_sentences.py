@@ -123,7 +123,7 @@ def test_the_breakers_note_is_said_with_swedish_numbers() -> None:
     assert said is not None
     assert said.startswith("studsade: 1\N{NO-BREAK SPACE}234 av de senaste 12\N{NO-BREAK SPACE}345")
     assert "kallades skräppost: " in said
-    assert "10,00\N{NO-BREAK SPACE}%" in said
+    assert "10,00 %" in said
 
 
 @pytest.mark.parametrize("held", [*HoldReason, *HeldBy])

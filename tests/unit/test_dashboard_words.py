@@ -107,9 +107,7 @@ def test_a_word_that_is_the_same_in_both_languages_is_so_on_purpose() -> None:
         if text == Words(page, "en").own[key] and len(str(text)) > 12
     }
 
-    assert alike == {
-        "deliverability.receiver_ses", "reasons.source_woocommerce", "sentences.of_a_step",
-    }  # fmt: skip
+    assert alike == {"flow.way_variant", "sentences.of_a_step"}
 
 
 def test_zones_are_known_by_nothing_else() -> None:

@@ -23,7 +23,8 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 #: What may stand at a place, where that is not just anything.
 _SHAPES: Final[Mapping[str, str]] = {
     "place": r"[\w.-]+/[\w.-]*", "status": r"\d+", "n": r"[\d,.]+", "of": r"[\d,.]+",
-    "min": r"[\d,.]+", "share": r"[\d.]+%", "sure": r"[\d.]+%",
+    "min": r"[\d,.]+", "share": r"[\d.]+%", "sure": r"[\d.]+%", "rate": r"\w+", "purpose": r"\w+",
+    "hold": r"\w+", "skip": r"\w+", "state": r"\w+", "kind": r"\w+(?:, \w+)*",
 }  # fmt: skip
 _NUMBERS: Final = frozenset({"n", "of", "min", "share", "sure"})
 #: Places that hold words of the facts, or several: what `reasons.toml` calls their kind.
@@ -75,7 +76,7 @@ class Sentences:
             return self.plain(value)
         if name in _NUMBERS:
             return _number(value, self._language)
-        kind = name.rstrip("2")  # of the second place for the same kind
+        kind = _of_kind(name)
         if kind in _KINDS:
             return ", ".join(self._word(kind, each) for each in value.split(", "))
         return value
@@ -92,9 +93,14 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 def _pattern(text: str) -> str:
     parts = _PLACE.split(text)  # words and names of places, by turns
     return "".join(
-        f"(?P<{part}>{_SHAPES.get(part, '.+?')})" if nth % 2 else re.escape(part)
+        f"(?P<{part}>{_SHAPES.get(_of_kind(part), '.+?')})" if nth % 2 else re.escape(part)
         for nth, part in enumerate(parts)
     )
+
+
+def _of_kind(place: str) -> str:
+    """Tell what stands at a place: a second one of the same kind is called `kind2`."""
+    return place.rstrip("2")
 
 
 def _number(written: str, language: str) -> str:
