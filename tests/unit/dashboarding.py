@@ -86,12 +86,12 @@ def meet_everything(database: Database) -> str:
     )
     whose = shop.contact_id("all")
     with database.write() as session:
-        _enroll(session, "all", whose, "cart-abandonment", step_id="looked-again")
+        _enroll(session, "all", whose, "welcome", step_id="hello")
         for number, exit_reason in enumerate(ExitReason):
             _enroll(session, f"x-{number}", whose, "welcome", state=EnrollmentState.ENDED,
                     exit_reason=exit_reason, ended_at=NOON - HOUR, step_id="hello")  # fmt: skip
         for code, why in PARKED.items():
-            _enroll(session, f"p-{code}", whose, "cart-abandonment", step_id="still-thinking",
+            _enroll(session, f"p-{code}", whose, "welcome", step_id="hello",
                     state=EnrollmentState.PARKED, parked_at=NOON, parked_code=code,
                     parked_reason=why)  # fmt: skip
         _write_to(session, whose)
@@ -111,7 +111,8 @@ PARKED: Final = {
 }
 #: What the ledger notes of a message that waits.
 NOTES: Final = (
-    *(why_held(each) for each in (*HoldReason, *HeldBy)),
+    # What is manual waits with a text to look at (`tests.unit.sending`).
+    *(why_held(each) for each in (*HoldReason, *HeldBy) if each != HeldBy.MANUAL),
     "SES said 429 TooManyRequestsException: the rate of the account is exceeded",
     "SES cannot be reached (EndpointConnectionError); look at ses.endpoint_url",
     "the lock of contact c-1 was not free within 2 s",
@@ -119,7 +120,7 @@ NOTES: Final = (
 )
 #: Where a word of consent came from.
 SOURCES: Final = (
-    "api", "checkout", "merge", "form", "form of the footer", "shopify", "preference page",
+    "api", "checkout", "merge", "form", "form footer", "shopify", "preference page",
     "one-click unsubscribe", "unsubscribe link", "flow sunset",
 )  # fmt: skip
 
