@@ -81,7 +81,7 @@ def to_read(
     rows = session.execute(query.offset(offset).limit(limit)).all()
     own = product_ids_of(session, [row.product_id for row, *_ in rows])
     asked = select(Product.id, Product.titles).where(Product.id.in_(set(own.values())))
-    titles = dict(session.execute(asked).all())
+    titles: dict[str, dict[str, str]] = dict(session.execute(asked).all())
     return tuple(
         ToRead(
             review=_shown(row, names, verified),
