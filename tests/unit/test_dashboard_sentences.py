@@ -178,3 +178,17 @@ def test_sess_own_words_are_quoted_in_the_sentence_about_them(key: str) -> None:
     assert "SES svarade 400 MessageRejected: ”Email_address is bad”" in said
     assert "SES said 400 MessageRejected: Email_address is bad" in english
     assert key in SENTENCES["sv"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("one-click unsubscribe", "e-postprogrammets knapp för avregistrering"),
+        ("form foot_er", "formuläret foot_er"),
+        ("e_1", "e_1"),
+    ],
+)
+def test_a_source_is_said_and_the_shops_own_name_of_one_stays_as_it_is(
+    source: str, said: str
+) -> None:
+    assert Reasons("sv").source(source) == said

@@ -31,6 +31,11 @@ class Reasons:
         """Name who did something: somebody of the staff as they are called, or a part of ours."""
         return self._words.of("by", name)
 
+    def source(self, name: str) -> str:
+        """Say by which way something came to us: a way of ours, or what the shop calls its own."""
+        said = self._words.of("source", name)
+        return self.sentence.said(name) or name if said == name else said
+
     def waits(self, why: str | None, *, in_doubt: bool) -> str:
         """Say what a message waits for, by what its row notes; None: nothing yet."""
         if in_doubt or not why:
