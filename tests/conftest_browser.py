@@ -29,6 +29,16 @@ _ARGUMENTS = [
 NOTHING: Final[dict[Literal["light", "dark"], list[str]]] = {"light": [], "dark": []}
 _AXE = """what => axe.run(what, {resultTypes: ['violations']}).then(found => found.violations.map(
     one => `${one.id}: ${one.help} ${one.nodes.map(node => node.html.slice(0, 120))}`))"""
+#: What is marked as English or quoted may stay (SES's words, a template's fault), and so may ids.
+_ENGLISH = """() => {
+    const page = document.querySelector('main').cloneNode(true);
+    page.querySelectorAll('[lang=en], code, textarea, iframe').forEach(each => each.remove());
+    const text = page.innerHTML.replace(/<[^>]*>/g, ' ').replace(/”[^”]*”/g, ' ');
+    const words = text.toLowerCase().split(/[\\s.,;:!?()]+/);
+    const english = ['the', 'of', 'and', 'was', 'were', 'are', 'they', 'their', 'them', 'with',
+        'this', 'that', 'has', 'have', 'been', 'not', 'from', 'which', 'to', 'it', 'is', 'be'];
+    return words.filter(each => english.includes(each));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +117,12 @@ def axe_finds(page: "Page", *, leave_out: Sequence[str] = ()) -> dict[str, list[
     for scheme in NOTHING:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # nothing half-way
         found[scheme] = page.evaluate(_AXE, {"exclude": [[selector] for selector in leave_out]})
+    return found
+
+
+def english_in(page: "Page") -> list[str]:
+    """List the words of English sentences that a page in another language says itself."""
+    found: list[str] = page.evaluate(_ENGLISH)
     return found
 
 

@@ -97,6 +97,13 @@ def erasure_of(session: Session, contact_id: str) -> Erasure | None:
     return session.scalar(select(Erasure).where(Erasure.contact_id == stands))
 
 
+def erasures(session: Session, *, offset: int = 0, limit: int) -> tuple[Sequence[Erasure], int]:
+    """List certificates, the newest first; tell how many there are in all."""
+    newest = select(Erasure).order_by(Erasure.erased_at.desc(), Erasure.id)
+    count = session.scalar(select(func.count()).select_from(Erasure)) or 0
+    return session.scalars(newest.offset(offset).limit(limit)).all(), count
+
+
 def certificate_of(erasure: Erasure) -> dict[str, Any]:
     """Write a certificate out: ids, counts and times."""
     return {

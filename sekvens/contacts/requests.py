@@ -98,6 +98,13 @@ def open_requests(session: Session) -> Sequence[PrivacyRequest]:
     return session.scalars(query.order_by(PrivacyRequest.asked_at, PrivacyRequest.id)).all()
 
 
+def answered(session: Session, *, limit: int) -> Sequence[PrivacyRequest]:
+    """List the requests that have been answered, the newest first."""
+    query = select(PrivacyRequest).where(PrivacyRequest.done_at.is_not(None))
+    newest = query.order_by(PrivacyRequest.done_at.desc(), PrivacyRequest.id).limit(limit)
+    return session.scalars(newest).all()
+
+
 def finish(session: Session, request: str, *, now: datetime) -> bool:
     """Record that a person has answered a request; False if there is none open of this id."""
     row = session.get(PrivacyRequest, request)

@@ -131,6 +131,11 @@ def named(key: str) -> str:
     return key.removesuffix("_id")
 
 
+def of_these(condition: AllOf | AnyOf) -> str:
+    """Say of several conditions how many have to hold, before they are listed."""
+    return f"{'all' if isinstance(condition, AllOf) else 'one'} of these must be so:"
+
+
 def until_in_words(until: LocalTime | BestTime | Date) -> str:
     """Say when: `09:00 where the contact lives, on a working day`, `their birthday, at 09:00`."""
     match until:

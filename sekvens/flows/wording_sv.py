@@ -48,17 +48,34 @@ from sekvens.flows.steps import (
     Suppress,
     Webhook,
 )
-from sekvens.flows.wording import named
+from sekvens.flows.wording import named as named_in_english
 from sekvens.flows.wording_sv_dealings import dealing, in_words, looking_back, of_entries, of_orders
 
 __all__ = [
-    "as_moment", "deed_in_words", "in_force", "in_words", "plan_in_words", "somebody_does",
-    "they_do", "until_in_words",
+    "as_moment", "deed_in_words", "in_force", "in_words", "of_these", "plan_in_words",
+    "somebody_does", "they_do", "until_in_words",
 ]  # fmt: skip
 
 _WEEKDAYS: Final = (
     "måndagar", "tisdagar", "onsdagar", "torsdagar", "fredagar", "lördagar", "söndagar",
 )  # fmt: skip
+
+
+#: What deeds set: statuses of consent, and why an address is suppressed.
+_STATUSES: Final = {
+    "subscribed": "ja", "unsubscribed": "avregistrerad", "never_subscribed": "har aldrig sagt ja",
+    "pending": "ska bekräftas",
+}  # fmt: skip
+_SUPPRESSED: Final = {
+    "bounce": "brevlådan finns inte", "complaint": "kallade våra brev skräppost",
+    "manual": "för hand", "invalid": "ingen giltig adress", "inactive": "inget livstecken",
+}  # fmt: skip
+#: What properties identify.
+_NAMED: Final = {
+    "cart": "kundvagn", "category": "kategori", "checkout": "kassa", "order": "beställning",
+    "product": "vara", "question": "fråga", "return": "retur", "request": "begäran",
+    "review": "recension", "sku": "artikel",
+}  # fmt: skip
 
 
 class _Act(NamedTuple):
@@ -128,6 +145,11 @@ def in_force(condition: Condition) -> str:
             return _both_ways(condition)[0]
 
 
+def of_these(condition: AllOf | AnyOf) -> str:
+    """Say of several conditions how many have to hold, before they are listed."""
+    return f"{'allt' if isinstance(condition, AllOf) else 'något'} av det här måste gälla:"
+
+
 def until_in_words(until: LocalTime | BestTime | Date) -> str:
     """Say when: `09:00 där kontakten bor, på en vardag`."""
     match until:
@@ -159,9 +181,9 @@ def deed_in_words(deed: Deed) -> str:
         case SetTrait():
             return f"sätter {deed.trait} till {deed.value}"
         case SetConsent():
-            return f"sätter samtycket till {deed.status}"
+            return f"sätter samtycket till {_STATUSES.get(deed.status, deed.status)}"
         case Suppress():
-            return f"spärrar adressen: {deed.reason}"
+            return f"spärrar adressen: {_SUPPRESSED.get(deed.reason, deed.reason)}"
         case Rest():
             return f"skickar ingen reklam från något flöde på {in_words(deed.duration)}"
         case Webhook():
@@ -231,7 +253,7 @@ def _both_ways(condition: Condition) -> tuple[str, str]:
 def _happened(condition: Happened) -> tuple[str, str]:
     act, back = _act(condition.pattern), looking_back(condition.within)
     if condition.times > 1:
-        each = f" (varje {named(condition.each)} räknas en gång)" if condition.each else ""
+        each = f" (varje {_named(condition.each)} räknas en gång)" if condition.each else ""
         times = f"{condition.times} gånger{each}{back}"
         done = f"kontakten har {act.done}{act.rest}"
         return f"{done} minst {times}", f"{done} färre än {times}"
@@ -247,12 +269,18 @@ def _act(pattern: EventPattern) -> _Act:
         case "Question Answered", {"question": question, "answer": answer, **others} if not others:
             return _ACTS[pattern.name]._replace(rest=f' "{answer}" på {question}')
     act = _ACTS.get(pattern.name, _Act("gör", "gjort", f' "{pattern.name}"'))
-    given = [f"{name} är {value}" for name, value in pattern.where]
+    given = [f"{_named(name)} är {value}" for name, value in pattern.where]
     if pattern.same:
-        given.append(f"samma {named(pattern.same)}")
+        given.append(f"samma {_named(pattern.same)}")
     if pattern.other:
-        given.append(f"en annan {named(pattern.other)}")
+        given.append(f"en annan {_named(pattern.other)}")
     return act._replace(rest=f"{act.rest} ({' och '.join(given)})") if given else act
+
+
+def _named(key: str) -> str:
+    """Call what a property identifies by its name; what is the shop's own keeps the shop's."""
+    name = named_in_english(key)
+    return _NAMED.get(name, name)
 
 
 def _joined(conditions: tuple[Condition, ...], word: str) -> str:

@@ -178,18 +178,21 @@ _SV: Final = {
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"en": _EN, "sv": _SV})
 
-#: What a sentence's reason is a word of, where it is not a name or a text of SES's own.
+#: The kind of a reason that is a sentence of the ledger's, and no word: SES's own, for one.
+NOTE: Final = "note"
+#: What a sentence's reason is a word of, where it is not a name.
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "left": "exit", "leaving": "exit", "left_before": "exit", "skipped.exited": "exit",
         "skipped.no_consent": "consent", "skipped.suppressed": "suppression", "parked": "parked",
+        "waits": NOTE, "skipped.rejected": NOTE,
     }
 )  # fmt: skip
 
 
-def plain(_kind: str, reason: str) -> str:
+def plain(kind: str, reason: str) -> str:
     """Write a reason as the facts have it."""
-    return reason.replace("_", " ")
+    return reason if kind == NOTE else reason.replace("_", " ")
 
 
 def say(

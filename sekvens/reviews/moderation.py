@@ -1,6 +1,6 @@
 """What somebody at the shop decides about reviews."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,6 +12,19 @@ from sekvens.reviews.tables import Review, ReviewState
 
 class UnknownReview(SekvensError):
     """No review has this id. `starter.py reviews list` shows those that are known."""
+
+
+def undecided(
+    session: Session, review_ids: Collection[str], *, state: ReviewState, seen_at: datetime
+) -> list[str]:
+    """Name those of some reviews that are not in a state yet, and say what they said `seen_at`.
+
+    What its author has changed since then (wall time), nobody has read.
+    """
+    query = select(Review.id).where(
+        Review.id.in_(review_ids), Review.state != state, Review.changed_at <= seen_at
+    )
+    return list(session.scalars(query.order_by(Review.id)))
 
 
 def moderate(

@@ -1,6 +1,6 @@
 """Named questions about reviews. Nothing is written, and nobody's surname or address is told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
 from sekvens.products.queries import product_ids_of
-from sekvens.products.tables import OrderLine, ProductVariant
+from sekvens.products.tables import OrderLine, Product, ProductVariant
 from sekvens.reviews.author import author_name
 from sekvens.reviews.tables import Review, ReviewState
 
@@ -26,6 +26,15 @@ class ReviewFacts:
     locale: str | None
     written_on: datetime
     verified: bool  #: an order of its author contains the product
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToRead:
+    """A review, with what somebody goes by who decides about it."""
+
+    review: ReviewFacts
+    contact_id: str | None  #: its author, where that is known
+    product: Mapping[str, str]  #: the product's title by locale; none: we do not know the product
 
 
 def approved(
@@ -60,6 +69,34 @@ def listed(
     query = _reviews().where(Review.state.in_(sorted(states)))
     rows = session.execute(query.order_by(Review.written_on, Review.id).limit(limit))
     return tuple((row.state, _shown(row, names, verified)) for row, *names, verified in rows)
+
+
+def to_read(
+    session: Session, state: ReviewState, *, offset: int = 0, limit: int
+) -> tuple[ToRead, ...]:
+    """List reviews of one state: those pending the oldest first, others by the newest word."""
+    is_pending = state is ReviewState.PENDING
+    order = Review.written_on if is_pending else Review.changed_at.desc()
+    query = _reviews().where(Review.state == state).order_by(order, Review.id)
+    rows = session.execute(query.offset(offset).limit(limit)).all()
+    own = product_ids_of(session, [row.product_id for row, *_ in rows])
+    asked = select(Product.id, Product.titles).where(Product.id.in_(set(own.values())))
+    titles: dict[str, dict[str, str]] = dict(session.execute(asked).all())
+    return tuple(
+        ToRead(
+            review=_shown(row, names, verified),
+            contact_id=row.contact_id,
+            product=titles.get(own[row.product_id], {}),
+        )
+        for row, *names, verified in rows
+    )
+
+
+def counts_by_state(session: Session) -> dict[ReviewState, int]:
+    """Count the reviews of each state; a state without one is there, too."""
+    counted = select(Review.state, func.count()).group_by(Review.state)
+    found = dict(session.execute(counted).all())
+    return {state: found.get(state, 0) for state in ReviewState}
 
 
 def pending_count(session: Session) -> int:

@@ -3,17 +3,18 @@
 Counted in one statement where SQL says all of it. Whoever SQL leaves open is asked about alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import ModuleType
 from typing import Final
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.tables import Contact
+from sekvens.flows import wording
 from sekvens.flows.conditions import AllOf, AnyOf, Condition, InSegment, Not
-from sekvens.flows.wording import in_force
 from sekvens.segments import sql
 from sekvens.segments.audience import candidates, is_decided, is_of_one_row, known_otherwise
 from sekvens.segments.figures import reorder_gap
@@ -72,28 +73,36 @@ def members_within(
 
 
 def reasons(
-    session: Session, condition: Condition, *, contact_id: str, now: datetime
+    session: Session,
+    condition: Condition,
+    *,
+    contact_id: str,
+    now: datetime,
+    words: ModuleType = wording,
 ) -> list[Reason]:
-    """Say of each part of a condition what is so of a contact."""
-    return list(_reasons(session, condition, contact_id, now, 0))
+    """Say of each part of a condition what is so of a contact, in the words of a language."""
+
+    def holds(asked: Condition) -> bool:
+        return sql.holds(session, asked, contact_id=contact_id, now=now)
+
+    return list(_reasons(condition, holds, words, 0))
 
 
 def _reasons(
-    session: Session, condition: Condition, contact_id: str, now: datetime, depth: int
+    condition: Condition, holds: Callable[[Condition], bool], words: ModuleType, depth: int
 ) -> Iterator[Reason]:
-    is_so = sql.holds(session, condition, contact_id=contact_id, now=now)
+    is_so = holds(condition)
     match condition:
         case InSegment():
-            yield from _reasons(session, condition.condition, contact_id, now, depth)
+            yield from _reasons(condition.condition, holds, words, depth)
             return
         case AllOf() | AnyOf() if len(condition.conditions) > 1:
-            of_these = "all of these" if isinstance(condition, AllOf) else "one of these"
-            yield Reason(depth=depth, is_so=is_so, sentence=f"{of_these} must be so:")
+            yield Reason(depth=depth, is_so=is_so, sentence=words.of_these(condition))
             for inner in condition.conditions:
-                yield from _reasons(session, inner, contact_id, now, depth + 1)
+                yield from _reasons(inner, holds, words, depth + 1)
         case _:
             said = condition if is_so else _denied(condition)
-            yield Reason(depth=depth, is_so=is_so, sentence=in_force(said))
+            yield Reason(depth=depth, is_so=is_so, sentence=words.in_force(said))
 
 
 def _denied(condition: Condition) -> Condition:

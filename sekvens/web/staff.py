@@ -22,7 +22,7 @@ from sekvens.staff.tables import Role
 from sekvens.web.pages import page
 from sekvens.web.rates import Buckets, Rate, source_of
 from sekvens.web.replies import failure, unavailable
-from sekvens.web.staff_door import StaffDoor, read_form
+from sekvens.web.staff_door import Form, StaffDoor, first, read_form
 from sekvens.web.staff_words import WORDS, language_of
 
 #: Failures for one name from one source: a person who mistypes has five, then one in three minutes.
@@ -55,7 +55,7 @@ class StaffPages:
         router.post("/staff/logout", response_model=None)(self._page(self._log_out))
         return router
 
-    def _page(self, work: Callable[[Request, dict[str, str]], Response]) -> Callable[..., object]:
+    def _page(self, work: Callable[[Request, Form], Response]) -> Callable[..., object]:
         async def endpoint(request: Request) -> Response:
             if not self._door.is_open:
                 return failure(403, "https_only", "staff pages are for https: set api.public_url")
@@ -67,22 +67,22 @@ class StaffPages:
 
         return endpoint
 
-    def _ask(self, request: Request, _form: dict[str, str]) -> Response:
+    def _ask(self, request: Request, _form: Form) -> Response:
         if self._door.of(request, Role.VIEWER) is not None:
             return _to("/staff")
         return self._login_page(request)
 
-    def _log_in(self, request: Request, form: dict[str, str]) -> Response:
+    def _log_in(self, request: Request, form: Form) -> Response:
         if not self._door.is_posted_by_us(request, form):
             return self._login_page(request, status=403, said="stale")
-        name = form.get("name", "").strip().lower()[:_NAME_CHARACTERS_MAX]
+        name = first(form, "name").strip().lower()[:_NAME_CHARACTERS_MAX]
         wait = self._wait(name, request)
         if wait:
             reply = self._login_page(request, status=429, said="too_often")
             reply.headers["retry-after"] = str(int(wait) + 1)
             return reply
         with self._database.read() as session:
-            member = accounts.authenticated(session, name, form.get("password", ""))
+            member = accounts.authenticated(session, name, first(form, "password"))
         if member is None:
             return self._login_page(request, status=401, said="wrong")
         self._failures[0].refill(_pair(name, request))
@@ -92,7 +92,7 @@ class StaffPages:
         self._door.give_cookie(reply, session_id)
         return reply
 
-    def _log_out(self, request: Request, form: dict[str, str]) -> Response:
+    def _log_out(self, request: Request, form: Form) -> Response:
         session_id = self._door.session_id(request)
         if session_id is None or not self._door.is_posted_by_us(request, form):
             return _to("/staff")

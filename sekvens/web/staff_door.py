@@ -4,9 +4,9 @@ A page asks `of(request, Role.…)` before it shows anything and `is_posted_by_u
 anything. Cookies are `__Host-` ones wherever we are reached by https; by http, this machine only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
@@ -19,7 +19,11 @@ from sekvens.staff import sessions
 from sekvens.staff.tables import Role
 
 _COOKIE: Final = "sekvens-staff"
-_FIELDS_MAX: Final = 20
+#: A page's list may be ticked off as a whole.
+_FIELDS_MAX: Final = 100
+
+#: A form: each field with all of its values.
+Form: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +72,13 @@ class StaffDoor:
                 return None
             return LoggedIn(name=member.name, role=Role(member.role), session_id=session_id)
 
-    def is_posted_by_us(self, request: Request, form: Mapping[str, str]) -> bool:
+    def is_posted_by_us(self, request: Request, form: Form) -> bool:
         """Tell whether a form came from a page that we showed to this browser."""
         session_id = self.session_id(request)
         origin = request.headers.get("origin", "").lower()
         if session_id is None or origin != self._origin:
             return False
-        return sessions.is_form_token(session_id, form.get("form_token", ""))
+        return sessions.is_form_token(session_id, first(form, "form_token"))
 
     def give_cookie(self, reply: Response, session_id: str) -> None:
         """Let the browser keep an id until it is closed; the server ends it sooner."""
@@ -89,12 +93,16 @@ class StaffDoor:
         )
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """Read a posted form, the first value of each field; what cannot be read is an empty form."""
+def first(form: Form, name: str) -> str:
+    """Tell the first value of a field; nothing where it was not given."""
+    return next(iter(form.get(name, ())), "")
+
+
+async def read_form(request: Request) -> Form:
+    """Read a posted form; what cannot be read is an empty one."""
     # `Limits` has bounded the body.
     body = (await request.body()).decode("ascii", "replace")
     try:
-        fields = parse_qs(body, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+        return parse_qs(body, keep_blank_values=True, max_num_fields=_FIELDS_MAX)
     except ValueError:
         return {}
-    return {name: values[0] for name, values in fields.items()}

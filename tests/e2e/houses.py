@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sekvens.clock import FrozenClock
+from sekvens.contacts.erase import erase
+from sekvens.contacts.requests import RequestKind, record
 from sekvens.contacts.suppression import suppress
-from sekvens.contacts.tables import SuppressionReason
+from sekvens.contacts.tables import ErasureReason, SuppressionReason
 from sekvens.db.session import Database
 from sekvens.enrollments.publish import publish
 from sekvens.experiments.plan import of_flow
@@ -15,14 +17,18 @@ from sekvens.feedback.kinds import ReportKind
 from sekvens.flows.steps import Mode
 from sekvens.messages import templates
 from sekvens.modes.setting import set_mode
+from sekvens.notices.tables import ConsentHook
+from sekvens.predictions.tables import PredictionModel
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
+from sekvens.reviews.moderation import moderate
+from sekvens.reviews.tables import ReviewState
 from sekvens.staff import audit
 from sekvens.switches.tables import BREAKER, SwitchState
 from sekvens.switches.turning import turn
 from tests.unit import boarding, dashboarding
 from tests.unit.editing import Repository
 from tests.unit.experimenting import WITHIN, Laboratory, halves, with_experiment
-from tests.unit.ingesting import NOON, identify, track
+from tests.unit.ingesting import NOON, Shop, identify, track
 from tests.unit.offering import POOL, Till
 from tests.unit.sending import PostOffice, store_letters
 from tests.unit.serving import settings
@@ -51,6 +57,8 @@ def fill(database: Database, folder: Path) -> House:
     _compare(database)
     ids |= _sell(database)
     _wait(PostOffice(database))
+    ids["all"] = dashboarding.meet_everything(database)
+    ids |= _ask(database)
     boarding.fill(database, flows=LONG)
     repository = Repository(database, folder)
     repository.publish()
@@ -96,6 +104,41 @@ def _sell(database: Database) -> dict[str, str]:
         track("Product Viewed", "visitor", product_id="cap"),
     )
     return {user: till.shop.contact_id(user) for user in ("visitor", "long")}
+
+
+def _ask(database: Database) -> dict[str, str]:
+    """Let customers write reviews, ask what we hold of them, and be erased."""
+    shop = Shop(database)
+    for number, said in enumerate(("Varm.", WORD, "Kort och gott.\n\nMen bra.")):
+        shop.post(
+            identify(f"writer-{number}", firstName=WORD, lastName="Alm", locale="sv"),
+            track("Product Reviewed", f"writer-{number}", product_id="cap", rating=number + 2,
+                  review_id=f"r-{number}", review_body=said),
+        )  # fmt: skip
+    shop.post(identify("gone", email="gone@kund.example"))
+    gone = shop.contact_id("gone")
+    with database.write() as session:
+        moderate(session, ["r-2"], state=ReviewState.APPROVED, now=NOON)
+        erase(session, gone, now=NOON, now_shop=NOON, by="retention", why=ErasureReason.INACTIVE)
+        for nth, kind in enumerate(RequestKind):
+            record(session, request_id=f"p-{nth}", source="shopify", kind=kind, now=NOON,
+                   contact_ids=[gone])  # fmt: skip
+        session.add(ConsentHook(name="crm", since=NOON, failing_since=NOON,
+                                problem="no answer: TimeoutError"))  # fmt: skip
+        for subject, why in PREDICTED.items():
+            session.add(
+                PredictionModel(subject=subject, as_of=NOON, parameters={}, backtest={},
+                                reason=why, predicted=7, contacts=9, finished_at=NOON)
+            )  # fmt: skip
+    return {"gone": gone}
+
+
+#: Why predictions are trusted, as their runs keep it.
+PREDICTED: Final = {
+    "orders": "the model predicts churn, next_order; at orders_in_90_days, lapse the rule stays",
+    "next_best": "the most popular products are next best: 9 customers have two products, 50 are "
+    "needed",
+}
 
 
 def _wait(office: PostOffice) -> None:

@@ -98,7 +98,7 @@ async def test_what_fails_says_so_and_stands_in_the_log(staffed: Database, clock
 
     assert 'class="notice bad"' in after.text
     assert [(entry.result, entry.failed) for entry in log_of(staffed)] == [
-        ("the spring is broken", True)
+        ("”the spring is broken”", True)
     ]
 
 

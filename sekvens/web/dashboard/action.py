@@ -1,7 +1,8 @@
 """Actions: what changes something. Each first says what it would do and to how many, then asks.
 
 A `GET` of `/staff/do/<name>` looks and changes nothing; only a `POST` from that very page acts. An
-act stands in the log before it begins, and what came of it afterwards.
+act stands in the log before it begins, and what came of it afterwards. What is handed out (all that
+is held of a contact) is asked and logged in the same way.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy.orm import Session
+from starlette.responses import Response
 
 from sekvens.staff.tables import Role
 from sekvens.web.dashboard.asked import Asked, House
@@ -29,9 +31,17 @@ class Refused:
     says: str  #: why, and what to do
 
 
+@dataclass(frozen=True, kw_only=True)
+class HandedOut:
+    """What an action did, where it hands a document to whoever acted."""
+
+    says: str  #: for the log: ids and numbers alone
+    document: Response
+
+
 Look: TypeAlias = Callable[[House, Session, Asked], Prospect | Refused]
 #: Carries an action out in transactions of its own, and says what it did.
-Do: TypeAlias = Callable[[House, Asked], str]
+Do: TypeAlias = Callable[[House, Asked], str | HandedOut]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +56,12 @@ class Action:
     role: Role
     look: Look
     do: Do
-    #: fields of the query that say what it is done to; they stand in the log, so ids only
+    #: fields of the query that say what it is done to, each once or several times; they stand in
+    #: the log, so ids only. What each is called there is in `words/audit.toml`: `on_<field>`
     on: tuple[str, ...] = ()
     #: fields that whoever acts fills in, by their labels' keys: `note`
     fields: tuple[str, ...] = ()
+
+    def key(self, kind: str) -> str:
+        """Name one of its own words: `do_<name>` or `ask_<name>`."""
+        return f"{kind}_{self.name}".replace("-", "_")

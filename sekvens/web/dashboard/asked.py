@@ -1,7 +1,7 @@
 """What a page of the dashboard is given: the house it stands in, and what was asked of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from sekvens.metrics.rules import Rules
 from sekvens.settings import Settings
 from sekvens.web.dashboard.rendering import filters
 from sekvens.web.dashboard.words import Words
-from sekvens.web.staff_door import LoggedIn
+from sekvens.web.staff_door import Form, LoggedIn
 
 #: Periods that a page offers, in days.
 PERIODS: Final = (7, 30, 90, 365)
@@ -56,12 +56,17 @@ class Asked:
     today: date  #: the shop's day
     path: Mapping[str, str]  #: the parts of the path that have a name
     query: Mapping[str, str]  #: the first value of each; of a form, its fields too
+    fields: Form = field(default_factory=dict)  #: all values of each
     is_posted: bool = False  #: by a form of our own page: the door has seen to that
 
     @property
     def language(self) -> str:
         """The language that is answered in: `sv` or `en`."""
         return self.t.language
+
+    def every(self, name: str) -> Sequence[str]:
+        """List what was given for a name, each once: what was ticked off, for one."""
+        return list(dict.fromkeys(filter(None, self.fields.get(name, ()))))
 
     def number(self, name: str, *, digits: int) -> int | None:
         """Read a whole number of at most so many digits; None: it is none, or not given."""

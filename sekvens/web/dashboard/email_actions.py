@@ -17,6 +17,7 @@ from sekvens.staff.tables import Role, StaffMember
 from sekvens.web.dashboard.action import Action, Prospect, Refused
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.email_asked import email_asked
+from sekvens.web.dashboard.reasons import Reasons
 
 _WORDS: Final = "email_edit"
 
@@ -29,7 +30,7 @@ def _look_at_publishing(
     try:
         found = publishing.ready(session, name)
     except (EditConflict, NothingToPublish, NotLive) as error:
-        return Refused(says=str(error))
+        return _refused(asked, error)
     if found.seen != asked.query.get("seen"):
         return Refused(says=asked.t("not_what_was_seen", email=name))
     under_way = sum(count for flow in found.flows for count in standing_at(session, flow).values())
@@ -91,7 +92,9 @@ def _look_at_test(_house: House, session: Session, asked: Asked) -> Prospect | R
     try:
         live_email(session, name)
     except NotLive as error:
-        return Refused(says=str(error))
+        return _refused(asked, error)
+    if email_asked(session, asked, name=name) is None:
+        return Refused(says=asked.t.no_such_text)
     if session.get_one(StaffMember, asked.who.name).email is None:
         return Refused(says=asked.t("no_address", name=asked.who.name))
     return Prospect(says=asked.t("prospect_test", email=name), count=1)
@@ -107,11 +110,15 @@ def _test(house: House, asked: Asked) -> str:
     with house.database.read() as session:
         found = email_asked(session, asked, name=asked.query.get("email", ""))
         if found is None:
-            raise SekvensError(asked.t("no_such_text"))
+            raise NotLive(f"{asked.query.get('email', '')} went while it was asked for")
         made = found.made(house, session, asked)
         address = session.get_one(StaffMember, asked.who.name).email or ""
     send_test(made, recipient_of(address, house.settings), house.settings)
     return asked.t("tested", email=found.email.name)
+
+
+def _refused(asked: Asked, error: SekvensError) -> Refused:
+    return Refused(says=Reasons(asked.language).sentence.plain(str(error)))
 
 
 def _publishing(name: str, policy: Policy) -> Action:

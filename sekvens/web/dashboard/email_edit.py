@@ -18,6 +18,7 @@ from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.email_asked import EmailAsked, email_asked
 from sekvens.web.dashboard.emails import of
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.reasons import Reasons
 
 
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
@@ -40,7 +41,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] |
             "conflict": conflict,
             "edit": edit,
             "findings": _findings(house, asked, found, edit),
-            "behind": _behind(edit, live),
+            "behind": _behind(asked, edit, live),
             "live_digest": text_digest(live),
             "ready": _ready(fresh, found),
         }
@@ -63,7 +64,7 @@ def _kept(house: House, asked: Asked, found: EmailAsked) -> str:
                 now=asked.now,
             )
     except EditConflict as error:
-        return str(error)
+        return Reasons(asked.language).sentence.plain(str(error))
     return ""
 
 
@@ -74,11 +75,12 @@ def _findings(house: House, asked: Asked, found: EmailAsked, edit: Edit | None) 
     return findings(examiner, found.email, found.template, [found.key])
 
 
-def _behind(edit: Edit | None, live: str) -> str:
+def _behind(asked: Asked, edit: Edit | None, live: str) -> str:
     """Tell how an edit differs from a text that was published since it was begun; or nothing."""
     if edit is None or not drafting.is_behind(edit, live):
         return ""
-    lines = unified_diff(live.splitlines(), edit.text.splitlines(), "live", "edit", lineterm="")
+    names = asked.t.its_live, asked.t.its_edit
+    lines = unified_diff(live.splitlines(), edit.text.splitlines(), *names, lineterm="")
     return "\n".join(lines)
 
 

@@ -21,6 +21,7 @@ from sekvens.switches.tables import BREAKER, EVERYTHING, Switch, SwitchState
 from sekvens.switches.turning import end, hold, standing
 from sekvens.web.dashboard.action import Action, Prospect, Refused
 from sekvens.web.dashboard.asked import Asked, House
+from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.words import Words
 
 _WORDS: Final = "holding"
@@ -31,6 +32,12 @@ _SAID: Final = {EVERYTHING: "everything", BREAKER: "by_breaker"}
 def in_words(name: str, language: str) -> str:
     """Say what a switch is for: everything, marketing by the breaker, or a flow."""
     return Words(_WORDS, language)(_SAID[name]) if name in _SAID else name
+
+
+def note_of(switch: Switch, language: str) -> str:
+    """Tell why it was turned: as whoever did it has written, or the breaker in our words."""
+    note = switch.note or ""
+    return Reasons(language).sentence(note) if switch.name == BREAKER else note
 
 
 def held_now(session: Session, name: str) -> Switch | None:

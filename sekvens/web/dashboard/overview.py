@@ -8,6 +8,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from sekvens.approvals.waiting import Which, groups
+from sekvens.contacts.requests import open_requests
 from sekvens.metrics.reading import counted_at
 from sekvens.metrics.today import today_of
 from sekvens.staff.waiting import waiting_for_people
@@ -25,7 +26,8 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
     waiting = waiting_for_people(session, now=asked.now)
     approvals = sum(group.messages for group in groups(session, Which(), now=asked.now))
     held = standing(session)
-    needed = (waiting.parked_count, waiting.held_count, waiting.reviews_count, approvals)
+    requests = len(open_requests(session))
+    needed = (waiting.parked_count, waiting.held_count, waiting.reviews_count, approvals, requests)
     return {
         "today": today,
         "rows": [
@@ -35,6 +37,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
         ],
         "waiting": waiting,
         "approvals": approvals,
+        "requests": requests,
         "held": held,
         "needed": sum(needed) + len(held),
         "charts": _charts(house, session, asked),

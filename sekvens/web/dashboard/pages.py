@@ -15,13 +15,16 @@ from sekvens.web.dashboard.emails import EMAIL, EMAIL_HTML, EMAILS
 from sekvens.web.dashboard.experiments import ADOPT, EXPERIMENT, EXPERIMENTS
 from sekvens.web.dashboard.flow import FLOW
 from sekvens.web.dashboard.flows import FLOWS
+from sekvens.web.dashboard.forgetting import FORGETTING
 from sekvens.web.dashboard.holding import HOLDING
 from sekvens.web.dashboard.log import LOG
 from sekvens.web.dashboard.offers import OFFERS
 from sekvens.web.dashboard.operations import OPERATIONS, PARKED
 from sekvens.web.dashboard.overview import OVERVIEW
 from sekvens.web.dashboard.page import Page
+from sekvens.web.dashboard.privacy import CERTIFICATE, PRIVACY
 from sekvens.web.dashboard.retrying import RETRY
+from sekvens.web.dashboard.reviews import MODERATING, REVIEWS
 from sekvens.web.dashboard.segments import SEGMENT, SEGMENT_LIST
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -40,23 +43,28 @@ PAGES: Final[tuple[Page, ...]] = (
     SEGMENT_LIST,
     SEGMENT,
     OFFERS,
+    REVIEWS,
     DELIVERABILITY,
     OPERATIONS,
     PARKED,
     BOARD,
+    PRIVACY,
+    CERTIFICATE,
     LOG,
 )
 ACTIONS: Final[tuple[Action, ...]] = (
     *EMAIL_ACTIONS,
     ADOPT,
     *DECIDING,
+    *MODERATING,
     *HOLDING,
     RETRY,
+    *FORGETTING,
 )
 
 _ORDER: Final = (
     "overview", "flows", "contacts", "emails", "experiments", "segments", "offers",
-    "deliverability", "operations", "board", "audit",
+    "reviews", "deliverability", "operations", "board", "privacy", "audit",
 )  # fmt: skip
 
 #: Each section's name and where it begins: the first of its pages that needs nothing more said.

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sekvens.contacts.aliases import canonical_id
 from sekvens.contacts.tables import Contact
 from sekvens.flows.segments import SEGMENTS, Segment
-from sekvens.flows.wording import in_force
+from sekvens.messages.why_words import WORDINGS
 from sekvens.segments.members import Reason, count, members, reasons
 from sekvens.segments.tables import ContactSummary
 from sekvens.segments.turns import turned
@@ -65,7 +65,7 @@ def show(_house: House, session: Session, asked: Asked) -> Mapping[str, object] 
     now = asked.shop_now
     return {
         "segment": found,
-        "definition": in_force(found.condition),
+        "definition": WORDINGS[asked.language].in_force(found.condition),
         "count": count(session, found.condition, now=now),
         "members": _first(session, found, asked),
         "shown": SHOWN,
@@ -87,7 +87,10 @@ def _explained(session: Session, segment: Segment, asked: Asked) -> Mapping[str,
     contact = session.get(Contact, given) if given else None
     if contact is not None:
         whose = canonical_id(session, contact.id)
-        explained = reasons(session, segment.condition, contact_id=whose, now=asked.shop_now)
+        explained = reasons(
+            session, segment.condition, contact_id=whose, now=asked.shop_now,
+            words=WORDINGS[asked.language],
+        )  # fmt: skip
     return {
         "explained": explained,
         "of": contact.id if contact else None,

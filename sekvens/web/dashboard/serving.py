@@ -28,14 +28,14 @@ from sekvens.web.dashboard.acting import Acting
 from sekvens.web.dashboard.action import Action
 from sekvens.web.dashboard.addresses import is_ours
 from sekvens.web.dashboard.asked import ID_DIGITS, PERIODS, Asked, House
-from sekvens.web.dashboard.holding import in_words
+from sekvens.web.dashboard.holding import in_words, note_of
 from sekvens.web.dashboard.page import Page
 from sekvens.web.dashboard.pages import ACTIONS, PAGES, SECTIONS
 from sekvens.web.dashboard.reasons import Reasons
 from sekvens.web.dashboard.rendering import HEADERS, STATIC, rendered
 from sekvens.web.dashboard.words import LANGUAGES, Words
 from sekvens.web.replies import failure
-from sekvens.web.staff_door import LoggedIn, StaffDoor, read_form
+from sekvens.web.staff_door import Form, LoggedIn, StaffDoor, first, read_form
 from sekvens.web.staff_words import language_of
 
 _FILE: Final = re.compile(r"[a-z]+(?:\.min)?\.(?:css|js|svg)")
@@ -75,9 +75,7 @@ class Dashboard:
                 router.post(page.path, response_model=None)(endpoint)
         return router
 
-    def _served(
-        self, work: Callable[[Request, LoggedIn, dict[str, str]], Response]
-    ) -> Callable[..., object]:
+    def _served(self, work: Callable[[Request, LoggedIn, Form], Response]) -> Callable[..., object]:
         async def endpoint(request: Request) -> Response:
             if not self._door.is_open:
                 return failure(403, "https_only", "staff pages are for https: set api.public_url")
@@ -92,8 +90,8 @@ class Dashboard:
     def _answer(
         self,
         request: Request,
-        form: dict[str, str],
-        work: Callable[[Request, LoggedIn, dict[str, str]], Response],
+        form: Form,
+        work: Callable[[Request, LoggedIn, Form], Response],
     ) -> Response:
         is_live = request.headers.get("hx-trigger") == LIVE
         who = self._door.of(request, Role.VIEWER, keeps=not is_live)
@@ -105,7 +103,7 @@ class Dashboard:
             return self._said(request, who, "stale", status=403)
         return work(request, who, form)
 
-    def _page(self, page: Page, request: Request, who: LoggedIn, form: dict[str, str]) -> Response:
+    def _page(self, page: Page, request: Request, who: LoggedIn, form: Form) -> Response:
         if not who.role.may(page.role):
             return self._said(request, who, "not_allowed", status=403)
         asked = self._asked(request, who, form, page.name)
@@ -118,22 +116,22 @@ class Dashboard:
             values = {"notice": _notice(session, asked), **values}
             return self._shown(f"{page.name}.html", request, asked, page, values)
 
-    def _act(
-        self, action: Action, request: Request, who: LoggedIn, form: dict[str, str]
-    ) -> Response:
+    def _act(self, action: Action, request: Request, who: LoggedIn, form: Form) -> Response:
         if not who.role.may(action.role):
             return self._said(request, who, "not_allowed", status=403)
         asked = self._asked(request, who, form, action.words)
         acting = Acting(self._house, action, asked)
-        if request.method == "POST":
-            entry_id, back = acting.act()
-            if entry_id is not None:
-                separator = "&" if "?" in back else "?"
-                return RedirectResponse(f"{back}{separator}done={entry_id}", 303, headers=HEADERS)
+        acted = acting.act() if request.method == "POST" else None
+        if acted is not None and acted.document is not None:
+            return acted.document
+        if acted is not None:
+            return RedirectResponse(acted.where, 303, headers=HEADERS)
         return self._shown("action.html", request, asked, None, acting.question())
 
-    def _asked(self, request: Request, who: LoggedIn, form: Mapping[str, str], words: str) -> Asked:
+    def _asked(self, request: Request, who: LoggedIn, form: Form, words: str) -> Asked:
         now = self._house.clock.now()
+        given = request.query_params
+        fields = {**{name: given.getlist(name) for name in given}, **form}
         return Asked(
             who=who,
             t=Words(words, self._language(request)),
@@ -141,7 +139,8 @@ class Dashboard:
             shop_now=self._house.shop_time.at(now),
             today=self._house.rules.day_of_wall(now),
             path=dict(request.path_params),
-            query={**request.query_params, **form},
+            query={name: first(fields, name) for name in fields},
+            fields=fields,
             is_posted=request.method == "POST",
         )
 
@@ -162,9 +161,11 @@ class Dashboard:
         own = {
             "asked": asked,
             "do": partial(self._button, asked),
+            "deed": partial(self._deed, asked),
             "periods": PERIODS,
             "reasons": Reasons(asked.language),
             "in_words": in_words,
+            "note_of": note_of,
         }
         return self._rendered(template, asked.t, {**frame, **own, **values})
 
@@ -194,11 +195,15 @@ class Dashboard:
         action = self._actions[name]
         if not asked.who.role.may(action.role):
             return None
-        words = Words(action.words, asked.language)
         return {
-            "says": words(f"do_{name}".replace("-", "_")),
-            "href": f"/staff/do/{name}?{urlencode({k: str(v) for k, v in on.items()})}",
+            "says": self._deed(asked, name),
+            "href": f"/staff/do/{name}?{urlencode(on, doseq=True)}",
         }
+
+    def _deed(self, asked: Asked, name: str) -> str:
+        """Say what an action is called; of one that is no more, the name that it had."""
+        action = self._actions.get(name)
+        return Words(action.words, asked.language)(action.key("do")) if action else name
 
     def _rendered(
         self, template: str, t: Words, values: Mapping[str, object], *, status: int = 200

@@ -7,6 +7,7 @@ A text may have places (`{name}`), and forms of the plural by a number `n`:
 Every language says everything that another says; a test holds them together.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -19,6 +20,8 @@ from sekvens.messages.formats import plural_form
 
 FOLDER: Final = Path(__file__).parent / "words"
 LANGUAGES: Final = ("sv", "en")
+
+_NO_PART_OF_A_KEY: Final = re.compile(r"\W+")
 
 #: A text, or its forms by CLDR's names.
 Text: TypeAlias = str | Mapping[str, str]
@@ -58,13 +61,18 @@ class Words:
             }
         )
 
+    @property
+    def own(self) -> Mapping[str, Text]:
+        """The texts of the page itself, without those that all pages have."""
+        return _read(self.page)[self.language]
+
     def has(self, key: str) -> bool:
         """Tell whether there is such a text: of words made by other parts, such as reasons."""
         return key in self._texts
 
     def of(self, kind: str, name: str) -> str:
         """Say the word for a name of the database's (`reason_quiet_hours`), or the name itself."""
-        key = f"{kind}_{name}".replace("-", "_").replace(".", "_")
+        key = _NO_PART_OF_A_KEY.sub("_", f"{kind}_{name}")
         return self(key) if self.has(key) else name
 
 
