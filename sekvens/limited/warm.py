@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -32,6 +33,7 @@ _START: Final = (
 )
 #: An order has no effect but its reply: it is given again to a new one, should a warm one die.
 _TRIES: Final = 2
+_REST_SECONDS: Final = 1.0
 #: Hundreds of orders have room while it is busy with another.
 _TAKE_SECONDS: Final = 5.0
 _END_SECONDS: Final = 5.0
@@ -106,6 +108,7 @@ class WarmProcess:
                 if how:
                     replied.seek(0)
                     return replied.read(limits.result_bytes) if how == IN_ORDER else b""
+                self._rest()
         raise TooSlow(
             f"{named} was not written: the process that it is written in was ended, or found no "
             "room; look whether this machine's memory is full, then try again"
@@ -131,6 +134,13 @@ class WarmProcess:
                 return ours.recv(1)
             except ConnectionError:
                 return b""
+
+    def _rest(self) -> None:
+        """Let one that is dying be dead, so that it is not asked again, or a full machine breathe."""
+        started = self._started
+        if started is not None:
+            with suppress(subprocess.TimeoutExpired):
+                started[0].wait(_REST_SECONDS)
 
     def _living(self) -> socket.socket:
         """Find it as it is, or start it; the lock is held."""

@@ -25,7 +25,7 @@ from sekvens.messages.footer import Footer
 from sekvens.messages.formats import choose_locale
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.reader import Reader
-from sekvens.messages.source import Source
+from sekvens.messages.source import Source, read_source
 from sekvens.messages.targets import Targets, leading
 from sekvens.messages.templates import StoredTemplate, plain_locales, seasonal
 from sekvens.messages.variables import variables
@@ -133,7 +133,7 @@ def _composed(
 def _read(template: StoredTemplate, locale: str, season: str | None) -> tuple[Source, Layout]:
     """Read a template once per process: it never changes."""
     key = seasonal(season, locale) if season else locale
-    source = Source(template.sources[key], name=template.name, locale=key)
+    source = read_source(template.sources[key], name=template.name, locale=key)
     return source, _layout(tuple(sorted(template.layout.items())), locale)
 
 

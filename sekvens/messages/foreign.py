@@ -113,7 +113,7 @@ def prepare(given: Given) -> None:
     layout = read_layout()
     for text in (_OURS, _WRONG):
         sources = dict.fromkeys(given.template.sources, text)
-        ours = TemplateSource(name=given.template.name, sources=sources, layout=layout)
+        ours = TemplateSource(name=_NAME, sources=sources, layout=layout)
         with contextlib.suppress(TemplateError):
             write(replace(given, template=stored(ours), targets=None))
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +36,8 @@ from sekvens.messages.sandbox import (
 
 SUBJECT_CHARACTERS_MAX = 70
 PREHEADER_CHARACTERS_MAX = 110
+#: Sources that one process keeps: far more than a shop has in use at once.
+SOURCES_MAX = 512
 
 #: What comes before a block's name, so that a variable of that name does not hide it.
 _CALLED = "_block_"
@@ -195,6 +198,16 @@ class Source:
                 line = trace.tb_lineno
             trace = trace.tb_next
         return f"{self._file}, line {line}" if line else self._file
+
+
+@lru_cache(maxsize=SOURCES_MAX)
+def read_source(text: str, *, name: str, locale: str) -> Source:
+    """Read a source, once for all who ask of it: a text never changes, whichever template has it.
+
+    Raises:
+        TemplateError: it is wrong; the message names flow, step and line.
+    """
+    return Source(text, name=name, locale=locale)
 
 
 def _within(pieces: Iterable[str]) -> str:
