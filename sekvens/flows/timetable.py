@@ -1,8 +1,8 @@
 """When each step of a flow may be reached, counted from the start of an enrollment.
 
 Waits until a time of day depend on the hour and the weekday of the start, so every hour of a week
-is tried, or of a day where no weekday is named. Left out, because a flow cannot know them: restarts, changes of daylight saving, and
-whatever holds a message up.
+is tried, or of a day where no weekday is named. Left out, because a flow cannot know them:
+restarts, changes of daylight saving, and whatever holds a message up.
 """
 
 from collections.abc import Mapping

@@ -50,8 +50,8 @@ class _Forks:
     def tend(self) -> None:
         """Take orders, tell of ends, and end what nobody waits for, until the caller is gone."""
         woken, wakes = socket.socketpair()
-        woken.setblocking(False)
-        wakes.setblocking(False)
+        woken.settimeout(0)
+        wakes.settimeout(0)
         signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._selector.register(woken, selectors.EVENT_READ, partial(self._tell_of_ends, woken))

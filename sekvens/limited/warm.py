@@ -136,7 +136,7 @@ class WarmProcess:
                 return b""
 
     def _rest(self) -> None:
-        """Let one that is dying be dead, so that it is not asked again, or a full machine breathe."""
+        """Let one that is dying be dead before it is asked again, or a full machine breathe."""
         started = self._started
         if started is not None:
             with suppress(subprocess.TimeoutExpired):
@@ -159,7 +159,7 @@ class WarmProcess:
         with theirs:
             process = subprocess.Popen(  # noqa: S603  our own interpreter and our own module
                 [sys.executable, "-I", "-c", _START, str(_ROOT), self._warm_up],
-                stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 env={}, cwd="/",
             )  # fmt: skip
         ours.settimeout(_TAKE_SECONDS)

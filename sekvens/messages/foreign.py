@@ -33,7 +33,7 @@ _WRONG = f"{_OURS}{{{{ no_such_fact }}}}\n"
 _NAME = "welcome/hello"
 
 #: Whoever composes apart in this process shares it.
-_APART = WarmProcess(f"{__name__}:warm_up")
+APART = WarmProcess(f"{__name__}:warm_up")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def compose_all_foreign(
 
 
 def _made(given: Given, limits: Limits | None) -> tuple[list[Composed], dict[str, str]]:
-    reply = _APART.call(
+    reply = APART.call(
         f"{__name__}:write",
         given,
         prepare=f"{__name__}:prepare",

@@ -20,7 +20,9 @@ WARM = WarmProcess("tests.unit.burning:warm_up")
 
 
 def asked(function: str, argument: object = None, *, limits: Limits = QUICK) -> Any:
-    return WARM.call(f"tests.unit.burning:{function}", argument, named="welcome/hello", limits=limits)
+    return WARM.call(
+        f"tests.unit.burning:{function}", argument, named="welcome/hello", limits=limits
+    )
 
 
 def test_an_e_mail_is_the_same_as_when_it_is_written_here():
