@@ -20,6 +20,7 @@ from sekvens.limited.job import do, found
 
 #: What the caller is told of a process that has ended; nothing: this one has.
 IN_ORDER: Final = b"+"
+TOO_LATE: Final = b"~"
 OTHERWISE: Final = b"-"
 #: What comes with each order: a file with it, a file for the reply, and the door to its caller.
 _FILES: Final = 3
@@ -89,7 +90,7 @@ class _Forks:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 with suppress(OSError):  # whoever asked has left
-                    self._doors[pid].send(IN_ORDER if status == 0 else OTHERWISE)
+                    self._doors[pid].send(_how(status))
                 self._close(pid)
 
     def _end(self, pid: int) -> None:
@@ -103,6 +104,13 @@ class _Forks:
         door = self._doors.pop(pid)
         self._selector.unregister(door)
         door.close()
+
+
+def _how(status: int) -> bytes:
+    if status == 0:
+        return IN_ORDER
+    was_late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+    return TOO_LATE if was_late else OTHERWISE
 
 
 def _be_limited(order: int, reply: int) -> NoReturn:

@@ -20,7 +20,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from sekvens.errors import TemplateError, TooSlow
-from sekvens.limited.forks import IN_ORDER
+from sekvens.limited.forks import IN_ORDER, TOO_LATE
 from sekvens.limited.job import MEBIBYTE, Limits, Order, Reply
 
 _log = logging.getLogger(__name__)
@@ -131,9 +131,12 @@ class WarmProcess:
                         return b""
             ours.settimeout(max(seconds, 0.001))
             try:
-                return ours.recv(1)
+                how = ours.recv(1)
             except ConnectionError:
                 return b""
+        if how == TOO_LATE:  # its own alarm was quicker than we are
+            raise TimeoutError
+        return how
 
     def _rest(self) -> None:
         """Let one that is dying be dead before it is asked again, or a full machine breathe."""

@@ -27,6 +27,10 @@ def sleep(_argument: object) -> None:
     time.sleep(60)
 
 
+def be_late(_argument: object) -> None:
+    signal.raise_signal(signal.SIGALRM)
+
+
 def nap(seconds: float) -> int:
     time.sleep(seconds)
     return os.getppid()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sekvens.errors import TemplateError
+from sekvens.errors import TemplateError, TooSlow
 from sekvens.limited.job import MEBIBYTE, Limits
 from sekvens.limited.warm import WarmProcess
 from sekvens.messages.compose import compose
@@ -51,6 +51,11 @@ def test_whatever_it_does_to_the_machine_is_ended_and_told_in_a_sentence(deed):
 def test_a_process_that_waits_for_ever_is_not_waited_for():
     with pytest.raises(TemplateError, match=r"^welcome/hello was not written within 1 s"):
         asked("sleep", limits=Limits(wall_seconds=1))
+
+
+def test_whoever_is_ended_by_its_own_alarm_was_too_slow_and_not_too_costly():
+    with pytest.raises(TooSlow, match=r"^welcome/hello was not written within 60 s"):
+        asked("be_late")
 
 
 @pytest.mark.parametrize(
