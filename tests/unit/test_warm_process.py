@@ -30,7 +30,7 @@ from sekvens.limited.job import Limits
 from sekvens.limited.warm import WarmProcess
 warm = WarmProcess({WARM_UP!r})
 def ask(function):
-    return warm.call("tests.unit.burning:" + function, None, named="it", limits=Limits())
+    return warm.call("tests.unit.burning:" + function, None, named="it", limits=Limits(wall_seconds=600))
 print(ask("tell_who")[1], flush=True)
 threading.Thread(target=ask, args=("sleep",)).start()
 time.sleep(60)
