@@ -29,8 +29,9 @@ sys.path.insert(0, {str(ROOT)!r})
 from sekvens.limited.job import Limits
 from sekvens.limited.warm import WarmProcess
 warm = WarmProcess({WARM_UP!r})
+long = Limits(wall_seconds=600)
 def ask(function):
-    return warm.call("tests.unit.burning:" + function, None, named="it", limits=Limits(wall_seconds=600))
+    return warm.call("tests.unit.burning:" + function, None, named="it", limits=long)
 print(ask("tell_who")[1], flush=True)
 threading.Thread(target=ask, args=("sleep",)).start()
 time.sleep(60)
