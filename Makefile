@@ -21,7 +21,7 @@ MINUTES ?= 30
 IN_FLIGHT ?= 1000
 
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
-BENCHES := compose clicks ingress relay enrollments audiences segments stories metrics experiments
+BENCHES := compose edits clicks ingress relay enrollments audiences segments stories metrics experiments
 export CHROMIUM
 # The tests start some hundred processes; each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE

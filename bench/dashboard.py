@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -23,11 +24,12 @@ from sekvens.staff.tables import Role
 from sekvens.web.app import create_app
 
 ROUNDS: Final = 9
-_ORIGIN, _NAME, _PASSWORD = "https://post.shop.example", "doris", "nine sheep in a field"
+ORIGIN: Final = "https://post.shop.example"
+_NAME, _PASSWORD = "doris", "nine sheep in a field"
 _SETTINGS: Final = {
     "SEKVENS_API__WRITE_KEYS": "wk_bench",
     "SEKVENS_API__LINK_SECRET": "s" * 32,
-    "SEKVENS_API__PUBLIC_URL": _ORIGIN,
+    "SEKVENS_API__PUBLIC_URL": ORIGIN,
 }
 #: One page of each kind, of the flow and the contact in the middle of the generated ones.
 PATHS: Final = (
@@ -51,7 +53,6 @@ def requests(database: Database, *, now: datetime, flows: int) -> list[Took]:
     The catalogue is published under the generated names `flow-0`, `flow-1` and so on.
     """
     with database.write() as session:
-        accounts.add(session, _NAME, role=Role.OPERATOR, password=_PASSWORD, now=now)
         for number, flow in enumerate(CATALOGUE[:flows]):
             renamed = replace(flow, name=f"flow-{number}")
             publish(session, renamed, now=now, store_templates=_no_templates)
@@ -64,23 +65,34 @@ def _no_templates(_session: Session, names: Sequence[str], *, now: datetime) -> 
 
 
 async def _requests(database: Database, now: datetime) -> list[Took]:
+    async with logged_in(database, now) as client:
+        return [await _took(client, database, path) for path in PATHS]
+
+
+@asynccontextmanager
+async def logged_in(database: Database, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
+    """Lend a browser, in which somebody has logged in who may do everything."""
+    with database.write() as session:
+        accounts.add(session, _NAME, role=Role.OPERATOR, password=_PASSWORD, now=now)
     app = create_app(load_settings(_SETTINGS), database, FrozenClock(now))
     transport = httpx.ASGITransport(app, client=("192.0.2.7", 1234))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=_ORIGIN, timeout=600) as client,
+        httpx.AsyncClient(transport=transport, base_url=ORIGIN, timeout=600) as client,
     ):
-        await _log_in(client)
-        return [await _took(client, database, path) for path in PATHS]
+        form = {"form_token": await form_token(client, "/staff/login"), "name": _NAME}
+        reply = await client.post(
+            "/staff/login", data={**form, "password": _PASSWORD}, headers={"Origin": ORIGIN}
+        )
+        assert reply.status_code == 303, reply.text
+        yield client
 
 
-async def _log_in(client: httpx.AsyncClient) -> None:
-    page = await client.get("/staff/login")
+async def form_token(client: httpx.AsyncClient, path: str) -> str:
+    """Tell what a page's forms carry, so that they are believed."""
+    page = await client.get(path)
     found = re.search(r'name="form_token" value="([0-9a-f]+)"', page.text)
-    token = found[1] if found else ""
-    form = {"form_token": token, "name": _NAME, "password": _PASSWORD}
-    reply = await client.post("/staff/login", data=form, headers={"Origin": _ORIGIN})
-    assert reply.status_code == 303, reply.text
+    return found[1] if found else ""
 
 
 async def _took(client: httpx.AsyncClient, database: Database, path: str) -> Took:

@@ -21,7 +21,7 @@ from sekvens.messages.foreign import compose_all_foreign
 from sekvens.messages.needs import needs
 from sekvens.messages.promotion import promotions
 from sekvens.messages.samples import in_season, sample_facts
-from sekvens.messages.source import Source
+from sekvens.messages.source import Source, read_source
 from sekvens.messages.templates import StoredTemplate, plain_locales
 from sekvens.settings import Settings
 
@@ -119,7 +119,8 @@ def _season(key: str) -> str:
 def _faults_of_flows(email: LiveEmail, template: StoredTemplate, settings: Settings) -> list[str]:
     """Find what the flows that send it want of it: a second subject, no promotion in order mail."""
     sources = {
-        key: Source(text, name=template.name, locale=key) for key, text in template.sources.items()
+        key: read_source(text, name=template.name, locale=key)
+        for key, text in template.sources.items()
     }
     offers = {name: timedelta(days=offer.days) for name, offer in settings.shop.offers.items()}
     locales = settings.shop.locales

@@ -1,5 +1,6 @@
 """The e-mails that newcomers get now: templates of the live versions, with who sends them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -43,9 +44,14 @@ def live_email(session: Session, name: str) -> LiveEmail:
         NotLive: no live flow sends it.
         TemplateError: its row is gone or was changed by hand.
     """
+    return email_of(session, live_flows(session), name)
+
+
+def email_of(session: Session, live: Iterable[PublishedFlow], name: str) -> LiveEmail:
+    """Find an e-mail as `live_email` does, among live flows that have been read."""
     own = name.partition("/")[0]
     flows = sorted(
-        (flow for flow in live_flows(session) if name in flow.templates),
+        (flow for flow in live if name in flow.templates),
         key=lambda flow: (flow.flow.name != own, flow.flow.name),
     )
     if not flows:

@@ -3,11 +3,11 @@
 Looking claims no offer, and its links are signed by nobody: a click in it does nothing for anybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from sekvens.edits.examining import Examiner, sample
 from sekvens.edits.live import LiveEmail
 from sekvens.enrollments.tables import Enrollment
 from sekvens.flows.shop_time import ShopTime
-from sekvens.messages.compose import Composed, compose
+from sekvens.messages.compose import Composed, Headline, compose, headline
 from sekvens.messages.context import Entry, gather
 from sekvens.messages.facts import Facts
 from sekvens.messages.foreign import compose_foreign, for_once
@@ -26,6 +26,8 @@ from sekvens.messages.needs import Needs, needs
 from sekvens.messages.samples import in_season
 from sekvens.messages.templates import StoredTemplate
 from sekvens.shop import Shop
+
+T = TypeVar("T")
 
 #: Samples that one process keeps: every e-mail of a shop in all its locales, and some.
 KEPT_MAX: Final = 512
@@ -43,8 +45,12 @@ class Kind(StrEnum):
     UNFED = "unfed"  #: for whom no feed answers
 
 
-#: What was composed for samples; a template never changes, and a sample lasts for a day.
-_kept: dict[tuple[str, str, Kind, date, str], Composed] = {}
+#: Which template, which of its texts, for whom, and when: a template never changes, and a sample
+#: lasts for a day.
+KeptAs: TypeAlias = tuple[str, str, Kind, date, str]
+
+_kept: dict[KeptAs, Composed] = {}
+_kept_headlines: dict[KeptAs, Headline] = {}
 
 
 def as_sample(
@@ -55,25 +61,59 @@ def as_sample(
     Raises:
         TemplateError: it cannot be made.
     """
+    return _once(
+        _kept,
+        _kept_as(examiner, template, key, kind),
+        lambda: _made(template, *_sampled(examiner, template, key, kind)),
+    )
+
+
+def headline_as_sample(examiner: Examiner, template: StoredTemplate, key: str) -> Headline:
+    """Write what the inbox of a made-up contact shows of an e-mail: of many at once, in no time.
+
+    Raises:
+        TemplateError: it cannot be made.
+    """
+    if template.is_edited:  # it is read apart, and then it may as well be made
+        made = as_sample(examiner, template, key)
+        return Headline(subject=made.subject, preheader=made.preheader)
+
+    def written() -> Headline:
+        facts, shop = _sampled(examiner, template, key, Kind.NAMED)
+        return headline(template, facts, shop=shop)
+
+    return _once(_kept_headlines, _kept_as(examiner, template, key, Kind.NAMED), written)
+
+
+def _kept_as(examiner: Examiner, template: StoredTemplate, key: str, kind: Kind) -> KeptAs:
     public_url = examiner.settings.api.public_url
-    kept_as = (template.digest, key, kind, examiner.now.date(), public_url)
-    if kept_as not in _kept:
-        facts = sample(
-            examiner,
-            template.name,
-            key,
-            products=20 if kind is Kind.MANY else 3,
-            has_feeds=kind is not Kind.UNFED,
-        )
-        if kind is Kind.NAMELESS:
-            facts = replace(facts, first_name=None)
-        facts = replace(facts, second_subject=kind is Kind.AGAIN)
-        shop, _ = in_season(examiner.settings.shop, key.rpartition(".")[0], now=examiner.now)
-        made = _made(template, facts, shop)
-        if len(_kept) >= KEPT_MAX:
-            _kept.clear()
-        _kept[kept_as] = made
-    return _kept[kept_as]
+    return template.digest, key, kind, examiner.now.date(), public_url
+
+
+def _once(kept: dict[KeptAs, T], kept_as: KeptAs, make: Callable[[], T]) -> T:
+    if kept_as not in kept:
+        made = make()
+        if len(kept) >= KEPT_MAX:
+            kept.clear()
+        kept[kept_as] = made
+    return kept[kept_as]
+
+
+def _sampled(
+    examiner: Examiner, template: StoredTemplate, key: str, kind: Kind
+) -> tuple[Facts, Shop]:
+    """Make up a contact of a kind, and the shop as it is in the season of a text."""
+    facts = sample(
+        examiner,
+        template.name,
+        key,
+        products=20 if kind is Kind.MANY else 3,
+        has_feeds=kind is not Kind.UNFED,
+    )
+    if kind is Kind.NAMELESS:
+        facts = replace(facts, first_name=None)
+    shop, _ = in_season(examiner.settings.shop, key.rpartition(".")[0], now=examiner.now)
+    return replace(facts, second_subject=kind is Kind.AGAIN), shop
 
 
 @dataclass(frozen=True, kw_only=True)

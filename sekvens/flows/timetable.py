@@ -1,12 +1,15 @@
 """When each step of a flow may be reached, counted from the start of an enrollment.
 
 Waits until a time of day depend on the hour and the weekday of the start, so every hour of a week
-is tried. Left out, because a flow cannot know them: restarts, changes of daylight saving, and
-whatever holds a message up.
+is tried, or of a day where no weekday is named. Left out, because a flow cannot know them:
+restarts, changes of daylight saving, and whatever holds a message up.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from types import MappingProxyType
 
 from sekvens.flows.definition import Flow
 from sekvens.flows.durations import as_moment
@@ -22,10 +25,11 @@ from sekvens.flows.steps import (
     Wait,
     WaitFor,
 )
-from sekvens.flows.survey import of_no_day, sends
+from sekvens.flows.survey import every_step, of_no_day, sends
 
 DAY = timedelta(days=1)
-WEEK_HOURS = 7 * 24
+DAY_HOURS = 24
+WEEK_HOURS = 7 * DAY_HOURS
 #: How far away a date may be that only the facts know; an offer's end is the offer's own affair.
 DATE_AWAY_MAX = {"date_of": timedelta(days=366), "anniversary_of": timedelta(days=366)}
 
@@ -48,13 +52,26 @@ class Span:
         return Span(min(self.earliest, other.earliest), max(self.latest, other.latest))
 
 
-def timetable(flow: Flow) -> dict[str, Span]:
-    """Tell when each step that can be reached may be reached; the others are left out."""
+@lru_cache(maxsize=256)
+def timetable(flow: Flow) -> Mapping[str, Span]:
+    """Tell when each step that can be reached may be reached; the others are left out.
+
+    Kept: it takes ten milliseconds, and a flow never changes.
+    """
     times: dict[str, Span] = {}
-    for hour in range(WEEK_HOURS):
+    for hour in range(_hours_that_differ(flow)):
         start = timedelta(hours=hour)
         _walk(flow.steps, Span(timedelta(0), timedelta(0)), start, times)
-    return times
+    return MappingProxyType(times)
+
+
+def _hours_that_differ(flow: Flow) -> int:
+    """Tell how many hours of a start there are until all begins anew."""
+    untils = [step.until for step in every_step(flow.steps) if isinstance(step, Wait)]
+    named = [until for until in untils if isinstance(until, LocalTime)]
+    if not named:
+        return 1
+    return DAY_HOURS if all(len(set(until.weekdays)) == 7 for until in named) else WEEK_HOURS
 
 
 def moments(flow: Flow) -> dict[str, str]:

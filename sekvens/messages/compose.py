@@ -11,8 +11,11 @@ To look at an e-mail while writing it: `starter.py preview welcome/hello --local
     print(compose(template, facts, shop=shop).text)
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2.exceptions import TemplateError as JinjaError
@@ -23,13 +26,15 @@ from sekvens.messages.facts import Facts
 from sekvens.messages.feed_tag import in_words
 from sekvens.messages.footer import Footer
 from sekvens.messages.formats import choose_locale
+from sekvens.messages.front_matter import front_of
 from sekvens.messages.letter import Frame, Layout
 from sekvens.messages.reader import Reader
-from sekvens.messages.source import Source
+from sekvens.messages.source import Source, Written, read_source
 from sekvens.messages.targets import Targets, leading
 from sekvens.messages.templates import StoredTemplate, plain_locales, seasonal
 from sekvens.messages.variables import variables
 from sekvens.messages.views_of_shop import asked_views
+from sekvens.messages.words import read_words
 from sekvens.shop import Shop
 
 
@@ -42,6 +47,14 @@ class Composed:
     html: str
     text: str
     locale: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """What an inbox shows of an e-mail before it is opened."""
+
+    subject: str
+    preheader: str
 
 
 def compose(
@@ -60,6 +73,22 @@ def compose(
             raise
         # What a stranger told may be odd in a way that nobody thought of: do without all of it.
         return _composed(template, replace(facts, feeds={}), shop=shop, targets=targets)
+
+
+def headline(template: StoredTemplate, facts: Facts, *, shop: Shop) -> Headline:
+    """Write what an inbox shows of an e-mail; its body is not even read, and may be wrong.
+
+    Raises:
+        TemplateError: a fact is missing, or the front matter is wrong.
+    """
+    locale, key = _choice(template, facts, shop)
+    reader = Reader.of(facts, shop=shop, locale=locale)
+    with _telling_of(facts):
+        front = front_of(template.sources[key], template.name)
+        source = read_source(front, name=template.name, locale=key)
+        values = variables(facts, reader=reader, words=read_words(template.layout, locale))
+        written = _written(source, values, facts, reader)
+    return Headline(subject=written.subject, preheader=written.preheader)
 
 
 def locale_of(template: StoredTemplate, facts: Facts, shop: Shop) -> str:
@@ -86,17 +115,12 @@ def season_of(template: StoredTemplate, facts: Facts, shop: Shop, *, locale: str
 def _composed(
     template: StoredTemplate, facts: Facts, *, shop: Shop, targets: Targets | None
 ) -> Composed:
-    locale = locale_of(template, facts, shop)
-    season = season_of(template, facts, shop, locale=locale)
-    source, layout = _read(template, locale, season)
-    try:
+    locale, key = _choice(template, facts, shop)
+    source, layout = _read(template, locale, key)
+    with _telling_of(facts):
         reader = Reader.of(facts, shop=shop, locale=locale)
         values = variables(facts, reader=reader, words=layout.words)
-        written = source.write(
-            values,
-            feeds=in_words(facts.feeds, reader),
-            second_subject=facts.second_subject,
-        )
+        written = _written(source, values, facts, reader)
         frame = Frame(
             subject=written.subject,
             preheader=written.preheader,
@@ -115,11 +139,6 @@ def _composed(
         )
         with leading(targets):
             html, text = layout.html(written, frame), layout.text(written, frame)
-    except (TemplateError, JinjaError) as error:
-        raise TemplateError(
-            f"{facts.flow}/{facts.step_id} cannot be composed: {error}. Mend the template and "
-            "publish it, or skip the step"
-        ) from error
     return Composed(
         subject=written.subject,
         preheader=written.preheader,
@@ -129,11 +148,37 @@ def _composed(
     )
 
 
+def _choice(template: StoredTemplate, facts: Facts, shop: Shop) -> tuple[str, str]:
+    """Choose the locale, and the text in it: the plain one, or that of the season."""
+    locale = locale_of(template, facts, shop)
+    season = season_of(template, facts, shop, locale=locale)
+    return locale, seasonal(season, locale) if season else locale
+
+
+def _written(source: Source, values: Mapping[str, Any], facts: Facts, reader: Reader) -> Written:
+    return source.write(
+        values,
+        feeds=in_words(facts.feeds, reader),
+        second_subject=facts.second_subject,
+    )
+
+
+@contextmanager
+def _telling_of(facts: Facts) -> Iterator[None]:
+    """Say of an error which step it meets, and what to do."""
+    try:
+        yield
+    except (TemplateError, JinjaError) as error:
+        raise TemplateError(
+            f"{facts.flow}/{facts.step_id} cannot be composed: {error}. Mend the template and "
+            "publish it, or skip the step"
+        ) from error
+
+
 @lru_cache(maxsize=512)
-def _read(template: StoredTemplate, locale: str, season: str | None) -> tuple[Source, Layout]:
+def _read(template: StoredTemplate, locale: str, key: str) -> tuple[Source, Layout]:
     """Read a template once per process: it never changes."""
-    key = seasonal(season, locale) if season else locale
-    source = Source(template.sources[key], name=template.name, locale=key)
+    source = read_source(template.sources[key], name=template.name, locale=key)
     return source, _layout(tuple(sorted(template.layout.items())), locale)
 
 

@@ -13,19 +13,27 @@ from typing import Any
 
 import msgspec
 
+from sekvens.clock import SystemClock
 from sekvens.errors import TemplateError
-from sekvens.limited import Limits, call
+from sekvens.limited.job import Limits
+from sekvens.limited.warm import WarmProcess
 from sekvens.messages.compose import Composed, compose
 from sekvens.messages.facts import Facts
 from sekvens.messages.links import click_url
+from sekvens.messages.samples import sample_facts
 from sekvens.messages.targets import Targets
 from sekvens.messages.templates import StoredTemplate, TemplateSource, read_layout, stored
 from sekvens.sections import ApiSettings
+from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.shop import Shop
 
 _OURS = "---\nsubject: Hej\npreheader: Hej\n---\nHej.\n"
 #: Jinja2 loads what tells the line of an error when there is one, and then no file can be opened.
 _WRONG = f"{_OURS}{{{{ no_such_fact }}}}\n"
+_NAME = "welcome/hello"
+
+#: Whoever composes apart in this process shares it.
+APART = WarmProcess(f"{__name__}:warm_up")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +85,7 @@ def compose_all_foreign(
 
 
 def _made(given: Given, limits: Limits | None) -> tuple[list[Composed], dict[str, str]]:
-    reply = call(
+    reply = APART.call(
         f"{__name__}:write",
         given,
         prepare=f"{__name__}:prepare",
@@ -85,6 +93,16 @@ def _made(given: Given, limits: Limits | None) -> tuple[list[Composed], dict[str
         limits=limits or Limits(),
     )
     return [Composed(**made) for made in reply["made"]], reply["targets"]
+
+
+def warm_up() -> None:
+    """Read all that no e-mail lacks: prepare for the sample shop's readers, in each locale."""
+    shop = load_settings({"SEKVENS_SETTINGS": str(SAMPLE_SHOP)}).shop
+    now, layout = SystemClock().now(), read_layout()
+    for locale in shop.locales:
+        ours = TemplateSource(name=_NAME, sources={locale: _OURS}, layout=layout)
+        facts = sample_facts(shop, name=_NAME, locale=locale, now=now)
+        prepare(Given(template=stored(ours), facts=(facts,), shop=shop))
 
 
 def prepare(given: Given) -> None:
@@ -95,7 +113,7 @@ def prepare(given: Given) -> None:
     layout = read_layout()
     for text in (_OURS, _WRONG):
         sources = dict.fromkeys(given.template.sources, text)
-        ours = TemplateSource(name=given.template.name, sources=sources, layout=layout)
+        ours = TemplateSource(name=_NAME, sources=sources, layout=layout)
         with contextlib.suppress(TemplateError):
             write(replace(given, template=stored(ours), targets=None))
 

@@ -29,6 +29,7 @@ def choose_locale(wanted: str | None, available: Collection[str], *, default: st
     return by_key.get(key) or by_key.get(key.partition("-")[0]) or fallback
 
 
+@lru_cache(maxsize=4_096)
 def money(amount: Decimal, currency: str, *, locale: str) -> str:
     """Write an amount of money; whole amounts without decimals: `1 299 kr`."""
     parsed = _parsed(locale)

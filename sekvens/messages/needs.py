@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from sekvens.messages.source import Source
+from sekvens.messages.source import read_source
 from sekvens.messages.templates import StoredTemplate
 from sekvens.next_best.tables import Why
 
@@ -52,7 +52,7 @@ def needs(template: StoredTemplate) -> Needs:
         TemplateError: a source is wrong.
     """
     sources = [
-        Source(text, name=template.name, locale=key) for key, text in template.sources.items()
+        read_source(text, name=template.name, locale=key) for key, text in template.sources.items()
     ]
     return Needs(
         variables=frozenset().union(*(source.variables for source in sources)),

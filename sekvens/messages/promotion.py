@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from sekvens.messages.source import Source
+from sekvens.messages.source import Source, read_source
 from sekvens.messages.templates import StoredTemplate, TemplateSource
 
 #: What an e-mail may not speak of, by the variable's name.
@@ -56,7 +56,7 @@ def promotions(template: TemplateSource | StoredTemplate) -> list[str]:
     found = [
         what
         for key, text in template.sources.items()
-        for what in _in(Source(text, name=template.name, locale=key), key, text)
+        for what in _in(read_source(text, name=template.name, locale=key), key, text)
     ]
     return list(dict.fromkeys(found))
 

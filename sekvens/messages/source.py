@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ from sekvens.feeds.values import Answer, FeedLink, FeedText
 from sekvens.messages.allowed import check, check_length, of_sources
 from sekvens.messages.blocks import BLOCKS, Block
 from sekvens.messages.feed_tag import FEEDS, PAGE, FeedTag, fed_of, mark_told
+from sekvens.messages.front_matter import SECOND_SUBJECT, divided
 from sekvens.messages.markdown import Prose, block_mark, fill_plain, value_mark, without_marks
 from sekvens.messages.sandbox import (
     WRITTEN_CHARACTERS_MAX,
@@ -35,15 +37,13 @@ from sekvens.messages.sandbox import (
 
 SUBJECT_CHARACTERS_MAX = 70
 PREHEADER_CHARACTERS_MAX = 110
+#: Sources that one process keeps: far more than a shop has in use at once.
+SOURCES_MAX = 512
 
 #: What comes before a block's name, so that a variable of that name does not hide it.
 _CALLED = "_block_"
 
 _NO_FEEDS: Mapping[str, Answer] = MappingProxyType({})
-
-_FRONT_MATTER = frozenset({"subject", "preheader"})
-#: The other subject under which a message may be told again.
-_SECOND_SUBJECT = "second_subject"
 
 #: What Jinja2 or Python raises for a source that they cannot read, beside `JinjaError`.
 _UNREADABLE = (ValueError, OverflowError, RecursionError, SyntaxError, MemoryError)
@@ -98,13 +98,16 @@ class Source:
         self._file = f"{name}.{locale}.md"
         self._names: set[str] = set()
         self._feeds: dict[str, frozenset[str]] = {}
-        front, body = _divided(text, self._file)
+        front, body = divided(text, self._file)
         self._subject = self._template(front["subject"], part="subject")
-        second_subject = front.get(_SECOND_SUBJECT, front["subject"])
-        self._second_subject = self._template(second_subject, part=_SECOND_SUBJECT)
+        self.has_second_subject = SECOND_SUBJECT in front
+        self._second_subject = (
+            self._template(front[SECOND_SUBJECT], part=SECOND_SUBJECT)
+            if self.has_second_subject
+            else self._subject
+        )
         self._preheader = self._template(front["preheader"], part="preheader")
         self._body = self._template(body, part="body")
-        self.has_second_subject = _SECOND_SUBJECT in front
 
     @property
     def variables(self) -> frozenset[str]:
@@ -197,6 +200,16 @@ class Source:
         return f"{self._file}, line {line}" if line else self._file
 
 
+@lru_cache(maxsize=SOURCES_MAX)
+def read_source(text: str, *, name: str, locale: str) -> Source:
+    """Read a source, once for all who ask of it: a text never changes, whichever template has it.
+
+    Raises:
+        TemplateError: it is wrong; the message names flow, step and line.
+    """
+    return Source(text, name=name, locale=locale)
+
+
 def _within(pieces: Iterable[str]) -> str:
     """Join what is written, as far as an e-mail goes."""
     written, length = [], 0
@@ -214,41 +227,6 @@ def _finalize(context: Context, value: object) -> Markup:
     shown = str(value) if hasattr(value, "_undefined_name") else value
     page: Page = context[PAGE]
     return Markup(page.mark(shown))  # noqa: S704  a mark, or the shop's own Markdown; nothing else
-
-
-def _divided(text: str, file: str) -> tuple[dict[str, str], str]:
-    """Divide a source into front matter and body; the body keeps its line numbers."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    ends = [number for number, line in enumerate(lines) if line.strip() == "---"][:2]
-    if len(ends) != 2 or ends[0] != 0:
-        raise TemplateError(f"{file}, line 1: begin with `---`, subject, preheader, `---`")
-    front = {}
-    for number, line in enumerate(lines[1 : ends[1]], start=2):
-        key, colon, value = line.partition(":")
-        known = key.strip() in {*_FRONT_MATTER, _SECOND_SUBJECT}
-        if not colon or not known or not value.strip():
-            raise TemplateError(
-                f"{file}, line {number}: expected `subject: …`, `preheader: …` or "
-                f"`{_SECOND_SUBJECT}: …`"
-            )
-        front[key.strip()] = value.strip()
-    missing = _FRONT_MATTER - front.keys()
-    if missing:
-        raise TemplateError(f"{file}: its front matter lacks {' and '.join(sorted(missing))}")
-    body = [_keeping_its_end(line) for line in lines[ends[1] + 1 :]]
-    return front, "\n" * (ends[1] + 1) + "\n".join(body)
-
-
-def _keeping_its_end(line: str) -> str:
-    """Let a tag swallow the line's end only where it stands alone.
-
-    A line `{% if x %}` should leave nothing; `Hej{% if x %}, du{% endif %}` ends its paragraph.
-    """
-    alone = _TAGS_ALONE.fullmatch(line)
-    return f"{line.rstrip()[:-2]}+%}}" if line.rstrip().endswith("%}") and not alone else line
-
-
-_TAGS_ALONE = re.compile(r"\s*(?:\{%(?:(?!%\}).)*%\}\s*)")
 
 
 #: Control characters, what turns the direction of text, and halves of characters.

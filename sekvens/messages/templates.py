@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from sekvens.errors import TemplateError
-from sekvens.messages.source import Source
+from sekvens.messages.source import read_source
 from sekvens.messages.tables import Template
 
 #: `<flow>/<step>.<locale>.md`, and for a season `<flow>/<step>.<season>.<locale>.md`
@@ -150,7 +150,7 @@ def check_sources(template: StoredTemplate) -> None:
         TemplateError: a source is wrong; the message names flow, step and line.
     """
     for key, text in template.sources.items():
-        Source(text, name=template.name, locale=key)
+        read_source(text, name=template.name, locale=key)
 
 
 class TemplateShelf:

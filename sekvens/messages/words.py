@@ -5,6 +5,7 @@ They are pinned with the template, so an e-mail under way keeps the words it was
 
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sekvens.errors import TemplateError
@@ -19,8 +20,13 @@ def read_words(layout: Mapping[str, str], locale: str) -> Mapping[str, Any]:
     """
     for name in (f"words.{locale}.toml", f"words.{locale.partition('-')[0]}.toml"):
         if name in layout:
-            return tomllib.loads(layout[name])
+            return _loaded(layout[name])
     raise TemplateError(f"the layout has no words in locale {locale}: write words.{locale}.toml")
+
+
+@lru_cache(maxsize=64)
+def _loaded(text: str) -> Mapping[str, Any]:
+    return tomllib.loads(text)
 
 
 def counted(forms: Mapping[str, str], count: int, *, locale: str) -> str:

@@ -1,6 +1,8 @@
 """What a limited process is asked to do in tests: everything that it must not get away with."""
 
 import os
+import resource
+import signal
 import socket
 import time
 from pathlib import Path
@@ -8,6 +10,12 @@ from pathlib import Path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sekvens.errors import TemplateError
+
+_seen: list[str] = []
+
+
+def warm_up() -> None:
+    """Be warm: this module is imported."""
 
 
 def burn(_argument: object) -> None:
@@ -17,6 +25,15 @@ def burn(_argument: object) -> None:
 
 def sleep(_argument: object) -> None:
     time.sleep(60)
+
+
+def be_late(_argument: object) -> None:
+    signal.raise_signal(signal.SIGALRM)
+
+
+def nap(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getppid()
 
 
 def hoard(_argument: object) -> int:
@@ -33,6 +50,36 @@ def flood(_argument: object) -> str:
 
 def tell(_argument: object) -> dict[str, str]:
     return dict(os.environ)
+
+
+def tell_limits(_argument: object) -> dict[str, tuple[int, int]]:
+    names = ("AS", "CPU", "FSIZE", "CORE", "NPROC", "NOFILE")
+    return {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in names}
+
+
+def tell_files(_argument: object) -> list[int]:
+    """Tell which numbers stand for an open file, without opening one."""
+    return [number for number in range(4_096) if _is_open(number)]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def tell_who(_argument: object) -> tuple[int, int]:
+    return os.getpid(), os.getppid()
+
+
+def remember(word: str) -> list[str]:
+    """Leave a word wherever one may be left, and tell what was there."""
+    found = [*_seen, *filter(None, [os.environ.get("WORD")])]
+    _seen.append(word)
+    os.environ["WORD"] = word
+    return found
 
 
 def connect(port: int) -> str:
@@ -69,3 +116,7 @@ def crash(_argument: object) -> None:
 def lie(_argument: object) -> None:
     os.write(1, b"\x80\x04cos\nsystem\n(S'id'\ntR.")
     os._exit(0)
+
+
+def murder(_argument: object) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)

@@ -8,7 +8,7 @@ import pytest
 
 from sekvens.errors import TemplateError
 from sekvens.flows.steps import Purpose
-from sekvens.messages.compose import _read, compose
+from sekvens.messages.compose import _read, compose, headline
 from tests.unit.composing import composed, facts, sample_shop, template
 
 
@@ -173,9 +173,9 @@ def test_mail_about_an_order_says_so_and_offers_no_way_out_of_it():
 def test_e_mails_that_were_published_with_one_layout_share_what_was_read_of_it():
     first, second = template("One."), template("Another.")
 
-    assert _read(first, "en", None)[0] is not _read(second, "en", None)[0]
-    assert _read(first, "en", None)[1] is _read(second, "en", None)[1]
-    assert _read(first, "en", None)[1] is not _read(first, "sv", None)[1]
+    assert _read(first, "en", "en")[0] is not _read(second, "en", "en")[0]
+    assert _read(first, "en", "en")[1] is _read(second, "en", "en")[1]
+    assert _read(first, "en", "en")[1] is not _read(first, "sv", "sv")[1]
 
 
 def test_the_shops_own_facts_are_live_while_the_template_is_pinned():
@@ -202,3 +202,16 @@ def test_the_preheader_is_padded_so_that_no_inbox_shows_the_letter_behind_it():
     assert preheader.partition(">")[2].startswith("Några rader")
     assert preheader.count("&nbsp;") >= 60
     assert "Några rader" not in email.text
+
+
+def test_what_an_inbox_shows_is_told_without_the_body_which_may_be_wrong():
+    shown = headline(
+        template("{{ nosuch }}", subject="Hej {{ first_name }}"), facts(), shop=sample_shop()
+    )
+
+    assert (shown.subject, shown.preheader) == ("Hej Astrid", "Några rader")
+
+
+def test_a_fact_that_a_subject_lacks_is_told_with_the_step():
+    with pytest.raises(TemplateError, match=r"^cart-abandonment/a-step cannot .*'nosuch'"):
+        headline(template("Hej", subject="{{ nosuch }}"), facts(), shop=sample_shop())

@@ -78,8 +78,8 @@ def test_its_links_lead_where_they_would_and_the_key_that_signs_them_stays_here(
         asked.append(pickle.dumps(given))
         return foreign_call(function, given, **more)
 
-    foreign_call = foreign.call
-    monkeypatch.setattr(foreign, "call", call)
+    foreign_call = foreign.APART.call
+    monkeypatch.setattr(foreign.APART, "call", call)
     body = 'Se [hit](https://hallgrensylle.example/a) {{ button("Köp", shop.links.home) }}'
     apart, here = (Targets(api=API, message_id="m-1", through_us=True) for _ in range(2))
     made = foreign.compose_foreign(template(body), facts(), shop=sample_shop(), targets=apart)

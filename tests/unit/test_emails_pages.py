@@ -93,6 +93,33 @@ async def test_the_gallery_shows_each_e_mail_of_a_flow_in_both_languages(
     assert f'src="{PATH}/html?key=en"' in pages[1]
 
 
+async def test_for_the_gallery_no_e_mail_is_made(
+    repository: Repository, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[StoredTemplate] = []
+    monkeypatch.setattr(previewing, "compose", lambda template, *_, **__: made.append(template))
+    async with browsing(repository.database, clock) as browser:
+        await browser.log_in("viewer")
+        page = await browser.client.get("/staff/emails?flow=all&locale=sv")
+
+    assert "Någon fryser lite mindre, tack vare dig" in page.text
+    assert made == []
+
+
+async def test_what_was_edited_is_read_apart_for_the_gallery_too(
+    repository: Repository, clock: FrozenClock, composed_here: list[str]
+):
+    repository.save(repository.edited("Vi ses."))
+    repository.publish_edit()
+    composed_here.clear()
+    async with browsing(repository.database, clock) as browser:
+        await browser.log_in("viewer")
+        page = await browser.client.get("/staff/emails?flow=all&locale=sv")
+
+    assert "Någon fryser lite mindre, tack vare dig" in page.text
+    assert len(composed_here) == 1
+
+
 @pytest.mark.parametrize(
     ("language", "said"), [("en", "No flow is live yet"), ("sv", "Inget flöde")]
 )

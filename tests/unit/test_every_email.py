@@ -12,7 +12,7 @@ import pytest
 
 from sekvens.feeds.reading import samples
 from sekvens.flows.steps import Purpose
-from sekvens.messages.compose import Composed, compose
+from sekvens.messages.compose import Composed, Headline, compose, headline
 from sekvens.messages.facts import Facts
 from sekvens.messages.needs import needs
 from sekvens.messages.reader import Reader
@@ -162,6 +162,15 @@ def test_subject_and_preheader_fit_an_inbox_and_say_different_things(email: Emai
         if "long" not in kind:
             assert not made.subject.endswith("…"), f"{kind}: {made.subject}"
             assert not made.preheader.endswith("…"), f"{kind}: {made.preheader}"
+
+
+def test_an_inbox_is_told_what_the_e_mail_says(email: Email):
+    template, (shop, facts) = _template(email.name), _shop_and_facts(email)
+    made = compose(template, facts, shop=shop)
+
+    assert headline(template, facts, shop=shop) == Headline(
+        subject=made.subject, preheader=made.preheader
+    )
 
 
 def test_nothing_unresolved_reaches_a_reader(email: Email):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sekvens.flows import timetable as timetables
 from sekvens.flows.asking import (
     active,
     all_of,
@@ -105,6 +106,16 @@ def test_the_time_after_a_branch_that_leaves_is_the_other_branch_s() -> None:
     times = timetable(of(split("who", stays, otherwise=leaves), send("hello")))
 
     assert times["hello"].latest == days(1)
+
+
+@pytest.mark.parametrize("flow", CATALOGUE, ids=lambda flow: flow.name)
+def test_an_hour_that_is_not_tried_would_have_told_nothing_new(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = timetable(flow)
+    monkeypatch.setattr(timetables, "_hours_that_differ", lambda _flow: timetables.WEEK_HOURS)
+
+    assert told == timetable.__wrapped__(flow)
 
 
 def test_a_wait_until_a_weekday_can_take_a_week() -> None:

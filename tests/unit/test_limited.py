@@ -6,18 +6,23 @@ from typing import Any
 
 import pytest
 
-from sekvens.errors import TemplateError
-from sekvens.limited import Limits, call
+from sekvens.errors import TemplateError, TooSlow
+from sekvens.limited.job import MEBIBYTE, Limits
+from sekvens.limited.warm import WarmProcess
 from sekvens.messages.compose import compose
 from sekvens.messages.foreign import compose_foreign
 from tests.unit.composing import facts, sample_shop, template
 
 #: The waiting is for a busy machine; what burns CPU is ended by the CPU that it burns.
 QUICK = Limits(cpu_seconds=1, wall_seconds=60)
+#: One for all tests here: that none leaves anything behind is a test of its own.
+WARM = WarmProcess("tests.unit.burning:warm_up")
 
 
 def asked(function: str, argument: object = None, *, limits: Limits = QUICK) -> Any:
-    return call(f"tests.unit.burning:{function}", argument, named="welcome/hello", limits=limits)
+    return WARM.call(
+        f"tests.unit.burning:{function}", argument, named="welcome/hello", limits=limits
+    )
 
 
 def test_an_e_mail_is_the_same_as_when_it_is_written_here():
@@ -48,6 +53,11 @@ def test_a_process_that_waits_for_ever_is_not_waited_for():
         asked("sleep", limits=Limits(wall_seconds=1))
 
 
+def test_whoever_is_ended_by_its_own_alarm_was_too_slow_and_not_too_costly():
+    with pytest.raises(TooSlow, match=r"^welcome/hello was not written within 60 s"):
+        asked("be_late")
+
+
 @pytest.mark.parametrize(
     "source", ["{{ 'a' * 10**9 }}", "{{ '{:>1000000000}'.format(1) }}", "{{ 7**4000000 }}"]
 )
@@ -56,10 +66,17 @@ def test_a_bomb_that_no_list_has_refused_is_ended_too(source):
         asked("render_unchecked", source)
 
 
-def test_no_secret_stands_in_its_environment(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SEKVENS_API__LINK_SECRET", "canary" * 6)
+def test_its_limits_are_those_that_were_asked_for_and_it_cannot_raise_them():
+    limits = Limits(memory_bytes=300 * MEBIBYTE, cpu_seconds=3, result_bytes=MEBIBYTE)
 
-    assert not any("canary" in value for value in asked("tell").values())
+    assert asked("tell_limits", limits=limits) == {
+        "AS": [300 * MEBIBYTE] * 2,
+        "CPU": [4, 4],  # what it takes to be prepared counts as a second
+        "FSIZE": [MEBIBYTE] * 2,
+        "CORE": [0, 0],
+        "NPROC": [0, 0],
+        "NOFILE": [0, 0],
+    }
 
 
 def test_it_opens_neither_a_connection_nor_a_file_nor_a_pipe():

@@ -19,9 +19,9 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from sekvens.contacts.person import people_called
 from sekvens.edits.drafting import all_unpublished
 from sekvens.edits.examining import Examiner
-from sekvens.edits.live import LiveEmail, live_email
-from sekvens.edits.previewing import Kind, as_sample, contacts_in
-from sekvens.enrollments.publish import live_flows
+from sekvens.edits.live import LiveEmail, email_of
+from sekvens.edits.previewing import Kind, contacts_in, headline_as_sample
+from sekvens.enrollments.publish import PublishedFlow, live_flows
 from sekvens.errors import TemplateError
 from sekvens.flows.definition import Flow
 from sekvens.messages.gallery import OF_NO_DAY, whens
@@ -52,7 +52,8 @@ _ADDRESS: Final = re.compile(r"https?://[^/\"\\\s?#]+")
 
 def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
     """Find the e-mails of one flow, or of all, in the order in which they may come."""
-    flows = {flow.flow.name: flow.flow for flow in live_flows(session)}
+    live = live_flows(session)
+    flows = {flow.flow.name: flow.flow for flow in live}
     first = next(iter(flows), "")
     chosen = asked.query.get("flow", first)
     locales = house.settings.shop.locales
@@ -65,7 +66,7 @@ def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, objec
         "locales": locales,
         "locale": locale,
         "chapters": [
-            {"flow": flow.name, "emails": _cards(house, session, asked, flow, locale)}
+            {"flow": flow.name, "emails": _cards(house, session, asked, live, flow, locale)}
             for flow in shown
         ],
         "unpublished": unpublished,
@@ -73,12 +74,17 @@ def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, objec
 
 
 def _cards(
-    house: House, session: Session, asked: Asked, flow: Flow, locale: str
+    house: House,
+    session: Session,
+    asked: Asked,
+    live: Sequence[PublishedFlow],
+    flow: Flow,
+    locale: str,
 ) -> Sequence[Mapping[str, object]]:
     examiner = Examiner(settings=house.settings, now=asked.now)
     cards = []
     for name, when in whens(flow).items():
-        email = live_email(session, name)
+        email = email_of(session, live, name)
         key = locale if locale in email.template.sources else first_key(email, asked)
         cards.append(
             {
@@ -93,7 +99,7 @@ def _cards(
 
 def _inbox(examiner: Examiner, email: LiveEmail, key: str) -> Mapping[str, object]:
     try:
-        made = as_sample(examiner, email.template, key)
+        made = headline_as_sample(examiner, email.template, key)
     except TemplateError as error:
         return {"subject": "", "preheader": "", "fault": str(error)}
     return {"subject": made.subject, "preheader": made.preheader, "fault": ""}
