@@ -106,7 +106,7 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
                 "url": "https://shop.example/hassela",
                 "stock": 12,
             },
-            {"product_id": "mossan-bengt", "stock": 0, "updated_at": "2027-01-11T09:00:00Z"},
+            {"product_id": "mossan-bengt", "stock": 0, "updated_at": "2026-03-04T09:00:00Z"},
             {"product_id": "halsduken-nianfors", "price": "599.00", "sale_price": "449.00"},
         ]
     },

@@ -254,7 +254,8 @@ async def test_more_than_will_soon_be_stored_is_503_and_there_is_room_again_afte
 ):
     monkeypatch.setattr(door, "WAITING_MAX", 1)
     async with served(sqlite_database) as client:
-        with sqlite_database.write():
+        with sqlite_database.write() as session:
+            session.execute(text("SELECT 1"))  # nobody else can write now
             first = asyncio.create_task(client.post("/v1/products", json={"products": [CAP]}))
             await asyncio.sleep(0.2)
             busy = await client.post("/v1/products", json={"products": [CAP]})
