@@ -1,6 +1,6 @@
 """What Shopify and WooCommerce post of products: kept in whatever order, and told once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -101,6 +101,7 @@ async def test_all_that_a_product_says_is_kept(
     assert (row.in_stock, row.stock) == (True, stock)
     assert (row.url or "").endswith(("/products/dellen-jumper", "/product/dellen-jumper/"))
     assert row.image_url == "https://cdn.example/dellen.jpg"
+    assert row.available_on == datetime(2026, 1, 2, 9, tzinfo=UTC)  # it is new to nobody now
     assert counter.rejected() == []
 
 

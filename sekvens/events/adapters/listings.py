@@ -1,6 +1,6 @@
 """What platforms say of products, read: one meaning for each value, whoever posts it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from sekvens.events.adapters.reading import Table, Unusable, Webhook, instant, url
@@ -10,15 +10,18 @@ from sekvens.products.feeds.item import TEXT_LENGTH_MAX, TITLE_LENGTH_MAX
 
 #: More of one thing, or a higher price, no shop has.
 COUNT_MAX: Final = 999_999_999
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def at_of(webhook: Webhook, of: Table, *names: str) -> datetime:
     """Tell since when it is so; who says nothing, or speaks of what is to come, says now."""
-    now = webhook.received_at or _LONG_AGO
+    said = since(of, *names)
+    return webhook.received_at if said is None else min(said, webhook.received_at)
+
+
+def since(of: Table, *names: str) -> datetime | None:
+    """Read the first instant that is there; one without a zone is in UTC."""
     said = instant(of, *names)
-    found = instant_of(said) if said is not None else None
-    return now if found is None else min(found, now)
+    return None if said is None else instant_of(said)
 
 
 def name_of(of: Table, name: str) -> str:

@@ -47,10 +47,10 @@ class Webhook:
     topic: str
     body: Table
     event_id: str  #: the same however often the platform posts it
+    received_at: datetime  #: wall time
     triggered_at: str | None = None
     user_id_prefix: str = ""
     consent_key: str = ""
-    received_at: datetime | None = None  #: wall time
     home: str = ""  #: the shop's own address
     currency: str | None = None  #: that the shop's prices are in
 

@@ -21,6 +21,7 @@ from sekvens.events.adapters.listings import (
     link,
     name_of,
     page_text,
+    since,
 )
 from sekvens.events.adapters.reading import (
     Table,
@@ -69,6 +70,7 @@ def product(webhook: Webhook) -> Told:
             "brand": text(posted, "vendor"),
             "url": urljoin(webhook.home, f"/products/{quote(handle)}") if handle else None,
             "image_url": link(table(posted, "image"), "src") or _first_image(posted),
+            "available_on": since(posted, "published_at", "created_at"),
         },
     )
     return Told(products=(listing,))

@@ -18,6 +18,7 @@ from sekvens.events.adapters.listings import (
     link,
     name_of,
     page_text,
+    since,
 )
 from sekvens.events.adapters.reading import (
     Table,
@@ -29,7 +30,6 @@ from sekvens.events.adapters.reading import (
     tables,
     text,
 )
-from sekvens.imports.values import instant_of
 from sekvens.products.listing import Listing, Price, Stock
 
 #: `onbackorder` can be ordered, and comes later.
@@ -67,6 +67,7 @@ def product(webhook: Webhook) -> Told:
             "brand": text(brands[0], "name") if brands else None,
             "url": link(posted, "permalink"),
             "image_url": link(pictures[0], "src") if pictures else None,
+            "available_on": since(posted, "date_created_gmt"),
         },
     )
     return Told(products=(listing,))
@@ -92,11 +93,10 @@ def _price(posted: Table, currency: str | None) -> Price | None:
     if not 0 <= Decimal(costs) <= COUNT_MAX:
         raise Unusable("price is no amount")
     is_reduced = usual is not None and Decimal(costs) < Decimal(usual) <= COUNT_MAX
-    until = text(posted, "date_on_sale_to_gmt")
     return Price(
         usual=Decimal(usual if usual is not None and is_reduced else costs),
         reduced=Decimal(costs) if is_reduced else None,
-        reduced_until=instant_of(until) if until else None,
+        reduced_until=since(posted, "date_on_sale_to_gmt"),
         currency=currency,
     )
 
