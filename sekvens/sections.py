@@ -295,6 +295,11 @@ class PrivacySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     rejected_event_days: AtLeastZero = 30
     #: hours that were chosen for contacts go; `send-time` looks back 90 days
     send_time_choice_days: AtLeastZero = 120
+    #: who was in which segment goes so long after they left it; days before that are told apart by
+    #: segment as they were counted, and are not counted so again
+    segment_stay_days: AtLeastZero = 730
+    #: what the staff did on the dashboard goes
+    audit_log_days: AtLeastZero = 730
     #: IP addresses go, and what was made of them
     ip_days: AtLeastZero = 30
 

@@ -4,28 +4,31 @@ The one list that expiry goes by. A rule deals with the oldest rows first; where
 remembers how far it has come. All times are wall time.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Select, delete, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from sekvens.audiences.reducing import reduced
+from sekvens.audiences.tables import instant_of, mark_of
 from sekvens.contacts.tables import ConsentChange
 from sekvens.db.base import Base
 from sekvens.engagement.tables import Engagement
 from sekvens.enrollments.tables import Delivery, Enrollment, EnrollmentState
 from sekvens.events.tables import ContactEvent, RejectedEvent, Visit
 from sekvens.feedback.tables import Feedback
+from sekvens.segments.tables import SegmentStay
 from sekvens.send_time.tables import SendTimeChoice
+from sekvens.staff.tables import AuditEntry
 
 #: Rows of one transaction: some 20 ms of a writer's time.
 ROWS: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+#: What counts by segments asks how far this one has come.
+SEGMENT_STAYS: Final = "segment_stays"
 
 Column: TypeAlias = InstrumentedAttribute[Any]
 
@@ -76,15 +79,14 @@ def emptied(table: type[Base], at: Column, **values: Any) -> Callable[[Session, 
     """Overwrite columns of rows by their time, which an index is to be on; the mark is the time."""
 
     def deal(session: Session, call: Call) -> Done:
-        since = _EPOCH + call.mark * _MICROSECOND
+        since = instant_of(call.mark)
         old = at > since, at < call.before
         times = session.scalars(select(at).where(*old).order_by(at).limit(ROWS)).all()
         if not times:
             return Done(rows=0, mark=call.mark, is_all=True)
         until = times[-1]
         session.execute(update(table).where(at > since, at <= until).values(**values))
-        mark = (until - _EPOCH) // _MICROSECOND
-        return Done(rows=len(times), mark=mark, is_all=len(times) < ROWS)
+        return Done(rows=len(times), mark=mark_of(until), is_all=len(times) < ROWS)
 
     return deal
 
@@ -121,17 +123,29 @@ def _remove_delivered(session: Session, call: Call) -> Done:
     over = select(Enrollment.id).where(
         Enrollment.id == Delivery.enrollment_id, Enrollment.state == EnrollmentState.ENDED
     )
-    query = (
-        select(Delivery.enrollment_id, Delivery.seq)
-        .where(Delivery.delivered_at < call.before, or_(~Delivery.urgent, over.exists()))
-        .order_by(Delivery.delivered_at)
-        .limit(ROWS)
-    )
-    old = [(enrollment_id, seq) for enrollment_id, seq in session.execute(query)]
-    if old:
-        key = tuple_(Delivery.enrollment_id, Delivery.seq)
-        session.execute(delete(Delivery).where(key.in_(old)))
+    is_old = Delivery.delivered_at < call.before, or_(~Delivery.urgent, over.exists())
+    key = Delivery.enrollment_id, Delivery.seq
+    old = _delete_oldest(session, key, Delivery.delivered_at, is_old)
     return Done(rows=len(old), mark=call.mark, is_all=len(old) < ROWS)
+
+
+def _remove_stays(session: Session, call: Call) -> Done:
+    """Remove stays that are over, and remember until when they are no longer known."""
+    key = SegmentStay.contact_id, SegmentStay.segment, SegmentStay.since
+    old = _delete_oldest(session, key, SegmentStay.until, [SegmentStay.until < call.before])
+    mark = max([call.mark, *map(mark_of, old)])
+    return Done(rows=len(old), mark=mark, is_all=len(old) < ROWS)
+
+
+def _delete_oldest(
+    session: Session, key: Sequence[Column], at: Column, where: Iterable[ColumnElement[bool]]
+) -> list[datetime]:
+    """Delete a few rows, the oldest first; tell the time of each."""
+    query = select(*key, at).where(*where).order_by(at).limit(ROWS)
+    rows = [tuple(row) for row in session.execute(query)]
+    if rows:
+        session.execute(delete(at.class_).where(tuple_(*key).in_([row[:-1] for row in rows])))
+    return [row[-1] for row in rows]
 
 
 #: What expires, in this order. Whoever adds a column with an IP address, hashed or not, adds a rule
@@ -179,6 +193,12 @@ RULES: Final = (
             SendTimeChoice.chosen_on,
             select(SendTimeChoice.chosen_on, SendTimeChoice.chosen_on),
         ),
+    ),
+    Rule(name=SEGMENT_STAYS, setting="segment_stay_days", deal=_remove_stays),
+    Rule(
+        name="audit_log",
+        setting="audit_log_days",
+        deal=removed(AuditEntry, AuditEntry.id, select(AuditEntry.id, AuditEntry.at)),
     ),
     Rule(name="deliveries", setting="delivery_days", deal=_remove_delivered),
     Rule(name="events.properties", setting="event_properties_days", deal=_reduce_events),

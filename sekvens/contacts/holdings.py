@@ -364,6 +364,7 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "monday_mails": "which weeks the staff have been told of",
     "modes": "what is draft, manual or live, and by whom on the staff",
     "pairings": "what goes with what",
+    "place_stocks": "how many of a size there are at a place",
     "prediction_models": "what was learnt from all contacts, and how far a run has come",
     "product_changes": "what is news of products, and how far it has been told",
     "product_prices": "what products cost, and when",
@@ -376,4 +377,5 @@ NOT_HELD: Final[Mapping[str, str]] = {
     "staff": "who works here, and is no contact",
     "staff_sessions": "who of the staff is logged in",
     "templates": "e-mails before anybody's name is put in",
+    "variant_stocks": "how many of a size there are",
 }

@@ -124,10 +124,35 @@ def read_frame(body: bytes) -> tuple[msgspec.Raw, Any]:
     try:
         return msgspec.Raw(body), _read_keyed(body).write_key
     except UNREADABLE:
-        posted = _lenient_json(body)
+        posted = lenient_json(body)
     if not isinstance(posted, dict):
         raise Malformed("the body is not a JSON object")
-    return _dumped(posted), posted.get("writeKey")
+    return raw_of(posted), posted.get("writeKey")
+
+
+def lenient_json(body: bytes) -> Any:
+    """Read JSON and what JSON does not allow, cut down to the levels that may be.
+
+    Raises:
+        Malformed: not even so.
+    """
+    try:
+        return json.loads(_levelled(body))
+    except (ValueError, RecursionError):
+        # The reader's own message would quote the body.
+        raise Malformed("the body is not valid JSON") from None
+
+
+def raw_of(value: Any) -> msgspec.Raw:
+    """Write something of a body that was read, so that it can be refused alone.
+
+    Raises:
+        Malformed: it is nested too deeply.
+    """
+    try:
+        return msgspec.Raw(json.dumps(value).encode())
+    except (RecursionError, ValueError):
+        raise Malformed("the body is nested too deeply") from None
 
 
 def _levelled(body: bytes) -> bytes:
@@ -149,27 +174,12 @@ def _levelled(body: bytes) -> bytes:
 
 
 def _read_leniently(body: bytes) -> Envelope:
-    posted = _lenient_json(body)
+    posted = lenient_json(body)
     if not isinstance(posted, dict) or not isinstance(posted.get("batch"), list):
         raise Malformed("the body is not a JSON object with a list `batch`")
     return Envelope(
-        batch=[_dumped(event) for event in posted["batch"]],
+        batch=[raw_of(event) for event in posted["batch"]],
         sent_at=posted.get("sentAt"),
         context=posted.get("context"),
         write_key=posted.get("writeKey"),
     )
-
-
-def _lenient_json(body: bytes) -> Any:
-    try:
-        return json.loads(_levelled(body))
-    except (ValueError, RecursionError):
-        # The reader's own message would quote the body.
-        raise Malformed("the body is not valid JSON") from None
-
-
-def _dumped(value: Any) -> msgspec.Raw:
-    try:
-        return msgspec.Raw(json.dumps(value).encode())
-    except (RecursionError, ValueError):
-        raise Malformed("the body is nested too deeply") from None

@@ -5,17 +5,20 @@ comes. An order, a cart, a sign-up and an exit belong to their own day.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Date, Result, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, Date, Result, delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
+from sekvens.audiences.rules import SEGMENT_STAYS
+from sekvens.audiences.tables import dealt_with_until
 from sekvens.messages.questions import QUESTIONS
 from sekvens.messages.tables import Template
 from sekvens.metrics import statements
 from sekvens.metrics.calendar import next_month
+from sekvens.metrics.dimensions import Apart
 from sekvens.metrics.rules import Rules, whole_days
 from sekvens.metrics.statements import DIMENSIONS, Statements
 from sekvens.metrics.tables import MetricCount, Period
@@ -32,10 +35,16 @@ _APART: Final = ("name", *DIMENSIONS, "detail", "bucket")
 
 
 def count_day(session: Session, day: date, rules: Rules, *, asking: Sequence[str]) -> None:
-    """Count a day anew, in place of what was counted of it before; for `asking` see `counts`."""
-    found = counts(session, rules.span(day), rules.wall_span(day), asking=asking)
+    """Count a day anew, in place of what was counted of it before; for `asking` see `counts`.
+
+    Of a day so long ago that stays have gone since, what was counted by segment stands as it is.
+    """
+    span = rules.span(day)
+    gone = span[0] < dealt_with_until(session, SEGMENT_STAYS)
+    kinds = [each for each in Apart if not (gone and each is Apart.SEGMENT)]
+    found = counts(session, span, rules.wall_span(day), asking=asking, kinds=kinds)
     rows = [row for row in found if row["n"]]
-    _delete(session, Period.DAY, day)
+    _delete(session, Period.DAY, day, *([MetricCount.segment.is_(None)] if gone else []))
     if rows:
         blank: Row = {"detail": None, "bucket": None, "amount": 0} | _NONE
         blank |= {"period": Period.DAY, "day": day}
@@ -59,23 +68,31 @@ def count_month(session: Session, first: date) -> None:
     )
 
 
-def _delete(session: Session, period: Period, day: date) -> None:
-    session.execute(delete(MetricCount).where(MetricCount.period == period, MetricCount.day == day))
+def _delete(session: Session, period: Period, day: date, *which: ColumnElement[bool]) -> None:
+    counted = MetricCount.period == period, MetricCount.day == day, *which
+    session.execute(delete(MetricCount).where(*counted))
 
 
-def counts(session: Session, span: Span, wall: Span, *, asking: Sequence[str]) -> Iterator[Row]:
+def counts(
+    session: Session,
+    span: Span,
+    wall: Span,
+    *,
+    asking: Sequence[str],
+    kinds: Collection[Apart] = tuple(Apart),
+) -> Iterator[Row]:
     """Count what belongs to a stretch of time: `span` is shop time, `wall` the same in wall time.
 
     Each count has its `name`, `n`, and what it can be told apart by; money is in hundredths.
-    `asking` are the digests of the templates that ask for a review.
+    `asking` are the digests of the templates that ask for a review, `kinds` the rows that are made.
     """
     given = {
         "since": span[0], "until": span[1], "last": span[1] - timedelta.resolution,
         "wall_since": wall[0], "wall_until": wall[1], "asking": list(asking),
     }  # fmt: skip
     yield from _joined(session.execute(statements.JOINED, given))
-    for counted in statements.STATEMENTS.values():
-        yield from _counts(session, counted, given)
+    for kind in kinds:
+        yield from _counts(session, statements.STATEMENTS[kind], given)
 
 
 def _counts(session: Session, counted: Statements, given: Row) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Products, what they cost over time, what goes with what, drops, and the lines of orders.
+"""Products, their stock, what they cost over time, what goes with what, drops, and order lines.
 
 A product's id is the one that events carry. What comes in sizes or colours is one product; the ids
 of its variants lead to it.
@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -36,12 +36,15 @@ class Product(Base):
     image_url: Mapped[str | None]
     in_stock: Mapped[bool] = mapped_column(default=True)  #: it can be ordered
     stock: Mapped[int | None]  #: how many are left, where the feed says
-    #: shop time of the import that found it sold out; None: it can be ordered, or nobody knows
+    #: shop time of the listing that told it sold out; None: it can be ordered, or nobody knows
     sold_out_on: Mapped[datetime | None]
     locale: Mapped[str]  #: the feed in this locale says price, stock and the rest
-    first_seen_on: Mapped[datetime]  #: shop time of the import that brought it
+    first_seen_on: Mapped[datetime]  #: shop time of the listing that brought it
     #: shop time at which it came to the shop; None for what was there when we first looked
     available_on: Mapped[datetime | None]
+    #: wall time at which it was so, by the clock of whoever told it, where they said: of `price`,
+    #: of `stock`, and of each column beside them
+    told_at: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 class ProductVariant(Base):
@@ -51,6 +54,31 @@ class ProductVariant(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     product_id: Mapped[str] = mapped_column(ForeignKey("products.id"), index=True)
+    #: it names the product itself, as another system does, and no size of it
+    is_same: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class VariantStock(Base):
+    """How many there are of one size or colour that a platform counts by itself."""
+
+    __tablename__ = "variant_stocks"
+
+    item_id: Mapped[str] = mapped_column(primary_key=True)  #: what its counts go by
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"), index=True)
+    count: Mapped[int | None]  #: at all places; None: nobody counts, and it is always to be had
+    sells_on: Mapped[bool]  #: it is sold though there are none
+    told_at: Mapped[datetime]  #: wall time at which it was so, by the platform's clock
+
+
+class PlaceStock(Base):
+    """How many there are of one size or colour at one place; it may be known before the product."""
+
+    __tablename__ = "place_stocks"
+
+    item_id: Mapped[str] = mapped_column(primary_key=True)
+    place_id: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    told_at: Mapped[datetime]  #: wall time at which it was so, by the platform's clock
 
 
 class ProductPrice(Base):
@@ -86,7 +114,7 @@ class ProductChange(Base):
     id: Mapped[int] = mapped_column(AutoId, primary_key=True, autoincrement=True)
     product_id: Mapped[str] = mapped_column(ForeignKey("products.id"))
     kind: Mapped[str]  #: `ChangeKind`
-    at: Mapped[datetime]  #: shop time of the import that found it
+    at: Mapped[datetime]  #: shop time of the listing that told it
     price: Mapped[str | None]  #: what it costs from then on; of a price that dropped alone
     lowest_price: Mapped[str | None]  #: the lowest of the 30 days before; of such a price alone
     cursor: Mapped[str | None]  #: the last contact who has been told

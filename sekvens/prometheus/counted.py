@@ -36,9 +36,12 @@ LOG_LINES: Final = _counter("sekvens_log_lines", "Log lines, by their action", [
 
 # The API.
 EVENTS: Final = _counter("sekvens_events", "Posted events, by what became of them", ["outcome"])
+PRODUCTS: Final = _counter(
+    "sekvens_products_told", "Products told of by HTTP, by what became of them", ["outcome"]
+)
 INGRESS: Final = _histogram(
     "sekvens_ingress_seconds",
-    "From a request with events to its reply: commit and barrier included",
+    "From a request with events or products to its reply: commit and barrier included",
     ["code"],
     _CALL_SECONDS,
 )

@@ -69,6 +69,13 @@ class SegmentStay(Base):
             sqlite_where=text("until IS NULL"),
             postgresql_where=text("until IS NULL"),
         ),
+        # By it, those that are over for long are found.
+        Index(
+            "ix_segment_stays_until",
+            "until",
+            sqlite_where=text("until IS NOT NULL"),
+            postgresql_where=text("until IS NOT NULL"),
+        ),
     )
 
     contact_id: Mapped[str] = mapped_column(ForeignKey("contacts.id"), primary_key=True)

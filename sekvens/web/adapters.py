@@ -1,4 +1,4 @@
-"""Webhooks of shop platforms: signed, read into events, and stored as posted events are.
+"""Webhooks of shop platforms: signed, read into events and listings, stored as posted ones are.
 
 A platform posts again what is not answered with 200 soon, and gives up on a receiver that often
 fails. So: 200 for whatever is signed, once it is stored; a body that cannot be used is kept with
@@ -10,7 +10,6 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,12 +25,8 @@ from sekvens.contacts import requests
 from sekvens.contacts.erase import erase
 from sekvens.contacts.requests import RequestKind
 from sekvens.db.session import Database
-from sekvens.events.adapters import shopify, woocommerce
 from sekvens.events.adapters.reading import Event, Told, UnknownTopic, Unusable, Webhook, message_id
-from sekvens.events.adapters.section import AdapterSettings
-from sekvens.events.adapters.shopify_people import SOURCE as _SHOPIFY
 from sekvens.events.adapters.signature import is_signed
-from sekvens.events.adapters.woocommerce_orders import SOURCE as _WOOCOMMERCE
 from sekvens.events.barrier import wait_for_senders
 from sekvens.events.parse import EVENT_BYTES_MAX, Incoming, Refused, read_batch
 from sekvens.events.segment import UNREADABLE, Malformed
@@ -39,7 +34,9 @@ from sekvens.settings import Settings
 from sekvens.web.bodies import body_of
 from sekvens.web.ingress import Ingress
 from sekvens.web.openapi import describe_adapter
-from sekvens.web.replies import failure, unavailable
+from sekvens.web.platforms import Platform, platforms_of
+from sekvens.web.products import ProductDoor
+from sekvens.web.replies import EndsEarly, failure, unavailable
 
 #: An order of hundreds of lines is a tenth of this.
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -58,41 +55,24 @@ _TOPIC: Final = re.compile(r"[a-z_]{1,60}[/.][a-z_]{1,60}")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Platform:
-    """How one platform posts."""
-
-    name: str  #: as people write it
-    source: str  #: of the path, and in ids
-    settings: AdapterSettings
-    signature: str  #: the header that it stands in
-    shop: str  #: the header that says which shop posts
-    topic: str
-    event_id: Callable[[Request, bytes], str]
-    triggered_at: str
-    read: Callable[[Webhook], Told]
-    consent_key: str = ""
-
-
-class _Rejected(Exception):
-    """Carries the reply to a request that ends early."""
-
-    def __init__(self, reply: Response) -> None:
-        super().__init__()
-        self.reply = reply
-
-
 class Adapters:
-    """Takes in what platforms post, by way of ingress."""
+    """Takes in what platforms post, by way of the doors for events and for products."""
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, ingress: Ingress
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        ingress: Ingress,
+        products: ProductDoor,
     ) -> None:
-        self._platforms = _platforms(settings)
+        self._shop = settings.shop
+        self._platforms = platforms_of(settings)
         self._database = database
         self._clock = clock
         self._shop_time = settings.shop_time()
         self._ingress = ingress
+        self._products = products
         self._said_at: dict[str, datetime] = {}
 
     def router(self) -> APIRouter:
@@ -108,7 +88,7 @@ class Adapters:
         async def endpoint(request: Request) -> Response:
             try:
                 return await asyncio.wait_for(self._receive(platform, request), REPLY_SECONDS)
-            except _Rejected as rejected:
+            except EndsEarly as rejected:
                 return rejected.reply
             except TimeoutError:
                 return unavailable("this takes too long; post again")
@@ -122,7 +102,7 @@ class Adapters:
             return failure(404, "not_found", "this adapter is switched off")
         body = await _body(request)
         signature = request.headers.get(platform.signature, "")
-        if not signature and _PING.fullmatch(body) and platform.source == _WOOCOMMERCE:
+        if not signature and _PING.fullmatch(body) and platform.pings:
             return _success()
         if not is_signed(body, signature, platform.settings.secrets):
             self._say(platform, "its signature is wrong, or there is none")
@@ -148,6 +128,12 @@ class Adapters:
                 await asyncio.to_thread(self._answer, told, request_id, platform.source)
             except SQLAlchemyError:
                 return unavailable("the database does not answer; post again")
+        if told.products:
+            kept = await self._products.keep(told.products, locale=self._shop.default_locale)
+            unusable = (
+                self._unusable(platform, topic, each.reason, body) for each in kept.rejected
+            )
+            events = (*events, *unusable)
         return await self._ingress.store(events) if events else _success()
 
     def _read(
@@ -163,20 +149,28 @@ class Adapters:
                 triggered_at=request.headers.get(platform.triggered_at),
                 user_id_prefix=platform.settings.user_id_prefix,
                 consent_key=platform.consent_key,
+                received_at=now,
+                home=self._shop.links.home,
+                currency=self._shop.currency,
             )
             told = platform.read(webhook)
             return told, _incoming(told.events, received_at=now)
         except (Unusable, Malformed) as error:
             # Of a topic that nobody reads, nothing is kept but that it came.
             is_read = not isinstance(error, UnknownTopic)
-            reason = f"{platform.name}'s {topic}: {error}"
-            _log.log(
-                logging.WARNING if is_read else logging.INFO,
-                "a webhook of %s could not be used: %s", platform.name, error,
-                extra={"action": "webhook_unusable", "source": platform.source, "topic": topic},
-            )  # fmt: skip
-            raw = body[:EVENT_BYTES_MAX] if is_read else json.dumps({"topic": topic}).encode()
-            return Told(), (_refused(reason, raw, received_at=now),)
+            return Told(), (self._unusable(platform, topic, str(error), body if is_read else None),)
+
+    def _unusable(self, platform: Platform, topic: str, reason: str, body: bytes | None) -> Refused:
+        """Keep a webhook with the reason why it is of no use; without its body, it is of none."""
+        _log.log(
+            logging.INFO if body is None else logging.WARNING,
+            "a webhook of %s could not be used: %s", platform.name, reason,
+            extra={"action": "webhook_unusable", "source": platform.source, "topic": topic},
+        )  # fmt: skip
+        raw = json.dumps({"topic": topic}).encode() if body is None else body[:EVENT_BYTES_MAX]
+        text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
+        said = f"{platform.name}'s {topic}: {reason}"
+        return Refused(reason=said, raw=text, received_at=self._clock.now())
 
     def _answer(self, told: Told, request_id: str, source: str) -> None:
         """Record what was asked under the law of privacy, and forget whoever asked for that."""
@@ -212,42 +206,6 @@ class Adapters:
         )  # fmt: skip
 
 
-def _platforms(settings: Settings) -> tuple[Platform, ...]:
-    adapters = settings.adapters
-    return (
-        Platform(
-            name="Shopify",
-            source=_SHOPIFY,
-            settings=adapters.shopify,
-            signature="X-Shopify-Hmac-Sha256",
-            shop="X-Shopify-Shop-Domain",
-            topic="X-Shopify-Topic",
-            event_id=_shopify_event_id,
-            triggered_at="X-Shopify-Triggered-At",
-            read=shopify.read,
-        ),
-        Platform(
-            name="WooCommerce",
-            source=_WOOCOMMERCE,
-            settings=adapters.woocommerce,
-            signature="X-WC-Webhook-Signature",
-            shop="X-WC-Webhook-Source",
-            topic="X-WC-Webhook-Topic",
-            event_id=lambda _request, body: woocommerce.contents_id(body),
-            triggered_at="",
-            read=woocommerce.read,
-            consent_key=adapters.woocommerce.consent_key,
-        ),
-    )
-
-
-def _shopify_event_id(request: Request, body: bytes) -> str:
-    """Tell the event's id, or the delivery's: both stay the same over all attempts."""
-    headers = request.headers
-    given = headers.get("X-Shopify-Event-Id") or headers.get("X-Shopify-Webhook-Id")
-    return given or woocommerce.contents_id(body)
-
-
 def _incoming(events: tuple[Event, ...], *, received_at: datetime) -> tuple[Incoming, ...]:
     if not events:
         return ()
@@ -262,11 +220,6 @@ def _table(body: bytes) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise Unusable("the body is not a JSON object")
     return read
-
-
-def _refused(reason: str, raw: bytes, *, received_at: datetime) -> Refused:
-    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
-    return Refused(reason=reason, raw=text, received_at=received_at)
 
 
 def _host(given: str) -> str:
@@ -286,10 +239,10 @@ async def _body(request: Request) -> bytes:
     try:
         body = await body_of(request, bytes_max=BODY_BYTES_MAX)
     except ClientDisconnect:
-        raise _Rejected(failure(400, "invalid_request", "the body broke off")) from None
+        raise EndsEarly(failure(400, "invalid_request", "the body broke off")) from None
     if body is None:
         megabytes = BODY_BYTES_MAX // (1024 * 1024)
-        raise _Rejected(failure(413, "too_large", f"at most {megabytes} MB"))
+        raise EndsEarly(failure(413, "too_large", f"at most {megabytes} MB"))
     return body
 
 

@@ -25,7 +25,9 @@ from sekvens.web.confirm import Confirm
 from sekvens.web.dashboard.serving import Dashboard
 from sekvens.web.ingress import Ingress
 from sekvens.web.limits import Limits
+from sekvens.web.posting import WriteKeys
 from sekvens.web.preferences import PreferencePage
+from sekvens.web.products import ProductDoor
 from sekvens.web.reference import reference_page
 from sekvens.web.replies import Outermost, failure, on_http_error, unavailable
 from sekvens.web.sign_up import SignUp
@@ -49,8 +51,10 @@ def create_app(
 
     `beside` is entered with the app and left with it: what else the process does.
     """
+    keys = WriteKeys(settings.api.write_keys)
+    products = ProductDoor(settings, database, clock, keys)
     ingress = Ingress(
-        settings.api,
+        keys,
         database,
         clock,
         settings.shop_time(),
@@ -64,13 +68,15 @@ def create_app(
             ingress.start()
             yield
             await asyncio.to_thread(ingress.stop)
+            await asyncio.to_thread(products.stop)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_middleware(Limits)
     app.add_middleware(Outermost, is_https=settings.api.public_url.startswith("https://"))
     app.add_exception_handler(HTTPException, on_http_error)
     app.include_router(ingress.router())
-    app.include_router(Adapters(settings, database, clock, ingress).router())
+    app.include_router(products.router())
+    app.include_router(Adapters(settings, database, clock, ingress, products).router())
     app.include_router(Unsubscribe(settings, database, clock).router())
     app.include_router(Answers(settings, database, clock).router())
     app.include_router(SnsDoor(settings, database, clock).router())

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from sekvens import __version__
 from sekvens.events.segment import SegmentBatch, SegmentEvent
-from sekvens.web.replies import Failure
+from sekvens.products.posted import PostedProducts
+from sekvens.web.replies import Failure, ProductsKept
 
 DESCRIPTION: Final = (
     "Post what contacts do, in the form of Segment's HTTP API: any of its clients works, pointed "
@@ -24,6 +25,11 @@ _SUCCESS_SCHEMA: Final = {
 
 RETRY_AFTER: Final = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
 
+_SCHEMAS: Final = {
+    "/v1/batch": SegmentBatch,
+    "/v1/import": SegmentBatch,
+    "/v1/products": PostedProducts,
+}
 _SUMMARIES: Final = {
     "/v1/batch": "Post several events",
     "/v1/import": "Post several past events",
@@ -33,6 +39,7 @@ _SUMMARIES: Final = {
     "/v1/page": "A page that a contact looked at",
     "/v1/screen": "Accepted and ignored",
     "/v1/group": "Accepted and ignored",
+    "/v1/products": "What products are, cost, and how many are left",
 }
 
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
@@ -90,13 +97,25 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "/v1/screen": {"userId": "customer-17", "name": "Start"},
     "/v1/group": {"userId": "customer-17", "groupId": "g-1"},
+    "/v1/products": {
+        "products": [
+            {
+                "product_id": "tröjan-hassela",
+                "title": "Tröjan Hassela",
+                "price": 1490,
+                "url": "https://shop.example/hassela",
+                "stock": 12,
+            },
+            {"product_id": "mossan-bengt", "stock": 0, "updated_at": "2026-03-04T09:00:00Z"},
+            {"product_id": "halsduken-nianfors", "price": "599.00", "sale_price": "449.00"},
+        ]
+    },
 }
 
 
 def describe(path: str) -> dict[str, Any]:
     """Give what FastAPI needs to describe one route of ingress."""
-    is_batch = path in ("/v1/batch", "/v1/import")
-    schema = SegmentBatch if is_batch else SegmentEvent
+    schema = _SCHEMAS.get(path, SegmentEvent)
     return {
         "summary": _SUMMARIES[path],
         "operation_id": path.removeprefix("/v1/"),
@@ -111,7 +130,7 @@ def describe(path: str) -> dict[str, Any]:
             "security": [{"writeKey": []}, {}],
             "requestBody": {
                 "required": True,
-                "description": "May be gzip, by Content-Encoding; 4 MB, an event 32 KB",
+                "description": "May be gzip, by Content-Encoding; 4 MB, each of several 32 KB",
                 "content": {
                     "application/json": {
                         "schema": {"$ref": _REF.format(name=schema.__name__)},
@@ -122,6 +141,16 @@ def describe(path: str) -> dict[str, Any]:
         },
         "response_model": None,
     }
+
+
+def describe_products() -> dict[str, Any]:
+    """Give what FastAPI needs to describe the route that products come to."""
+    described = describe("/v1/products")
+    described["responses"][200] = _json(
+        "Stored, each but those that are named as rejected",
+        {"$ref": _REF.format(name=ProductsKept.__name__)},
+    )
+    return described
 
 
 def describe_adapter(source: str, name: str, *, header: str) -> dict[str, Any]:
@@ -188,6 +217,7 @@ def build(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=[
             {"name": "Events", "description": "For the shop's backend, with its write key."},
+            {"name": "Products", "description": "For the shop's backend, with its write key."},
             {"name": "Platforms", "description": "For shop platforms, which sign what they post."},
             {"name": "Links", "description": "For contacts: what their e-mails link to."},
             {"name": "Sign-up", "description": "For whoever would like the shop's e-mails."},
@@ -199,7 +229,7 @@ def build(app: FastAPI) -> dict[str, Any]:
             # FastAPI's reply to a parameter that it refuses; ours are texts, and any text is one.
             operation["responses"].pop("422", None)
     _, components = msgspec.json.schema_components(
-        [SegmentEvent, SegmentBatch, Failure], ref_template=_REF
+        [SegmentEvent, SegmentBatch, PostedProducts, ProductsKept, Failure], ref_template=_REF
     )
     description["components"] = {
         "schemas": components,

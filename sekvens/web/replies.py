@@ -7,7 +7,7 @@ do, a log where it happened.
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from starlette.datastructures import MutableHeaders
@@ -38,6 +38,31 @@ class Failure(msgspec.Struct, frozen=True):
 
     code: str
     message: str
+
+
+class NotKept(msgspec.Struct, frozen=True):
+    """A product of a request that cannot be used."""
+
+    index: int  #: which of the request's products, from 0
+    reason: str
+
+
+class ProductsKept(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the products of a request."""
+
+    success: Literal[True] = True
+    added: int
+    changed: int
+    unchanged: int
+    rejected: tuple[NotKept, ...]
+
+
+class EndsEarly(Exception):
+    """Carries the reply to a request that ends early."""
+
+    def __init__(self, reply: Response) -> None:
+        super().__init__()
+        self.reply = reply
 
 
 def failure(

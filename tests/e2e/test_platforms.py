@@ -13,8 +13,10 @@ import pytest
 
 from sekvens.db.migrate import upgrade
 from sekvens.db.session import Database
+from sekvens.products.tables import Product
 from tests.unit.ingesting import Shop
 from tests.unit.platforms import SETTINGS, SHOPIFY_ORDER, WOO_ORDER, post_shopify, post_woo
+from tests.unit.product_webhooks import SHOPIFY_PRODUCT
 
 pytestmark = pytest.mark.e2e
 
@@ -75,7 +77,11 @@ async def test_a_platform_is_answered_in_time_though_temporal_is_down(shop: Shop
         first = await post_shopify(client, "orders/create", SHOPIFY_ORDER)
         second = await post_woo(client, "order.updated", WOO_ORDER)
 
-    assert (first.status_code, second.status_code) == (200, 200)
+        third = await post_shopify(client, "products/update", SHOPIFY_PRODUCT, "e2")
+
+    assert [reply.status_code for reply in (first, second, third)] == [200, 200, 200]
+    with shop.database.read() as session:
+        assert session.get_one(Product, "5001").stock == 5
     assert shop.outbox("7001")[:2] == [
         "shopify-order-450001-completed",
         "woocommerce-order-450001-completed",

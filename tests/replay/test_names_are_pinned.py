@@ -91,7 +91,8 @@ def test_the_names_of_scheduled_work_never_change():
     assert experiments.LOOKS_ACTIVITY == "look_at_experiments"
     assert [rule.name for rule in RULES] == [
         "rejected_events", "visits", "feedback.raw", "consent_changes.ip_mark",
-        "engagement.visitor", "send_time_choices", "deliveries", "events.properties",
+        "engagement.visitor", "send_time_choices", "segment_stays", "audit_log", "deliveries",
+        "events.properties",
     ]  # fmt: skip
     assert predictions.PREDICTION_WORKFLOW == predictions.PREDICTION_SCHEDULE == "predictions"
     assert predictions.PREDICT_ACTIVITY == "predict_batch"

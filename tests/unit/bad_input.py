@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sekvens.web.ingress import BODY_BYTES_MAX
+from sekvens.web.posting import BODY_BYTES_MAX
 
 Expected = Literal["refused", "taken"]
 

@@ -13,6 +13,7 @@ import httpx
 from sekvens.events.adapters import shopify, woocommerce
 from sekvens.events.adapters.reading import Told, Webhook
 from sekvens.events.adapters.signature import sign
+from tests.unit.ingesting import NOON
 
 SHOPIFY_SECRET = "shpss_made_up_for_tests"
 WOO_SECRET = "a secret of the woo shop"
@@ -386,7 +387,13 @@ def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
 def told_by_shopify(topic: str, body: Any, event_id: str = "e1", **more: Any) -> Told:
     """Read one of Shopify's payloads."""
     return shopify.read(
-        Webhook(source="shopify", topic=topic, body=body, event_id=event_id, **more)
+        Webhook(
+            source="shopify",
+            topic=topic,
+            body=body,
+            event_id=event_id,
+            **({"received_at": NOON} | more),
+        )
     )
 
 
@@ -394,7 +401,13 @@ def told_by_woo(topic: str, body: Any, **more: Any) -> Told:
     """Read one of WooCommerce's payloads."""
     event_id = woocommerce.contents_id(json.dumps(body).encode())
     return woocommerce.read(
-        Webhook(source="woocommerce", topic=topic, body=body, event_id=event_id, **more)
+        Webhook(
+            source="woocommerce",
+            topic=topic,
+            body=body,
+            event_id=event_id,
+            **({"received_at": NOON} | more),
+        )
     )
 
 

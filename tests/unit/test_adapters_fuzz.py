@@ -5,12 +5,22 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from sekvens.db.session import Database
 from sekvens.events.adapters import shopify, woocommerce
 from sekvens.events.adapters.reading import Unusable
 from sekvens.events.parse import IncomingEvent, Refused, read_batch
+from sekvens.products.importing import import_products
+from sekvens.products.tables import (
+    Product,
+    ProductChange,
+    ProductPrice,
+    ProductVariant,
+    VariantStock,
+)
 from tests.unit.ingesting import NOON
 from tests.unit.platforms import (
     CART,
@@ -25,6 +35,13 @@ from tests.unit.platforms import (
     WOO_ORDER,
     told_by_shopify,
     told_by_woo,
+)
+from tests.unit.product_webhooks import (
+    DAY,
+    INVENTORY_LEVEL,
+    SHOPIFY_PRODUCT,
+    WOO_PRODUCT,
+    shopify_product,
 )
 
 scalars = (
@@ -77,8 +94,9 @@ def mangled(draw: st.DrawFn, bodies: list[dict[str, Any]]) -> dict[str, Any]:
     return body
 
 
-SHOPIFY = [SHOPIFY_ORDER, CART, CHECKOUT, CONSENT, CUSTOMER, FULFILLMENT, REDACT, REFUND]
-WOO = [WOO_ORDER, WOO_CUSTOMER]
+SHOPIFY = [SHOPIFY_ORDER, CART, CHECKOUT, CONSENT, CUSTOMER, FULFILLMENT, REDACT, REFUND,
+           SHOPIFY_PRODUCT, INVENTORY_LEVEL]  # fmt: skip
+WOO = [WOO_ORDER, WOO_CUSTOMER, WOO_PRODUCT]
 PLATFORMS = [
     (told_by_shopify, sorted(shopify.TOPICS), SHOPIFY),
     (told_by_woo, sorted(woocommerce.TOPICS), WOO),
@@ -114,6 +132,51 @@ def test_what_is_well_formed_can_be_stored(
                 read = read_batch(raw, received_at=NOON).events
 
                 assert not [event for event in read if isinstance(event, Refused)]
+
+
+OF_PRODUCTS = [
+    (told_by_shopify, sorted(t for t in shopify.TOPICS if t.startswith(("products", "inv"))),
+     [SHOPIFY_PRODUCT, INVENTORY_LEVEL]),
+    (told_by_woo, sorted(t for t in woocommerce.TOPICS if t.startswith("product")), [WOO_PRODUCT]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tell", "topics", "bodies"), OF_PRODUCTS, ids=["shopify", "woocommerce"])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_whatever_is_told_of_a_product_can_be_stored(
+    database: Database, tell: Any, topics: list[str], bodies: list[dict[str, Any]],
+    data: st.DataObject,
+) -> None:  # fmt: skip
+    with contextlib.suppress(Unusable):
+        body = data.draw(mangled(bodies))
+        said = tell(data.draw(st.sampled_from(topics)), body, received_at=NOON).products
+        imported = import_products(database, said, locale="sv", own_locale="sv", now=NOON)
+
+        assert [each.reason for each in imported.rejected if "database" in each.reason] == []
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(order=st.permutations(range(5)))
+def test_in_whatever_order_they_come_the_newest_word_stands(
+    sqlite_database: Database, order: list[int]
+) -> None:
+    with sqlite_database.write() as session:
+        for table in (VariantStock, ProductVariant, ProductPrice, ProductChange, Product):
+            session.query(table).delete()
+    for number in order:
+        body = shopify_product(number, 4 - number, later=number * DAY, title=f"T{number}")
+        said = told_by_shopify("products/update", body, received_at=NOON + 9 * DAY).products
+        import_products(sqlite_database, said, locale="sv", own_locale="sv", now=NOON)
+
+    with sqlite_database.read() as session:
+        row = session.get_one(Product, "5001")
+        counts = session.scalars(select(VariantStock.count).order_by(VariantStock.item_id)).all()
+    assert (row.titles["sv"], row.stock, counts) == ("T4", 4, [4, 0])
 
 
 @pytest.mark.parametrize("sign", [1, -1])

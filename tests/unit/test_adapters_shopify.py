@@ -396,7 +396,7 @@ def test_a_body_without_an_id_is_unusable(topic: str) -> None:
 
 def test_a_topic_that_tells_nothing_is_unknown() -> None:
     with pytest.raises(UnknownTopic):
-        told_by_shopify("inventory_levels/update", {"id": 1})
+        told_by_shopify("inventory_levels/connect", {"id": 1})
 
 
 def test_a_very_long_order_keeps_what_fits_into_an_event() -> None:

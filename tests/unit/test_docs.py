@@ -37,6 +37,8 @@ from sekvens.messages.tables import MessageState
 from sekvens.messages.templates import read_layout
 from sekvens.messages.variables import variables
 from sekvens.messages.words import read_words
+from sekvens.products.listing import Listing
+from sekvens.products.posted import ShopFacts, read_products
 from sekvens.settings import SAMPLE_SHOP, load_settings
 from sekvens.simulator.reading import read_story
 from sekvens.simulator.scenario import read_scenario
@@ -235,13 +237,16 @@ def test_every_command_said_exists_with_its_options():
 @pytest.mark.parametrize(("route", "body"), curl_bodies())
 def test_what_curl_posts_is_taken(route: str, body: str):
     raw = json.dumps(json.loads(body)).encode()
-    posted = (
-        read_batch(raw, received_at=NOW)
-        if route == "/v1/batch"
-        else read_one(raw, kind=route.removeprefix("/v1/"), received_at=NOW)
-    )
+    shop = ShopFacts(locale="sv", locales=("sv",), currency="SEK")
+    match route:
+        case "/v1/products":
+            told = read_products(raw, shop=shop, received_at=NOW).items
+        case "/v1/batch":
+            told = read_batch(raw, received_at=NOW).events
+        case _:
+            told = read_one(raw, kind=route.removeprefix("/v1/"), received_at=NOW).events
 
-    assert all(isinstance(event, IncomingEvent) for event in posted.events)
+    assert all(isinstance(each, IncomingEvent | Listing) for each in told)
 
 
 def test_every_test_that_is_named_exists():

@@ -12,6 +12,7 @@ from sekvens.audiences import rules
 from sekvens.audiences.expiry import Expirer
 from sekvens.audiences.look_back import check_look_back, flows_in_use, kept_keys, look_back
 from sekvens.audiences.reducing import reduced
+from sekvens.audiences.tables import dealt_with_until
 from sekvens.audiences.wire import added_up
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
@@ -24,8 +25,10 @@ from sekvens.flows.asking import happened, not_
 from sekvens.flows.builder import days, event
 from sekvens.flows.catalogue import CATALOGUE
 from sekvens.sections import PrivacySettings
+from sekvens.segments.tables import SegmentStay
 from sekvens.send_time.choosing import Choice, keep_choice
 from sekvens.send_time.tables import SendTimeChoice
+from sekvens.staff import audit
 from starter import main
 from tests.unit.ingesting import NOON, Shop, alias, identify, track
 from tests.unit.relaying import World, cart_flow
@@ -152,6 +155,44 @@ def test_chosen_hours_go_by_the_day_of_the_choice(
     assert (before, gone) == ({}, {"send_time_choices": 3})
     with sqlite_database.read() as session:
         assert sorted(session.scalars(select(SendTimeChoice.step_id))) == ["w-3", "w-4"]
+
+
+def test_of_stays_those_that_are_over_for_long_go_and_who_is_in_a_segment_stays(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rules, "ROWS", 2)
+    office = PostOffice(database)
+    with database.write() as session:
+        session.add_all(
+            SegmentStay(contact_id=office.contact_id, segment=f"s-{number}", since=NOON - 900 * DAY,
+                        until=NOON + number * DAY if number else None)
+            for number in range(6)
+        )  # fmt: skip
+    before = expire(database, later=730 * DAY, segment_stay_days=730)
+    gone = expire(database, later=733.5 * DAY, segment_stay_days=730)
+    again = expire(database, later=733.6 * DAY, segment_stay_days=730)
+
+    assert (before, gone, again) == ({}, {"segment_stays": 3}, {})
+    with database.read() as session:
+        assert sorted(session.scalars(select(SegmentStay.segment))) == ["s-0", "s-4", "s-5"]
+        assert dealt_with_until(session, rules.SEGMENT_STAYS) == NOON + 3 * DAY
+
+
+def test_the_audit_log_goes_by_the_day_of_the_act(database: Database):
+    with database.write() as session:
+        for number in range(3):
+            audit.begin(session, by="maja", action="stop", on={"flow": "cart"}, says="It stops.",
+                        now=NOON + number * DAY)  # fmt: skip
+    before = expire(database, later=730 * DAY, audit_log_days=730)
+    gone = expire(database, later=731.5 * DAY, audit_log_days=730)
+
+    assert (before, gone) == ({}, {"audit_log": 2})
+    with database.read() as session:
+        assert [each.at for each in audit.newest(session)] == [NOON + 2 * DAY]
+
+
+def test_by_default_stays_and_the_audit_log_go_after_two_years():
+    assert (PrivacySettings().segment_stay_days, PrivacySettings().audit_log_days) == (730, 730)
 
 
 async def test_what_was_delivered_goes_but_not_the_exit_of_one_that_goes_on(database: Database):

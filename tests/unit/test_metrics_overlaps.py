@@ -7,8 +7,12 @@ import pytest
 from sekvens.db.session import Database
 from sekvens.metrics import pages
 from sekvens.metrics.reading import Asked, CannotTellApart, read
+from sekvens.segments.tables import SegmentStay
 from tests.unit.counting import add
-from tests.unit.metering import RULES
+from tests.unit.ingesting import NOON
+from tests.unit.metering import DAY as A_DAY
+from tests.unit.metering import END, RULES, Meter
+from tests.unit.test_expiry import expire
 
 DAY = date(2026, 5, 20)
 PERIOD = pages.Period(since=date(2026, 5, 1), until=date(2026, 6, 1))
@@ -64,3 +68,31 @@ def test_a_flow_alone_can_be_asked_by_segment(counts: Database):
         (nothing,) = read(session, asked, RULES, today=DAY)
 
     assert nothing.denominator == 0
+
+
+def test_what_was_counted_by_segment_stands_when_its_stays_have_gone(database: Database):
+    meter = Meter(database)
+    meter.join({"maja": END - 900 * A_DAY})
+    days = [END - 800 * A_DAY, END - 10 * A_DAY]
+    with database.write() as session:
+        session.add_all(
+            SegmentStay(contact_id=meter.ids["maja"], segment="vip", since=each - A_DAY,
+                        until=each + A_DAY)
+            for each in days
+        )  # fmt: skip
+    for number, each in enumerate(days):
+        letter = meter.claims(meter.enroll(meter.ids["maja"], "carts", f"k-{number}", each), "one")
+        meter.sends(letter, each, locale="sv", tracked=(True, True))
+    meter.refresher.refresh()
+    before = meter.counted()
+    meter.reports(letter, "delivered", END)
+    gone = expire(database, later=END - NOON, segment_stay_days=730)
+    meter.refresher.refresh(anew=True)
+
+    assert gone == {"segment_stays": 1}
+    assert [row for row in before if "vip" in row and row not in meter.counted()] == []
+    by_segment = Asked(names=["delivered"], since=date(1996, 1, 1), until=date(1999, 1, 1),
+                       by=("segment",))  # fmt: skip
+    with database.read() as session:
+        (vip,) = read(session, by_segment, RULES, today=END.date())
+    assert (vip.group, vip.denominator) == ({"segment": "vip"}, 2)

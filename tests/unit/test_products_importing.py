@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from sqlalchemy import select
 from sekvens.db.session import Database
 from sekvens.demo.feed import LOCALES, feed_file, import_sample, render_feed
 from sekvens.imports.outcome import Imported, Rejected
+from sekvens.products import taking_over as listings
 from sekvens.products.feeds.formats import Format, read_feed
 from sekvens.products.feeds.item import FeedItem
 from sekvens.products.importing import import_products
 from sekvens.products.queries import in_stock, new_since, products_by_id
-from sekvens.products.tables import Product, ProductPrice
+from sekvens.products.section import ProductSettings
+from sekvens.products.tables import Product, ProductChange, ProductPrice
+from sekvens.products.taking_over import Circumstances
 from tests.conftest import NOON
 
 Import = Callable[..., Imported]
@@ -152,6 +156,26 @@ def test_the_id_of_a_size_leads_to_its_product(take_over: Import, database: Data
     assert {asked: facts.product_id for asked, facts in found.items()} == {"a-l": "a", "a-m": "a"}
     assert stock == {"a-m": False, "b": True}
     assert counts(imported) == (0, 1, 0, 0)
+
+
+def test_who_tells_of_a_product_meanwhile_waits_and_finds_no_news_of_it(
+    take_over: Import, database: Database
+) -> None:
+    later = NOON + timedelta(days=3)
+    take_over(item(in_stock=False))
+    back = item(stock=2)
+    this = Circumstances(locale="sv", own_locale="sv", now=later, news=ProductSettings())
+    with database.write() as session:
+        listings.take_over(session, [back.listing()], this)
+        other = Thread(target=take_over, args=[back], kwargs={"now": later})
+        other.start()
+        other.join(0.5)
+        waited = other.is_alive()
+    other.join()
+
+    with database.read() as session:
+        news = session.scalars(select(ProductChange.kind)).all()
+    assert (waited, news) == (True, ["back_in_stock"])
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sekvens.db.session import Database
 from sekvens.events import writer
 from sekvens.events.tables import ContactEvent, RejectedEvent
-from sekvens.web.ingress import BODY_BYTES_MAX
+from sekvens.web.posting import BODY_BYTES_MAX
 from tests.unit.ingesting import Shop, identify, track
 from tests.unit.serving import served
 from tests.unit.test_barrier import dispatch

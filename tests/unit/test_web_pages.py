@@ -46,7 +46,7 @@ async def test_every_route_of_ingress_is_described_with_its_body_key_and_errors(
         description = (await client.get("/openapi.json")).json()
     routes = {path: told["post"] for path, told in description["paths"].items() if is_ingress(path)}
 
-    assert len(routes) == 8
+    assert len(routes) == 9
     for route in routes.values():
         assert {"200", "400", "401", "503"} <= set(route["responses"])
         assert route["security"][0] == {"writeKey": []}

@@ -17,6 +17,7 @@ from sekvens.events.carts import QUANTITY_MAX
 from sekvens.events.orders import amount
 from sekvens.events.parse import ID_LENGTH_MAX
 from sekvens.imports.plain import seen_line
+from sekvens.products.listing import Listing, PlaceCount
 
 TEXT_CHARACTERS_MAX: Final = 200
 URL_CHARACTERS_MAX: Final = 2000
@@ -35,7 +36,7 @@ class Unusable(Exception):
 
 
 class UnknownTopic(Unusable):
-    """A topic that tells nothing about what a contact did."""
+    """A topic that tells nothing about what a contact did, nor about a product."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,12 @@ class Webhook:
     topic: str
     body: Table
     event_id: str  #: the same however often the platform posts it
+    received_at: datetime  #: wall time
     triggered_at: str | None = None
     user_id_prefix: str = ""
     consent_key: str = ""
+    home: str = ""  #: the shop's own address
+    currency: str | None = None  #: that the shop's prices are in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,7 @@ class Told:
     """What a webhook tells."""
 
     events: tuple[Event, ...] = ()
+    products: tuple[Listing | PlaceCount, ...] = ()
     #: what the law of privacy lets a person, or their shop, ask for
     asked: RequestKind | None = None
     #: the user ids and the address of whoever the request is about

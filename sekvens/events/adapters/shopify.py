@@ -1,4 +1,4 @@
-"""Shopify's webhooks as events: customers, consent, carts, checkouts, and what privacy law asks.
+"""Shopify's webhooks: customers, consent, carts, checkouts, products, and what privacy law asks.
 
 Pure, and never raises but `Unusable`. Whatever is told by several webhooks (an order and its
 refund, an order and its parcel) has one `messageId` made of its own id, so that it happens once
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sekvens.contacts.requests import RequestKind
 from sekvens.events.adapters import shopify_orders as orders
+from sekvens.events.adapters import shopify_products
 from sekvens.events.adapters.reading import (
     Event,
     Table,
@@ -54,7 +55,7 @@ def read(webhook: Webhook) -> Told:
     """Tell what a webhook says.
 
     Raises:
-        Unusable: its topic tells nothing about contacts, or its body has no id.
+        Unusable: its topic tells nothing that is used here, or its body has no id.
     """
     reader = _READERS.get(webhook.topic)
     if reader is None:
@@ -230,7 +231,7 @@ def _currency_of(lines: list[Table]) -> str | None:
     return next((found for each in amounts if (found := text(each, "currency_code"))), None)
 
 
-#: By topic. Those that are missing tell nothing about contacts.
+#: By topic. Those that are missing tell nothing that is used here.
 _READERS: Final[Mapping[str, Reader]] = {
     "customers/create": _customer,
     "customers/update": _customer,
@@ -254,6 +255,10 @@ _READERS: Final[Mapping[str, Reader]] = {
     "fulfillments/update": _fulfillment,
     "fulfillment_events/create": _fulfillment_event,
     "refunds/create": _refund,
+    "products/create": shopify_products.product,
+    "products/update": shopify_products.product,
+    "products/delete": shopify_products.product_deleted,
+    "inventory_levels/update": shopify_products.place_counted,
     "customers/redact": _redact,
     "customers/data_request": _data_request,
     "shop/redact": _shop_redact,

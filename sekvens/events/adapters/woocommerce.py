@@ -1,4 +1,4 @@
-"""WooCommerce's webhooks as events: customers and orders.
+"""WooCommerce's webhooks: customers, orders and products.
 
 Pure, and never raises but `Unusable`. WooCommerce names no event that could be told apart: its
 delivery id is made of the webhook's number and the second, so that several orders of one second
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from sekvens.events.adapters import woocommerce_orders as orders
+from sekvens.events.adapters import woocommerce_products
 from sekvens.events.adapters.reading import (
     Event,
     Table,
@@ -43,7 +44,7 @@ def read(webhook: Webhook) -> Told:
     """Tell what a webhook says.
 
     Raises:
-        Unusable: its topic tells nothing about contacts, or its body has no id.
+        Unusable: its topic tells nothing that is used here, or its body has no id.
     """
     reader = _READERS.get(webhook.topic)
     if reader is None:
@@ -162,5 +163,9 @@ _READERS: Final[Mapping[str, Reader]] = {
     "order.updated": _order,
     "order.restored": _order,
     "order.deleted": _order_deleted,
+    "product.created": woocommerce_products.product,
+    "product.updated": woocommerce_products.product,
+    "product.restored": woocommerce_products.product,
+    "product.deleted": woocommerce_products.product_deleted,
 }
 TOPICS: Final = frozenset(_READERS)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from sekvens.imports.outcome import Rejected
+from sekvens.products.listing import Listing, Price, Stock
 
 TITLE_LENGTH_MAX: Final = 300
 TEXT_LENGTH_MAX: Final = 5_000
@@ -44,11 +45,35 @@ class FeedItem:
     stock: int | None = None
     available_on: datetime | None = None  #: shop time
 
-    def price_at(self, now: datetime) -> Decimal:
-        """Tell what it costs at an instant of shop time."""
-        sale, begins, ends = self.sale_price, self.sale_from, self.sale_until
-        on_sale = (begins is None or begins <= now) and (ends is None or now < ends)
-        return sale if sale is not None and sale < self.price and on_sale else self.price
+    def listing(self) -> Listing:
+        """Tell it as everybody tells products: a feed says all there is about one."""
+        return Listing(
+            line=self.line,
+            rows=self.rows,
+            product_id=self.product_id,
+            variant_ids=self.variant_ids,
+            price=Price(
+                usual=self.price,
+                reduced=self.sale_price,
+                reduced_from=self.sale_from,
+                reduced_until=self.sale_until,
+                currency=self.currency,
+            ),
+            stock=Stock(in_stock=self.in_stock, count=self.stock),
+            texts={
+                "titles": self.title,
+                "descriptions": self.description,
+                "benefits": list(self.benefits),
+                "cares": self.care,
+            },
+            page={
+                "category": self.category,
+                "brand": self.brand,
+                "url": self.url,
+                "image_url": self.image_url,
+                "available_on": self.available_on,
+            },
+        )
 
 
 def without_repeats(items: Iterable[FeedItem | Rejected]) -> Iterator[FeedItem | Rejected]:
