@@ -20,7 +20,7 @@ OPERATOR: Final = "doris"
 CODES: Final = 2
 #: The e-mail that a person has to approve: order mail, which waits for them as long as it takes.
 #: Marketing would be too late after three days, which are six seconds.
-MANUAL: Final = ("order-updates", "order-delayed")
+MANUAL: Final = ("order-updates", "order-refunded")
 
 
 def add_operator(database: Database, *, clock: Clock) -> str:
@@ -34,7 +34,7 @@ def add_operator(database: Database, *, clock: Clock) -> str:
 def ask_before_sending(database: Database, *, clock: Clock) -> None:
     """Let an e-mail wait until somebody has approved it."""
     flow, step = MANUAL
-    note = "somebody reads first what is said of a delay"
+    note = "somebody sees first that the money has left"
     with database.write() as session:
         set_mode(session, flow, step, Mode.MANUAL, by=OPERATOR, note=note, now=clock.now())
 

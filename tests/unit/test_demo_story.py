@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_eighty_buyers_some_with_a_past_and_a_few_who_never_bought(cast):
 
 def test_somebody_new_comes_for_three_minutes_of_a_demo(cast):
     firsts = sorted(buyer.days[0] for buyer in cast if buyer.role is Role.NEWCOMER)
-    gaps = [later - day for day, later in zip(firsts, firsts[1:], strict=False)]
+    gaps = [later - day for day, later in pairwise(firsts)]
 
     assert firsts[-1] >= 80
     assert max(gaps) <= 4
