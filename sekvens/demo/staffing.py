@@ -17,7 +17,7 @@ from sekvens.staff.tables import Role
 #: Who logs in to the demo's dashboard; the password is another in each demo.
 OPERATOR: Final = "doris"
 #: Codes in the pool that runs dry: whoever is to get one after that waits for a person.
-CODES: Final = 2
+CODES: Final = 1
 #: The e-mail that a person has to approve: order mail, which waits for them as long as it takes.
 #: Marketing would be too late after three days, which are six seconds.
 MANUAL: Final = ("order-updates", "order-refunded")
@@ -40,7 +40,7 @@ def ask_before_sending(database: Database, *, clock: Clock) -> None:
 
 
 def fill_pool(database: Database, shop: Shop) -> None:
-    """Put a few codes into the pool of the offer that runs dry, if it has one."""
+    """Put codes into the pool of the offer that runs dry, if it has one."""
     offer = shop.offers.get(DRY_OFFER)
     if offer is None or not offer.pool:
         return
