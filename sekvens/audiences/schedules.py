@@ -27,6 +27,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.common import Priority
 from temporalio.service import RPCError, RPCStatusCode
 
 from sekvens.audiences import names
@@ -42,6 +43,7 @@ from sekvens.enrollments.names import FLOWS_QUEUE
 from sekvens.experiments.names import LOOKS_SCHEDULE, LOOKS_WORKFLOW
 from sekvens.experiments.wire import LooksInput
 from sekvens.flows.shop_time import DAY
+from sekvens.flows.urgency import Urgency
 from sekvens.predictions import names as predictions
 from sekvens.predictions.wire import PredictionInput
 from sekvens.settings import Settings
@@ -131,17 +133,17 @@ def _expiry(settings: Settings, days: int) -> Schedule:
 
 def _shop_wide(settings: Settings, days: int) -> Iterator[Wanted]:
     """List the rounds over the whole shop, with how many hours lie between two of them."""
-    for schedule_id, workflow, order, summary, every in (
+    for schedule_id, workflow, order, summary, every, urgency in (
         (names.SEGMENTS_SCHEDULE, names.SEGMENTS_WORKFLOW, SegmentsInput(),
-         "who has entered or left a segment", settings.audiences.every_hours),
+         "who has entered or left a segment", settings.audiences.every_hours, Urgency.MARKETING),
         (names.REFRESH_SCHEDULE, names.REFRESH_WORKFLOW, RefreshInput(),
-         "count what metrics are read from", settings.metrics.every_hours),
+         "count what metrics are read from", settings.metrics.every_hours, Urgency.COUNTING),
         (LOOKS_SCHEDULE, LOOKS_WORKFLOW, LooksInput(),
-         "take the looks at experiments that are due", HOURS),
+         "take the looks at experiments that are due", HOURS, Urgency.MARKETING),
         (predictions.PREDICTION_SCHEDULE, predictions.PREDICTION_WORKFLOW, PredictionInput(),
-         "what contacts are expected to do", HOURS),
+         "what contacts are expected to do", HOURS, Urgency.MARKETING),
     ):  # fmt: skip
-        action = _action(workflow, order, workflow_id=workflow, summary=summary)
+        action = _action(workflow, order, workflow_id=workflow, summary=summary, urgency=urgency)
         hours = every if days == 1 else HOURS * days
         schedule = _schedule(settings, action, is_held=False, every_hours=hours)
         yield Wanted(id=schedule_id, schedule=schedule)
@@ -187,10 +189,20 @@ async def keep_schedules(client: Client, settings: Settings, flows: Collection[s
 
 
 def _action(
-    workflow: str, order: object, *, workflow_id: str, summary: str
+    workflow: str,
+    order: object,
+    *,
+    workflow_id: str,
+    summary: str,
+    urgency: Urgency = Urgency.MARKETING,
 ) -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
-        workflow, order, id=workflow_id, task_queue=FLOWS_QUEUE, static_summary=summary
+        workflow,
+        order,
+        id=workflow_id,
+        task_queue=FLOWS_QUEUE,
+        static_summary=summary,
+        priority=Priority(priority_key=urgency),
     )
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.commands.resources import find_people, login_name, open_database
+from sekvens.commands.resources import check_published, find_people, login_name, open_database
 from sekvens.commands.tables import make_console, make_table, minute, printable
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def approve(  # noqa: PLR0913  one for each option
     which = _which(flow, step, contact)
     verb = "reject" if reject else "approve"
     with open_database() as database, database.read() as session:
+        check_published(session, flow)
         found = _found(session, which, limit)
     if dry_run or not found:
         _name(found, verb)

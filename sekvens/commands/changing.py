@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.commands.resources import login_name, open_database
+from sekvens.commands.resources import check_published, login_name, open_database
 from sekvens.commands.tables import make_console, make_table, minute, print_table, printable
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def history(name: str | None) -> None:
     columns = ("flow", "version", "published", "policy", "under way", "author", "note")
     table = make_table(*columns)
     with open_database() as database, database.read() as session:
+        check_published(session, name)
         rows = versions.history(session, name)
         for row in rows:
             at = stranded.standing_at(session, row.flow)
@@ -85,6 +86,7 @@ def moves(name: str | None) -> None:
     columns = ("flow", "version", "policy", "waiting", "moving", "moved", "moving since")
     table = make_table(*columns)
     with open_database() as database, database.read() as session:
+        check_published(session, name)
         found = progress(session, name)
     for each in found:
         counts = (f"{count:,}" for count in (each.waiting, each.moving, each.moved))

@@ -8,7 +8,12 @@ from sekvens.commands.backfill import backfill
 from sekvens.commands.changing import POLICIES, history, moves, show_differences, undo
 from sekvens.commands.modes import in_words, mode, modes_by_hand
 from sekvens.commands.new_flow import new
-from sekvens.commands.resources import login_name, open_database, publish_flows
+from sekvens.commands.resources import (
+    check_published,
+    login_name,
+    open_database,
+    publish_flows,
+)
 from sekvens.commands.tables import make_console, make_table
 
 if TYPE_CHECKING:
@@ -68,6 +73,7 @@ def steps(name: str | None) -> None:
     from sekvens.enrollments import queries
 
     with open_database() as database, database.read() as session:
+        check_published(session, name)
         counts = queries.counts_by_step(session, name)
     console = make_console()
     if not counts:

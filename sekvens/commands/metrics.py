@@ -79,7 +79,7 @@ def show(
     asked = Asked(names=_chosen(names, by, flow), since=first, until=last, by=by, flow=flow)
     with open_database() as database, database.read() as session:
         numbers = read(session, asked, rules, today=today)
-        at, owed = counted_at(session), days_owed(session)
+        at, owed = counted_at(session, rules), days_owed(session)
     if form == "table":
         _print_table(numbers, by)
         said = f"counted up to {minute(at)} UTC" if at else "nothing has been counted yet"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.commands.resources import login_name, open_database
+from sekvens.commands.resources import check_published, login_name, open_database
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
@@ -133,15 +133,11 @@ def _steps(flow: "Flow") -> "tuple[Step, ...]":
 def _versions(session: "Session", flow: str) -> "list[Flow]":
     """List the versions of a flow, the oldest first; somebody may be under way in each."""
     from sekvens.enrollments.publish import published_flow
-    from sekvens.enrollments.queries import published_flows
     from sekvens.enrollments.versions import history
-    from sekvens.errors import UnknownFlow
 
-    rows = history(session, flow)
-    if not rows:
-        known = ", ".join(published_flows(session))
-        raise UnknownFlow(f"no flow {flow!r} is published; there are {known}")
-    return [published_flow(session, flow, row.version, row.digest).flow for row in reversed(rows)]
+    check_published(session, flow)
+    rows = reversed(history(session, flow))
+    return [published_flow(session, flow, row.version, row.digest).flow for row in rows]
 
 
 def _tell(database: "Database", flow: str, step: str, word: str) -> None:

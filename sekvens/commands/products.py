@@ -239,8 +239,8 @@ def remove(drop_id: str) -> None:
     from sekvens.products import picks
 
     with open_database() as database, database.write() as session:
-        was_there = picks.remove_drop(session, drop_id)
-    click.echo("removed" if was_there else "there is no such drop")
+        picks.remove_drop(session, drop_id)
+    click.echo("removed")
 
 
 def _cell(text: str) -> str:

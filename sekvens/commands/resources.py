@@ -55,6 +55,22 @@ def find_contact(session: "Session", name: str) -> "Contact":
     return found
 
 
+def check_published(session: "Session", flow: str | None) -> None:
+    """See that a flow is published, if one is named.
+
+    Raises:
+        UnknownFlow: it is not.
+    """
+    from sekvens.enrollments.queries import published_flows
+    from sekvens.errors import UnknownFlow
+
+    published = published_flows(session)
+    if flow is not None and flow not in published:
+        raise UnknownFlow(
+            f"no flow {flow!r} is published; there are {', '.join(published) or 'none'}"
+        )
+
+
 def find_people(session: "Session", name: str) -> "Sequence[str]":
     """List the contacts who go by a name: our id, the shop's own id, or an address.
 

@@ -124,7 +124,8 @@ def _set(
 
     path = _SHIPPED / f"{name}.toml" if name in _shipped() else Path(name)
     if not path.exists():
-        raise click.UsageError(f"there is no story {name!r}: give a file, or {_shipped()}")
+        shipped = ", ".join(_shipped())
+        raise click.UsageError(f"there is no story {name!r}: give a file, or {shipped}")
     story = read_story(path, zone=settings.shop.timezone)
     if contacts is not None:
         population = story.population or Population(contacts=contacts)

@@ -4,12 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sekvens.commands.resources import login_name, open_database
+from sekvens.commands.resources import check_published, login_name, open_database
 from sekvens.errors import SekvensError
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from sekvens.switches.tables import SwitchState
 
 _flow = click.option("--flow", help="One flow only. Default: everything.")
@@ -99,9 +97,8 @@ def _turn(flow: str | None, state: "SwitchState", *, note: str | None, by: str |
 
     name = flow or EVERYTHING
     with open_database() as database:
-        if flow is not None:
-            with database.read() as session:
-                _check_flow(session, flow)
+        with database.read() as session:
+            check_published(session, flow)
         now = SystemClock().now()
         switch = hold(database, name, state, by=by or login_name(), note=note, now=now)
     holds = "nothing leaves" if state == SwitchState.STOPPED else "no marketing leaves"
@@ -109,12 +106,3 @@ def _turn(flow: str | None, state: "SwitchState", *, note: str | None, by: str |
     back = f"--flow {flow}" if flow else ""
     click.echo(f"{in_words(name)}: {holds} any more (since {since}).")
     click.echo(f"To go on: starter.py resume {back}".rstrip())
-
-
-def _check_flow(session: "Session", flow: str) -> None:
-    from sekvens.enrollments.queries import published_flows
-    from sekvens.errors import UnknownFlow
-
-    published = published_flows(session)
-    if flow not in published:
-        raise UnknownFlow(f"no flow {flow!r} is published; there are {', '.join(published)}")

@@ -21,6 +21,9 @@ LATER_ON = date(1997, 10, 1)
 #: The first purchases of newcomers lie on these many days, three people in two days: more would be
 #: more than a laptop sends in days of two seconds.
 FIRST_PURCHASE_DAYS = 24
+#: Then so many more come, one every other day: whoever opens the dashboard after some minutes finds
+#: a shop that is busy, and no more than a laptop sends.
+LATER_COUNT = 30
 #: Nobody who bought within so many days counts as somebody whom we have not seen for long.
 LONG_DAYS = 185
 
@@ -36,7 +39,7 @@ class Role(StrEnum):
     LOOKER = "looker"  #: signs up, fills a cart, and never buys
 
 
-#: How many come with a past; with the newcomers the buyers are fifty.
+#: How many come with a past; with the newcomers the buyers are eighty.
 PAST_ROLES = {Role.REGULAR: 5, Role.RETURNING: 2, Role.LAPSED: 7}
 SILENT_COUNT = 5
 LOOKERS_COUNT = 14
@@ -66,9 +69,10 @@ class Buyer:
 
 
 def choose_cast(purchases: Sequence[Purchase]) -> list[Buyer]:
-    """Choose fifty buyers, newcomers first, in the order of first purchases; then who never buys.
+    """Choose eighty buyers, and those who never buy.
 
-    Each day brings a newcomer who returned later, and every other day one who did not.
+    Each of the first days brings a newcomer who returned later, and every other day one who did
+    not. They stand first, in the order of first purchases, and those who come later stand last.
     """
     by_customer: dict[str, list[Purchase]] = defaultdict(list)
     for purchase in purchases:
@@ -81,6 +85,9 @@ def choose_cast(purchases: Sequence[Purchase]) -> list[Buyer]:
         fitting = [bought for bought in left if _FITS[role](_later_days(bought))]
         chosen += [(role, bought) for bought in fitting[:count]]
     chosen += [(Role.SILENT, [])] * SILENT_COUNT + [(Role.LOOKER, [])] * LOOKERS_COUNT
+    taken = {bought[0].customer_id for _, bought in chosen if bought}
+    left = [bought for bought in left if bought[0].customer_id not in taken]
+    chosen += [(Role.NEWCOMER, bought) for bought in _later_newcomers(left)]
     return [
         Buyer(number=number, person=person, role=role, purchases=tuple(bought))
         for number, (person, (role, bought)) in enumerate(zip(invent_people(), chosen, strict=True))
@@ -98,6 +105,16 @@ def _newcomers(customers: Iterable[list[Purchase]]) -> list[list[Purchase]]:
         for returned in ((True, False) if number % 2 == 0 else (True,))
     ]
     return [first_of_kind[kind] for kind in kinds if kind in first_of_kind]
+
+
+def _later_newcomers(customers: Iterable[list[Purchase]]) -> list[list[Purchase]]:
+    """Choose somebody who returned for every other day after the first ones."""
+    first_of_day: dict[date, list[Purchase]] = {}
+    for bought in customers:
+        if len(bought) > 1:
+            first_of_day.setdefault(bought[0].day, bought)
+    days = sorted(first_of_day)[FIRST_PURCHASE_DAYS::2]
+    return [first_of_day[day] for day in days[:LATER_COUNT]]
 
 
 def _later_days(bought: Sequence[Purchase]) -> list[int]:

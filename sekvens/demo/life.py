@@ -121,7 +121,13 @@ class Life:
         if agrees:
             asked = {"source": "checkout", "locale": self.buyer.person.locale}
             calls.append(self.voice.track(at - 0.003, "Email Subscribed", asked))
-        placed = Placed(number=number, order_id=order_id(purchase), day=at, products=chosen)
+        placed = Placed(
+            number=number,
+            order_id=order_id(purchase),
+            day=at,
+            products=chosen,
+            paid={"total": order["total"], "currency": order["currency"]},
+        )
         return [
             *calls,
             self.voice.track(at, "Order Completed", order),

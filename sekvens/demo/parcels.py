@@ -1,6 +1,6 @@
 """What becomes of an order: its parcel, and now and then a delay, a return or a complaint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +42,7 @@ class Placed:
     order_id: str
     day: float
     products: Sequence[Product]
+    paid: Mapping[str, Any]  #: the total and its currency
 
     @property
     def about(self) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def _return(voice: Voice, order: Placed, delivered: float) -> list[Call]:
     return [
         begun,
         voice.track(delivered + 3.0, "Return Completed", order.about),
-        voice.track(delivered + 3.6, "Order Refunded", back),
+        voice.track(delivered + 3.6, "Order Refunded", back | dict(order.paid)),
     ]
 
 

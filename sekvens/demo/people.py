@@ -27,6 +27,17 @@ SWEDISH_LOOKERS = (
 ENGLISH_LOOKERS = (
     "Isla Fenwick, Tom Adeyemi, Clara Hobbs, Max Rourke, Edie Calder, Amir Shah, Joan Purcell"
 )
+#: They come when the first weeks are over.
+SWEDISH_LATER = (
+    "Maj Sandell, Arvid Lilja, Svea Högberg, Einar Palm, Rut Edström, Valter Norgren, "
+    "Ellen Bodin, Sigge Malm, Moa Tallberg, Ragnar Frisk, Tilda Åström, Knut Hagberg, "
+    "Vendela Roos, Albin Sahlin, Gun Lövgren"
+)
+ENGLISH_LATER = (
+    "Esme Radcliffe, Rory Tennant, Leila Haddad, Ben Cartwright, Orla Keane, Felix Yarrow, "
+    "Mina Kaur, Hal Prescott, Tess Wetherby, Jonah Abara, Phoebe Lund, Rex Holloway, "
+    "Ines Carvalho, Gil Tranter, Wren Maddox"
+)
 #: locale and time zone; the Swedish shop's Swedish speakers live in Finland too
 SWEDISH_PLACES = (
     ("sv-SE", "Europe/Stockholm", "SE"),
@@ -54,8 +65,12 @@ class Person:
 
 
 def invent_people() -> list[Person]:
-    """Invent sixty-nine people, Swedish and English speakers by turns, each with an address."""
-    return _by_turns(SWEDISH, ENGLISH) + _by_turns(SWEDISH_LOOKERS, ENGLISH_LOOKERS)
+    """Invent ninety-nine people, Swedish and English speakers by turns, each with an address."""
+    return (
+        _by_turns(SWEDISH, ENGLISH)
+        + _by_turns(SWEDISH_LOOKERS, ENGLISH_LOOKERS)
+        + _by_turns(SWEDISH_LATER, ENGLISH_LATER)
+    )
 
 
 def _by_turns(swedish_names: str, english_names: str) -> list[Person]:

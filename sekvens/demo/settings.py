@@ -23,10 +23,10 @@ _NOTE: Final = """
 [dashboard.note]
 sv = '''En demo. Beställningarnas dagar och belopp är verkliga (CDNOW, 1997; åtta kronor för en
 dollar). Namnen, butiken, varorna, korgarna, klicken och svaren är påhittade. Ett dygn går på några
-sekunder.'''
+sekunder i butiken. Personalens och maskinernas tider är din egen klockas.'''
 en = '''A demo. The days and sums of orders are real (CDNOW, 1997; eight kronor to the dollar). The
-names, the shop, its goods, the carts, clicks and answers are made up. A day passes in a few
-seconds.'''
+names, the shop, its goods, the carts, clicks and answers are made up. A day of the shop passes in a
+few seconds. Times of the staff and of machines are those of your own clock.'''
 """
 
 

@@ -1,4 +1,4 @@
-"""What the demo gives its staff: somebody who may do everything, and something to mend."""
+"""What the demo gives its staff: somebody who may do everything, and something to mend or allow."""
 
 import secrets
 from io import BytesIO
@@ -7,6 +7,8 @@ from typing import Final
 from sekvens.clock import Clock
 from sekvens.db.session import Database
 from sekvens.demo.settings import DRY_OFFER
+from sekvens.flows.steps import Mode
+from sekvens.modes.setting import set_mode
 from sekvens.offers.importing import import_codes, read_codes
 from sekvens.shop import Shop
 from sekvens.staff import accounts
@@ -16,6 +18,9 @@ from sekvens.staff.tables import Role
 OPERATOR: Final = "doris"
 #: Codes in the pool that runs dry: whoever is to get one after that waits for a person.
 CODES: Final = 4
+#: The e-mail that a person has to approve: order mail, which waits for them as long as it takes.
+#: Marketing would be too late after three days, which are six seconds.
+MANUAL: Final = ("order-updates", "order-refunded")
 
 
 def add_operator(database: Database, *, clock: Clock) -> str:
@@ -24,6 +29,14 @@ def add_operator(database: Database, *, clock: Clock) -> str:
     with database.write() as session:
         accounts.add(session, OPERATOR, role=Role.OPERATOR, password=password, now=clock.now())
     return password
+
+
+def ask_before_sending(database: Database, *, clock: Clock) -> None:
+    """Let an e-mail wait until somebody has approved it."""
+    flow, step = MANUAL
+    note = "somebody sees first that the money has left"
+    with database.write() as session:
+        set_mode(session, flow, step, Mode.MANUAL, by=OPERATOR, note=note, now=clock.now())
 
 
 def fill_pool(database: Database, shop: Shop) -> None:

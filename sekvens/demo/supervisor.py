@@ -26,7 +26,7 @@ from sekvens.demo.ports import Ports
 from sekvens.demo.report import Report
 from sekvens.demo.services import Site
 from sekvens.demo.shelf import SHELVED_DAYS, Shelf
-from sekvens.demo.staffing import OPERATOR, add_operator, fill_pool
+from sekvens.demo.staffing import OPERATOR, add_operator, ask_before_sending, fill_pool
 from sekvens.demo.standing import Standing, read_standing
 from sekvens.errors import SekvensError
 
@@ -112,6 +112,7 @@ class _Supervisor:
         import_sample(here.database, api_url=here.site.api_url, now=shelved)
         import_sample_reviews(here.database, clock=self._clock)
         fill_pool(here.database, here.settings.shop)
+        ask_before_sending(here.database, clock=self._clock)
         self._password = add_operator(here.database, clock=self._clock)
 
     def _watch(self, here: Place) -> int:

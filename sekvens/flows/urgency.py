@@ -22,6 +22,7 @@ class Urgency(IntEnum):
     """Temporal's priority keys, 1 to 5, the lower first. In histories: never renumbered."""
 
     ORDER_MAIL = 1  #: belongs to an order or an account, late or not
+    COUNTING = 2  #: what metrics are read from: people look at these when much waits
     MARKETING = 3  #: on time
     BACKLOG = 5  #: marketing that is overdue: an outage or a pause has held it
 

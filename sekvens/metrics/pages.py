@@ -26,7 +26,7 @@ class Page:
     """The numbers of one page, by the name of each table."""
 
     tables: Mapping[str, Sequence[Number]]
-    counted_at: datetime | None  #: wall time up to which facts are in it; None: none are yet
+    counted_at: datetime | None  #: shop time up to which facts are in it; None: none are yet
     days_owed: int  #: days and months of which something has come that is not in it yet
 
 
@@ -116,6 +116,6 @@ def _page(
             )
             for title, (names, by) in tables.items()
         },
-        counted_at=counted_at(session),
+        counted_at=counted_at(session, rules),
         days_owed=days_owed(session),
     )

@@ -39,7 +39,7 @@ class Board:
 
     quarters: Sequence[Quarter]  #: the oldest first
     bold: Mapping[str, Bold]  #: by the metric's name, in the order in which they are shown
-    counted_at: datetime | None  #: wall time up to which facts are in it; None: none are yet
+    counted_at: datetime | None  #: shop time up to which facts are in it; None: none are yet
     days_owed: int  #: days and months of which something has come that is not in it yet
 
 
@@ -68,7 +68,7 @@ def quarters(session: Session, until: Quarter, n: int, rules: Rules, *, today: d
             )
             for name in BOLD
         },
-        counted_at=counted_at(session),
+        counted_at=counted_at(session, rules),
         days_owed=days_owed(session),
     )
 

@@ -141,10 +141,10 @@ def _increases(session: Session, asked: Asked, metric: Metric, what: Increase) -
     return found or [no_data(metric, dict.fromkeys(asked.by))]
 
 
-def counted_at(session: Session) -> datetime | None:
-    """Tell the wall time up to which facts have been looked through; None: never yet."""
+def counted_at(session: Session, rules: Rules) -> datetime | None:
+    """Tell the shop time up to which facts have been looked through; None: never yet."""
     mark = session.get(MetricMark, "facts")
-    return mark.through_at if mark else None
+    return rules.shop_time.at(mark.through_at) if mark else None
 
 
 def days_owed(session: Session) -> int:

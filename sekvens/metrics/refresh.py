@@ -6,7 +6,7 @@ of them at the most, and doing one twice changes nothing. Several may refresh at
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -26,6 +26,7 @@ from sekvens.metrics.counting import asking_for_reviews, count_day, count_month
 from sekvens.metrics.increments import keep_days, measured_by_day
 from sekvens.metrics.noticing import (
     OVERLAP,
+    OVERLAP_OF_QUICK_DAYS,
     judged_by,
     notice,
     unsettled_since,
@@ -83,6 +84,8 @@ class Refresher:
         self._clock = clock
         self._rules = rules
         self._batch_max = batch_max
+        is_quick = rules.shop_time.origin is not None
+        self._overlap = OVERLAP_OF_QUICK_DAYS if is_quick else OVERLAP
 
     def refresh(self, *, anew: bool = False, beat: Callable[[], None] = lambda: None) -> int:
         """Do all that there is to do; tell how many days and months were counted."""
@@ -143,8 +146,8 @@ class Refresher:
             found = notice(
                 session,
                 self._rules,
-                since=facts.through_at - OVERLAP,
-                clicks_since=clicks.through_at - OVERLAP,
+                since=facts.through_at - self._overlap,
+                clicks_since=clicks.through_at - self._overlap,
                 now=now,
             )
             people, days = people | found.people, days | found.days
@@ -153,7 +156,7 @@ class Refresher:
         last = events[-1].id if events else after
         if facts.through_id == after:
             # An event of a transaction that is still open may have a lower number than a young one.
-            young = [row.id - 1 for row in events if row.received_at > now - OVERLAP]
+            young = [row.id - 1 for row in events if row.received_at > now - self._overlap]
             facts.through_id = min([last, *young])
         self._soil(session, days | self._judge(session, people))
         return _DAYS if is_all else f"{_EVENTS}{last}/{_DAYS}"
@@ -175,7 +178,7 @@ class Refresher:
     def _begin(self, session: Session) -> None:
         """Set the marks to where the facts are now: what comes meanwhile is noticed afterwards."""
         now = self._clock.now()
-        settled = ContactEvent.received_at <= now - OVERLAP
+        settled = ContactEvent.received_at <= now - self._overlap
         through = session.scalar(select(func.max(ContactEvent.id)).where(settled)) or 0
         for name, through_id in ((FACTS, through), (CLICKS, 0), (_UNFINISHED, 0)):
             self._mark(session, name, now, through_id)
@@ -252,18 +255,28 @@ class Refresher:
             self._mark(session, _HOLDOUTS, now)
 
     def _all_days(self, session: Session) -> set[date]:
-        """List the days from the first fact that is counted until today."""
+        """List today, the days on which there is something to count, and those counted before."""
         instants = (
             Message.sent_on, OrderResult.ordered_at, CartResult.began_at, ContactResult.joined_at,
             Enrollment.ended_at,
         )  # fmt: skip
-        firsts: list[datetime | None] = [session.scalar(select(func.min(at))) for at in instants]
-        lasts: list[datetime | None] = [session.scalar(select(func.max(at))) for at in instants]
-        claimed = session.scalar(select(func.min(Message.claimed_at)))
-        now = self._rules.shop_time.at(self._clock.now())
-        known = [at for at in firsts if at is not None]
-        known += [self._rules.shop_time.at(claimed)] if claimed is not None else []
-        first = self._rules.day_of(min([*known, now]))
-        last = self._rules.day_of(max([*(at for at in lasts if at is not None), now]))
-        counted = set(session.scalars(select(MetricDay.day).where(MetricDay.period == Period.DAY)))
-        return counted | {first + timedelta(days=n) for n in range((last - first).days + 1)}
+        found = {self._rules.day_of_wall(self._clock.now())}
+        found |= set(session.scalars(select(MetricDay.day).where(MetricDay.period == Period.DAY)))
+        for at in instants:
+            found |= set(_days_with(session, at, self._rules.day_of, self._rules.span))
+        wall = self._rules.day_of_wall, self._rules.wall_span
+        return found | set(_days_with(session, Message.claimed_at, *wall))
+
+
+def _days_with(
+    session: Session,
+    at: Any,
+    day_of: Callable[[datetime], date],
+    span: Callable[[date], tuple[datetime, datetime]],
+) -> Iterator[date]:
+    """List the days on which an instant of a column lies: by its index, from one to the next."""
+    found = session.scalar(select(func.min(at)))
+    while found is not None:
+        day = day_of(found)
+        yield day
+        found = session.scalar(select(func.min(at)).where(at >= span(day)[1], at > found))

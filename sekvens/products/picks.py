@@ -15,6 +15,10 @@ class UnknownProduct(SekvensError):
     """No product has this id. `starter.py products list` shows those that are known."""
 
 
+class UnknownDrop(SekvensError):
+    """No drop has this id. `starter.py products drop list` shows those to come."""
+
+
 class NotADrop(SekvensError):
     """A drop needs a product, or a title and an address."""
 
@@ -76,12 +80,18 @@ def add_drop(
     return drop.id
 
 
-def remove_drop(session: Session, drop_id: str) -> bool:
-    """Take a drop back; False if there is none."""
+def remove_drop(session: Session, drop_id: str) -> None:
+    """Take a drop back.
+
+    Raises:
+        UnknownDrop: there is none of this id.
+    """
     row = session.get(Drop, drop_id)
-    if row is not None:
-        session.delete(row)
-    return row is not None
+    if row is None:
+        raise UnknownDrop(
+            f"no drop has the id {drop_id!r}: `starter.py products drop list` shows those to come"
+        )
+    session.delete(row)
 
 
 def _known(session: Session, product_id: str) -> str:

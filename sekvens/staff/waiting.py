@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from sekvens.approvals.waiting import WHY as AWAITS_APPROVAL
 from sekvens.enrollments import queries
 from sekvens.flows.steps import Purpose
 from sekvens.reviews.queries import pending_count
@@ -27,7 +28,7 @@ class ParkedHere:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldMail:
-    """Order mail that waits for one reason."""
+    """Order mail that waits for one reason; what waits for an approval is counted as that."""
 
     reason: str | None  #: None: about to be tried
     in_doubt: bool
@@ -61,7 +62,7 @@ def waiting_for_people(session: Session, *, now: datetime) -> WaitingForPeople:
     held = [
         one
         for one in queries.waiting_by_reason(session, now=now)
-        if one.purpose == Purpose.TRANSACTIONAL
+        if one.purpose == Purpose.TRANSACTIONAL and one.why != AWAITS_APPROVAL
     ]
     return WaitingForPeople(
         parked=tuple(

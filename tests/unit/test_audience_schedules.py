@@ -12,6 +12,8 @@ from temporalio.testing import WorkflowEnvironment
 from sekvens.audiences.rules import RULES
 from sekvens.audiences.schedules import OURS, Wanted, keep_schedules, wanted
 from sekvens.errors import SettingsError
+from sekvens.flows.steps import Purpose
+from sekvens.flows.urgency import urgency_of
 from sekvens.settings import SAMPLE_SHOP, Settings, load_settings
 
 FLOWS = ("winback", "sunset")
@@ -109,6 +111,17 @@ async def test_metrics_are_counted_every_hour_or_as_often_as_the_settings_say():
     )
 
     assert [hourly.hour[0].step, rarer.hour[0].step] == [1, 6]
+
+
+async def test_counting_goes_before_marketing_that_waits_and_after_order_mail(client: Client):
+    await keep_schedules(client, settings(), FLOWS)
+    urgencies = {}
+    for schedule_id in ("metrics-refresh", "audience/winback"):
+        kept = await client.get_schedule_handle(schedule_id).describe()
+        urgencies[schedule_id] = kept.schedule.action.priority.priority_key
+
+    order_mail = urgency_of(Purpose.TRANSACTIONAL)
+    assert order_mail < urgencies["metrics-refresh"] < urgencies["audience/winback"]
 
 
 async def test_the_monday_mail_comes_on_mondays_at_seven_by_the_shops_own_clock():

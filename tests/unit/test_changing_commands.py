@@ -269,3 +269,13 @@ def test_what_lies_ahead_is_every_way_on_from_a_step():
     assert ahead(graph, "who") == {"who", "pause", "bye"}
     assert ahead(graph, None) == set()
     assert [each.id for each in graph.steps.values() if isinstance(each, Send)] == ["hello", "bye"]
+
+
+@pytest.mark.parametrize("command", ["history", "moves", "steps"])
+def test_a_flow_that_nobody_published_is_said_to_be_none(run: Run, command: str):
+    asked = run("flows", command, "welcom")
+
+    assert (asked.exit_code, asked.output.strip()) == (
+        2,
+        "Error: no flow 'welcom' is published; there are welcome",
+    )

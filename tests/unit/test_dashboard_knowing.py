@@ -153,10 +153,10 @@ async def test_a_winner_is_adopted_by_an_editor_after_the_question(
     path = f"/staff/do/adopt-variant?experiment={NAME}&variant=loud"
     asked, said = await acted(laboratory.database, clock, path, role="editor")
 
-    assert "loud is better." in viewer
+    assert "“loud” is better." in viewer
     assert "do/adopt-variant" not in viewer
     assert "220 contacts have drawn and keep their variant." in asked
-    assert "whoever has not drawn gets loud from now on" in said
+    assert "whoever has not drawn gets “loud” from now on" in said
     begun = laboratory.begun()
     assert (begun.state, begun.adopted, begun.decided_by) == ("adopted", "loud", "editor")
 
@@ -170,7 +170,7 @@ async def test_what_no_look_has_shown_is_adopted_only_all_the_same(
     still = laboratory.begun().state
     asked, _ = await acted(laboratory.database, clock, f"{path}&anyway=yes", role="editor")
 
-    assert "No planned look has shown that loud is better." in refused
+    assert "No planned look has shown that “loud” is better." in refused
     assert 'action="/staff/do/adopt-variant"' not in refused
     assert still == ExperimentState.RUNNING
     assert "all the same" in asked

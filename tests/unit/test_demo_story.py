@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -72,13 +73,21 @@ def test_the_same_purchases_give_the_same_story(cast, story):
     assert tell(cast, read_products(API), opens_at=OPENS_AT) == story
 
 
-def test_fifty_buyers_some_with_a_past_and_a_few_who_never_bought(cast):
+def test_eighty_buyers_some_with_a_past_and_a_few_who_never_bought(cast):
     roles = Counter(buyer.role for buyer in cast)
     never = {Role.SILENT, Role.LOOKER}
 
-    assert sum(roles.values()) - roles[Role.SILENT] - roles[Role.LOOKER] == 50
+    assert sum(roles.values()) - roles[Role.SILENT] - roles[Role.LOOKER] == 80
     assert min(roles.values()) >= 2
     assert all(bool(buyer.purchases) != (buyer.role in never) for buyer in cast)
+
+
+def test_somebody_new_comes_for_three_minutes_of_a_demo(cast):
+    firsts = sorted(buyer.days[0] for buyer in cast if buyer.role is Role.NEWCOMER)
+    gaps = [later - day for day, later in pairwise(firsts)]
+
+    assert firsts[-1] >= 80
+    assert max(gaps) <= 4
 
 
 def test_lookers_fill_a_cart_never_buy_and_are_told_apart_by_whether_they_look_again(cast, story):
@@ -232,7 +241,7 @@ def test_only_events_that_sekvens_knows_are_told(story):
 def test_nobody_in_the_demo_can_be_reached():
     people = invent_people()
 
-    assert len({person.email for person in people}) == 69
+    assert len({person.email for person in people}) == 99
     assert all(person.email.endswith("@example.com") for person in people)
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,8 +15,10 @@ from sqlalchemy import select
 from sekvens.contacts.erase import erase
 from sekvens.db.session import Database
 from sekvens.demo.purchases import Purchase
+from sekvens.flows.shop_time import shop_time
 from sekvens.metrics import refresh
 from sekvens.metrics.reading import Asked, read
+from sekvens.metrics.refresh import Refresher
 from sekvens.metrics.tables import CartResult, MetricMark
 from tests.unit.ingesting import alias
 from tests.unit.metering import HOUR, RULES, Deed, Meter, Post, life, purchases, sign_ups
@@ -201,6 +204,42 @@ def test_a_cart_that_begins_twice_in_one_instant_is_counted_once(meter: Meter):
     with meter.database.read() as session:
         [cart] = session.scalars(select(CartResult).where(CartResult.cart_id == "twice"))
     assert cart.ordered_at == now
+
+
+def test_a_full_count_passes_over_days_on_which_nothing_happened(meter: Meter):
+    long_ago = timedelta(days=300)
+    sent(meter, long_ago)
+
+    days = meter.refresher.refresh(anew=True)
+
+    assert value(meter, "delivered", RULES.day_of(meter.clock.now() - long_ago)) == 1
+    assert days == 4, "two days, and their months"
+
+
+def test_what_was_skipped_long_ago_is_found_by_a_full_count(meter: Meter):
+    at = meter.clock.now()
+    meter.skips(meter.claims(meter.enroll(meter.ids["u"], "after", "k", at), "one"), "stale")
+    meter.later(timedelta(days=300))
+
+    meter.refresher.refresh(anew=True)
+
+    assert value(meter, "skipped", RULES.day_of(at)) == 1
+
+
+@pytest.mark.parametrize("day_lasts", [timedelta(days=1), timedelta(seconds=2)])
+def test_of_quick_days_no_more_than_a_month_is_counted_again_and_again(
+    meter: Meter, day_lasts: timedelta
+):
+    rules = replace(RULES, shop_time=shop_time(day_lasts, meter.clock.now()))
+    meter.refresher = Refresher(database=meter.database, clock=meter.clock, rules=rules)
+    sent(meter, timedelta())
+    meter.refresher.refresh()
+    meter.later(timedelta(minutes=5))
+    meter.refresher.refresh()
+
+    days = meter.refresher.refresh()
+
+    assert (days > 0) == (day_lasts == timedelta(days=1))
 
 
 class Killed(BaseException):

@@ -35,6 +35,7 @@ from sekvens.simulator.stage import set_stage
 from sekvens.simulator.story import Act, Person, Story
 from sekvens.simulator.telling import tell
 from sekvens.simulator.timeline import count_lines, lines_of
+from sekvens.staff.waiting import waiting_for_people
 from tests.unit.ingesting import NOON
 from tests.unit.relaying import World, cart_flow
 from tests.unit.sending import PostOffice, letters, mixed
@@ -141,6 +142,16 @@ def test_a_manual_message_waits_and_leaves_once_it_is_approved(office: PostOffic
     assert waiting(office) == []
     assert isinstance(office.send(), Sent)
     assert office.ses.calls == 1
+
+
+def test_order_mail_that_waits_for_an_approval_is_not_held_as_well(office: PostOffice) -> None:
+    sets(office, MANUAL)
+    outcome = office.send("receipt")
+    with office.database.read() as session:
+        needed = waiting_for_people(session, now=office.clock.now())
+
+    assert (held(outcome), waiting(office)) == ("manual", ["receipt"])
+    assert (needed.held, needed.held_count) == ((), 0)
 
 
 def test_an_approval_owes_the_enrollment_a_look_in_its_order(office: PostOffice) -> None:

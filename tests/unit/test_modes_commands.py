@@ -138,6 +138,7 @@ NO_APPROVALS = {
     "letters --all": "not both",
     "--show m-nothing": "no message 'm-nothing'",
     "--contact nobody": "no contact is known as 'nobody'",
+    "nobody": "no flow 'nobody' is published; there are letters",
     "letters --limit 0": "0 is not in the range",
 }
 

@@ -93,10 +93,12 @@ def test_a_drop_is_announced_in_the_shops_own_time_and_taken_back(filled: Run) -
     added = filled("products", "drop", "add", "--product", "mossan-bengt", *opens).output
     listed = filled("products", "drop", "list").output
     removed = filled("products", "drop", "remove", added.split()[0]).output
+    again = filled("products", "drop", "remove", added.split()[0])
 
     assert "2999-01-01 08:00" in listed
     assert "Mössan Bengt" in listed
     assert removed == "removed\n"
+    assert (again.exit_code, "no drop has the id" in again.output) == (2, True)
 
 
 def test_reviews_are_imported_listed_approved_and_rejected(filled: Run, tmp_path: Path) -> None:

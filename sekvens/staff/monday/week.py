@@ -44,7 +44,7 @@ class WeekTold:
     cost_before: Came
     gains: tuple[Gain, ...]  #: of each holdout, since it began
     needs: tuple[Need, ...]
-    counted_at: datetime | None  #: wall time up to which facts are in it; None: none are yet
+    counted_at: datetime | None  #: shop time up to which facts are in it; None: none are yet
 
     @property
     def since(self) -> date:
@@ -85,7 +85,7 @@ def told(session: Session, shop: Shop, rules: Rules, *, now: datetime) -> WeekTo
         cost_before=_cost(session, shop, rules, monday - WEEK),
         gains=tuple(gains(session, until=rules.day_of_wall(now))),
         needs=needs(session, now=now, shop_now=shop_now),
-        counted_at=counted_at(session),
+        counted_at=counted_at(session, rules),
     )
 
 

@@ -147,12 +147,12 @@ def look_at_adopting(house: House, session: Session, asked: Asked) -> Prospect |
         return Refused(says=asked.t.unknown)
     is_open = found.experiment.state == ExperimentState.RUNNING and not found.plan.is_holdout
     if not is_open or variant not in found.plan.variants:
-        return Refused(says=asked.t("not_adoptable", name=name, variant=variant))
+        return Refused(says=asked.t("not_adoptable", name=name, variant=_said(asked, variant)))
     is_shown = found.look is not None and found.look.winner == variant
     if not is_shown and asked.query.get("anyway") != "yes":
-        return Refused(says=asked.t("not_shown", variant=variant))
+        return Refused(says=asked.t("not_shown", variant=_said(asked, variant)))
     key = "will_adopt" if is_shown else "will_adopt_anyway"
-    says = asked.t(key, n=found.drawn, variant=variant, name=name)
+    says = asked.t(key, n=found.drawn, variant=_said(asked, variant), name=name)
     return Prospect(says=says, count=found.drawn)
 
 
@@ -168,7 +168,11 @@ def adopt(house: House, asked: Asked) -> str:
             now=asked.shop_now,
             anyway=asked.query.get("anyway") == "yes",
         )
-    return asked.t("adopted", name=name, variant=variant)
+    return asked.t("adopted", name=name, variant=_said(asked, variant))
+
+
+def _said(asked: Asked, variant: str) -> str:
+    return asked.t.of("variant", variant)
 
 
 EXPERIMENTS = Page(

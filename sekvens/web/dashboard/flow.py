@@ -87,7 +87,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any] | No
         "lots": list(_lots(session, graph, came_to(house, session, asked, "variant", flow=name))),
         "versions": _versions(session, name, versions),
         "versions_count": len(versions),
-        "counted_at": counted_at(session),
+        "counted_at": counted_at(session, house.rules),
     }
 
 

@@ -74,7 +74,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
     today = today_of(session, house.rules, today=asked.today)
     return {
         "rows": rows(house, session, asked, today.flows),
-        "counted_at": counted_at(session),
+        "counted_at": counted_at(session, house.rules),
     }
 
 

@@ -41,7 +41,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, Any]:
         "held": held,
         "needed": sum(needed) + len(held),
         "charts": _charts(house, session, asked),
-        "counted_at": counted_at(session),
+        "counted_at": counted_at(session, house.rules),
     }
 
 
