@@ -103,9 +103,10 @@ def _fill(database: Database, contacts: int) -> None:
             session.execute(text("SET LOCAL session_replication_role = replica"))
             session.execute(text(statement), {"n": contacts} if ":n" in statement else {})
     _vacuum(database)
-    migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0016").module
-    took = _seconds(lambda: _add_up(database, migration.statements("postgresql")))
-    print(f"added up by the migration in {took:.1f} s")
+    for number in ("0016", "0032"):
+        migration = ScriptDirectory(str(MIGRATIONS)).get_revision(number).module
+        took = _seconds(lambda each=migration: _add_up(database, each.statements("postgresql")))
+        print(f"added up by migration {number} in {took:.1f} s")
     _vacuum(database)
     with database.write() as session:
         keep_top_shares(session, [0.05], now=CLOCK.now(), shop_time=ShopTime())

@@ -169,13 +169,19 @@ class Dealings:
     def _ordered(self, condition: Ordered) -> ColumnElement[bool]:
         if condition.times <= 0:
             return true()
-        asked = [
-            ContactSummary.orders >= condition.times,
-            self._lately(ContactSummary.last_order_at, condition),
-        ]
+        newest = (
+            ContactSummary.last_order_at,
+            ContactSummary.last_but_one_order_at,
+            ContactSummary.last_but_two_order_at,
+        )
+        # One of the two alone: that a thing is said twice is no news, but taken for rare.
+        if condition.within is None:
+            asked = [ContactSummary.orders >= condition.times]
+        else:
+            asked = [self._lately(newest[: condition.times][-1], condition)]
         if has_name(condition):
             asked.append(self._with_a_name(condition))
-        elif condition.within is not None and condition.times > 1:
+        elif condition.within is not None and condition.times > len(newest):
             asked.append(self._orders_come_to(func.count(), condition.times, condition))
         return self._sure(*asked)
 
