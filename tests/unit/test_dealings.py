@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -329,6 +330,37 @@ def test_what_is_exactly_so_long_ago_counts_and_a_moment_later_does_not(database
     assert all(memory.holds(each, facts, now=NOON) for each in LOOKING_BACK)
     later = NOON + timedelta(microseconds=1)
     assert not any(memory.holds(each, facts, now=later) for each in LOOKING_BACK)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 5])
+def test_of_so_many_orders_the_oldest_must_lie_within_the_time(database: Database, times: int):
+    did = [
+        Did("Order Completed", {"order_id": f"o{days}"}, days, is_other=False)
+        for days in (3, 1, 5, 2, 4, 6)
+    ]
+    did.append(Did("Order Refunded", {"order_id": "o6"}, 0, is_other=False))
+    shop, facts, users = Shop(database), facts_of(did, [], 0), (f"within-{times}",) * 2
+    shop.post(*(posted(number, one, users) for number, one in enumerate(did)))
+    standing = [event.occurred_at for event in facts.events[:5]]
+    span = NOON - sorted(standing, reverse=True)[times - 1]
+
+    for within, is_so in ((span, True), (span - MINUTE, False)):
+        asked = Ordered(times=times, within=within)
+        assert memory.holds(asked, facts, now=NOON) is is_so
+        agree(database, asked, facts, shop.contact_id(users[0]), NOON)
+        agree(database, Not(condition=asked), facts, shop.contact_id(users[0]), NOON)
+
+
+def test_what_came_back_to_a_contact_who_was_taken_in_counts(database: Database):
+    shop, asked = Shop(database), Bounced(times=1)
+    shop.post(identify("stays"), identify("goes"))
+    send(database, shop.contact_id("goes"), [(1, "soft_bounced")])
+    shop.post(alias("goes", "stays"))
+    contact_id = shop.contact_id("stays")
+
+    with database.read() as session:
+        assert sql.holds(session, asked, contact_id=contact_id, now=NOON)
+        assert not sql.holds(session, asked, contact_id="c-nobody", now=NOON)
 
 
 def test_the_migration_adds_up_what_ingest_does(database: Database):
