@@ -100,7 +100,7 @@ def happened(
 class _Statement:
     """A question about whichever contact, at whichever time."""
 
-    query: Select[tuple[bool]]
+    query: Select[bool]
     spans: Mapping[str, timedelta]  #: its parameter -> how long before now it lies
     is_of_one_row: bool  #: nothing of those whom a contact took in is left to be asked
 
