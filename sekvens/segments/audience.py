@@ -192,7 +192,7 @@ class _Translation:
                 return self._needs_again(condition) if maybe else false()
             case _ if isinstance(condition, Dealing):
                 is_sure = maybe or is_said_by_sql(condition)
-                dealings = Dealings(now=self.now, is_whole=self.is_whole, is_denied=not maybe)
+                dealings = Dealings(ago=self._ago, is_whole=self.is_whole, is_denied=not maybe)
                 return dealings.clause(condition) if is_sure else false()
             case _:  # they ask about an entry, and an audience has none
                 return true() if maybe else false()
@@ -284,6 +284,9 @@ class _Translation:
             return []
         days = {_month_and_day(first + timedelta(days=number)) for number in range(count)}
         return sorted(days | ({"02-29"} if "02-28" in days else set()))
+
+    def _ago(self, span: timedelta) -> datetime:
+        return self.now - span
 
     def _since(self, within: timedelta | None) -> datetime | None:
         return self.now - within if within is not None else None

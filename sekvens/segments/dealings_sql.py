@@ -8,18 +8,18 @@ Of a contact without a summary a clause is null, which finds nobody, as it shoul
 be denied is it made false: that keeps a database from reading just the rows that fit.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias, assert_never
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     and_,
     false,
     func,
-    literal,
     not_,
     or_,
     outerjoin,
@@ -74,9 +74,9 @@ def with_summary(query: Select[Any]) -> Select[Any]:
     return query.outerjoin(ContactSummary, ContactSummary.contact_id == Contact.id)
 
 
-def of_one_contact(query: Select[Any], contact_id: str) -> Select[Any]:
+def of_one_contact(query: Select[Any], contact_id: BindParameter[str]) -> Select[Any]:
     """Ask of one contact, who may have no summary, or be unknown: there is always an answer."""
-    one = select(literal(contact_id).label("id")).subquery()
+    one = select(contact_id.label("id")).subquery()
     joined = outerjoin(one, ContactSummary, ContactSummary.contact_id == one.c.id)
     return query.select_from(joined)
 
@@ -117,8 +117,9 @@ def goods_of(session: Session, keys: Collection[str]) -> dict[str, Goods]:
 class Dealings:
     """Translates for one contact, for those whom a query looks at, or for everybody there is."""
 
-    now: datetime
-    known_as: tuple[str, ...] | None = None  #: all ids of the one contact; None: of many
+    ago: Callable[[timedelta], Any]  #: the instant so long before now (shop time)
+    #: all ids of the one contact; None: of many
+    known_as: BindParameter[str] | None = None
     #: everybody is asked about: what is added up is added up once, and not for each contact
     is_whole: bool = False
     is_denied: bool = True  #: a `not` may stand before what is said, so that nothing may be null
@@ -168,13 +169,19 @@ class Dealings:
     def _ordered(self, condition: Ordered) -> ColumnElement[bool]:
         if condition.times <= 0:
             return true()
-        asked = [
-            ContactSummary.orders >= condition.times,
-            self._lately(ContactSummary.last_order_at, condition),
-        ]
+        newest = (
+            ContactSummary.last_order_at,
+            ContactSummary.last_but_one_order_at,
+            ContactSummary.last_but_two_order_at,
+        )
+        # One of the two alone: that a thing is said twice is no news, but taken for rare.
+        if condition.within is None:
+            asked = [ContactSummary.orders >= condition.times]
+        else:
+            asked = [self._lately(newest[: condition.times][-1], condition)]
         if has_name(condition):
             asked.append(self._with_a_name(condition))
-        elif condition.within is not None and condition.times > 1:
+        elif condition.within is not None and condition.times > len(newest):
             asked.append(self._orders_come_to(func.count(), condition.times, condition))
         return self._sure(*asked)
 
@@ -204,8 +211,8 @@ class Dealings:
 
     def _engagement(self, condition: EngagementIs) -> ColumnElement[bool]:
         first, last = ContactSummary.first_active_at, ContactSummary.last_active_at
-        is_new, is_not_new = first >= self.now - NEW_FOR, first < self.now - NEW_FOR
-        is_active, is_there = last >= self.now - ACTIVE_FOR, last >= self.now - COOLING_FOR
+        is_new, is_not_new = first >= self.ago(NEW_FOR), first < self.ago(NEW_FOR)
+        is_active, is_there = last >= self.ago(ACTIVE_FOR), last >= self.ago(COOLING_FOR)
         match condition.level:
             case "new":
                 return self._sure(is_new)
@@ -264,14 +271,14 @@ class Dealings:
         return query.where(whose == Contact.id).correlate(Contact).scalar_subquery()
 
     def _then(self, at: Any, condition: _LooksBack) -> Iterator[ColumnElement[bool]]:
-        yield at <= self.now
+        yield at <= self.ago(timedelta(0))
         if condition.within is not None:
-            yield at >= self.now - condition.within
+            yield at >= self.ago(condition.within)
 
     def _lately(self, last: Any, condition: _LooksBack) -> ColumnElement[bool]:
         if condition.within is None:
             return true()
-        lately: ColumnElement[bool] = last >= self.now - condition.within
+        lately: ColumnElement[bool] = last >= self.ago(condition.within)
         return lately
 
     def _sure(self, *clauses: ColumnElement[bool]) -> ColumnElement[bool]:

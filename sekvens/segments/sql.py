@@ -7,29 +7,25 @@ in one statement, and the rest one by one for as long as the answer is open, eve
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     String,
-    and_,
     cast,
     exists,
-    false,
     func,
-    not_,
     or_,
     select,
-    true,
 )
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import known_as
-from sekvens.contacts.tables import Consent, ConsentStatus, Contact
+from sekvens.contacts.tables import Contact
 from sekvens.contacts.zone import zone_of_row
 from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.events.tables import Cart, ContactEvent
@@ -52,21 +48,20 @@ from sekvens.flows.conditions import (
     PriceStands,
     ProductInStock,
     Received,
-    Subscribed,
     TraitIs,
 )
-from sekvens.flows.dealings import Dealing, Viewed
+from sekvens.flows.dealings import Viewed
 from sekvens.flows.steps import Purpose
-from sekvens.flows.survey import leaves
 from sekvens.messages.tables import Message, MessageState
 from sekvens.next_best.reading import needs_again
 from sekvens.predictions.kinds import Kind
 from sekvens.products.changes import price_stands
 from sekvens.products.queries import in_stock, product_ids_of
 from sekvens.products.tables import OrderLine, ProductVariant
-from sekvens.segments import memory
-from sekvens.segments.dealings_sql import Dealings, has_looked, is_said_by_sql, of_one_contact
+from sekvens.segments import memory, plain
+from sekvens.segments.dealings_sql import has_looked
 from sekvens.segments.figures import foretold, reorder_gap
+from sekvens.segments.plain import happened, is_plain
 
 #: Events looked at before all are read: of a flood of a hundred thousand, what is asked for is new.
 NEWEST: Final = 50
@@ -90,34 +85,16 @@ def holds(
     `contact_id` is the canonical contact; `contact_ids` are all that the person is known as, where
     the caller knows them already.
     """
-    ids = tuple(contact_ids) or known_as(session, [contact_id])[contact_id]
-    return _Question(session, contact_id, ids, now, entry_key).holds(condition)
-
-
-def _is_plain(condition: Condition) -> bool:
-    """Tell whether the database can answer by itself."""
-    match condition:
-        case Not():
-            return _is_plain(condition.condition)
-        case AllOf() | AnyOf():
-            return all(_is_plain(inner) for inner in condition.conditions)
-        case InSegment():
-            return _is_plain(condition.condition)
-        case Happened():
-            return condition.times == 1 and not condition.pattern.is_bound
-        case _ if isinstance(condition, Dealing):
-            return is_said_by_sql(condition)
-        case _:
-            return isinstance(condition, Subscribed)
+    return _Question(session, contact_id, tuple(contact_ids), now, entry_key).holds(condition)
 
 
 def _cheapest_first(condition: AllOf | AnyOf) -> Iterator[Condition]:
     """List the conditions of one, those that the database can answer as a single one."""
     inner = condition.conditions
-    plain = tuple(each for each in inner if _is_plain(each))
-    if plain:
-        yield replace(condition, conditions=plain)
-    yield from sorted((each for each in inner if not _is_plain(each)), key=_reads_events)
+    at_once = tuple(each for each in inner if is_plain(each))
+    if at_once:
+        yield replace(condition, conditions=at_once)
+    yield from sorted((each for each in inner if not is_plain(each)), key=_reads_events)
 
 
 def _reads_events(condition: Condition) -> bool:
@@ -151,7 +128,7 @@ class _Question:
 
     session: Session
     contact_id: str
-    contact_ids: tuple[str, ...]
+    given: tuple[str, ...]  #: all that the person is known as; empty: it is looked up if need be
     now: datetime
     entry_key: str | None
 
@@ -159,8 +136,14 @@ class _Question:
         match condition:
             case AllOf(conditions=()) | AnyOf(conditions=()):
                 return isinstance(condition, AllOf)
-            case _ if _is_plain(condition):
-                return self._asked_at_once(condition)
+            case _ if is_plain(condition):
+                return plain.answer(
+                    self.session,
+                    condition,
+                    contact_id=self.contact_id,
+                    known_as=lambda: self.contact_ids,
+                    now=self.now,
+                )
             case Not():
                 return not self.holds(condition.condition)
             case InSegment():
@@ -172,44 +155,9 @@ class _Question:
             case _:
                 return self._is_so(condition)
 
-    def _asked_at_once(self, condition: Condition) -> bool:
-        query = select(self._clause(condition))
-        if any(isinstance(leaf, Dealing) for leaf in leaves(condition)):
-            query = of_one_contact(query, self.contact_id)
-        return bool(self.session.scalar(query))
-
-    def _clause(self, condition: Condition) -> ColumnElement[bool]:
-        match condition:
-            case InSegment():
-                return self._clause(condition.condition)
-            case Not():
-                return not_(self._clause(condition.condition))
-            case AllOf():
-                return and_(true(), *(self._clause(inner) for inner in condition.conditions))
-            case AnyOf():
-                return or_(false(), *self._any(condition.conditions))
-            case Subscribed():
-                return self._subscribed()
-            case Happened():
-                return self._exists([condition.pattern.name], condition.within)
-            case _ if isinstance(condition, Dealing):
-                return Dealings(now=self.now, known_as=self.contact_ids).clause(condition)
-            case _:
-                raise AssertionError(condition)
-
-    def _any(self, conditions: Iterable[Condition]) -> Iterator[ColumnElement[bool]]:
-        """Ask for events of the same time at once: a sign of life is any of a dozen names."""
-        names: dict[timedelta | None, list[str]] = defaultdict(list)
-        for condition in conditions:
-            if isinstance(condition, Happened):
-                names[condition.within].append(condition.pattern.name)
-            else:
-                yield self._clause(condition)
-        for within, some in names.items():
-            yield self._exists(some, within)
-
-    def _exists(self, names: Sequence[str], within: timedelta | None) -> ColumnElement[bool]:
-        return exists().where(*self._events(names, within))
+    @cached_property
+    def contact_ids(self) -> tuple[str, ...]:
+        return self.given or known_as(self.session, [self.contact_id])[self.contact_id]
 
     def _is_so(self, condition: Condition) -> bool:
         match condition:
@@ -257,13 +205,6 @@ class _Question:
                 day, zone = told.get(condition.trait), self._zone()
                 return memory.comes_within(day, condition.within, now=self.now, zone=zone)
 
-    def _subscribed(self) -> ColumnElement[bool]:
-        return exists().where(
-            Consent.contact_id == self.contact_id,
-            Consent.purpose == Purpose.MARKETING,
-            Consent.status == ConsentStatus.SUBSCRIBED,
-        )
-
     def _has_happened(self, condition: Happened) -> bool:
         candidates = self._events([condition.pattern.name], condition.within)
         spelt = _spelt(condition.pattern, self.entry_key)
@@ -278,14 +219,11 @@ class _Question:
         return memory.counts(condition, self.session.scalars(query), self.entry_key)
 
     def _events(self, names: Sequence[str], within: timedelta | None) -> list[ColumnElement[bool]]:
-        clauses: list[ColumnElement[bool]] = [
-            ContactEvent.contact_id.in_(self.contact_ids),
-            ContactEvent.name.in_(sorted(names)),
-            ContactEvent.occurred_at <= self.now,
-        ]
-        if within is not None:
-            clauses.append(ContactEvent.occurred_at >= self.now - within)
-        return clauses
+        whose = ContactEvent.contact_id.in_(self.contact_ids)
+        return happened(whose, names, ago=self._ago, within=within)
+
+    def _ago(self, span: timedelta) -> datetime:
+        return self.now - span
 
     def _traits(self) -> dict[str, Any]:
         query = select(Contact.traits).where(Contact.id == self.contact_id)

@@ -4,6 +4,7 @@ The order in which events arrive does not matter. Dates only move outwards; what
 added up from the orders as they stand. Both ways come to the same: a property test says so.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -23,10 +24,12 @@ _SIGNS: Final = frozenset(SIGNS_OF_LIFE)
 #: A column that keeps the last time of one event.
 _LAST: Final = {PRODUCT_VIEWED: "last_viewed_at", EMAIL_LINK_CLICKED: "last_click_at"}
 _DATES: Final = ("first_active_at", "last_active_at", *_LAST.values())
+#: When the newest orders were, the last one first.
+_ORDERED: Final = ("last_order_at", "last_but_one_order_at", "last_but_two_order_at")
 _NO_ORDERS: Final[Mapping[str, Any]] = {
     "orders": 0,
     "spent": 0,
-    "last_order_at": None,
+    **dict.fromkeys(_ORDERED),
     "last_amount": None,
     "categories": 0,
 }
@@ -94,21 +97,22 @@ def _orders_of(session: Session, contact_ids: Collection[str]) -> dict[str, dict
         query = select(Order.contact_id, Order.ordered_at, Order.amount).where(
             Order.contact_id.in_(some), Order.state == "completed"
         )
+        bought: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
         for whose, at, amount in session.execute(query):
-            _add(found[whose], at, amount)
+            bought[whose].append((at, amount))
+        for whose, orders in bought.items():
+            found[whose] |= _added_up(orders)
         for whose, categories in session.execute(_categories(some)):
             found[whose]["categories"] = categories
     return found
 
 
-def _add(row: dict[str, Any], at: datetime, amount: int) -> None:
-    row["orders"] += 1
-    row["spent"] += amount
-    last = row["last_order_at"]
-    if last is None or at > last:
-        row["last_order_at"], row["last_amount"] = at, amount
-    elif at == last:
-        row["last_amount"] = max(row["last_amount"], amount)
+def _added_up(orders: Iterable[tuple[datetime, int]]) -> dict[str, Any]:
+    """Add up what was ordered when and for how much; of two at one instant the dearer is last."""
+    newest = sorted(orders, reverse=True)
+    dates = dict(zip(_ORDERED, (at for at, _ in newest), strict=False))
+    spent = sum(amount for _, amount in newest)
+    return {"orders": len(newest), "spent": spent, "last_amount": newest[0][1], **dates}
 
 
 def _categories(contact_ids: Collection[str]) -> Any:

@@ -36,6 +36,9 @@ class ContactSummary(Base):
     orders: Mapped[int] = mapped_column(default=0)
     spent: Mapped[int] = mapped_column(BigInteger, default=0)  #: hundredths of the currency
     last_order_at: Mapped[datetime | None]
+    #: by these it is told whether two or three orders lie within a time
+    last_but_one_order_at: Mapped[datetime | None]
+    last_but_two_order_at: Mapped[datetime | None]
     last_amount: Mapped[int | None] = mapped_column(BigInteger)  #: of the last order, hundredths
     categories: Mapped[int] = mapped_column(default=0)  #: how many were ordered from
 

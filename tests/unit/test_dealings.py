@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ WITHIN = st.none() | st.tuples(DAYS, st.integers(0, 3)).map(
     lambda given: given[0] * DAY + given[1] * MINUTE
 )
 AMOUNTS = st.sampled_from([0, 1, 1000, 1001, 2000, 50000])
-TIMES = st.integers(0, 3)
+TIMES = st.integers(0, 4)  # the summary tells of three
 NAMED: dict[str, Any] = {
     "times": TIMES,
     "within": WITHIN,
@@ -106,7 +107,7 @@ class Did(NamedTuple):
 def orders(name: str) -> st.SearchStrategy[Did]:
     lines = st.lists(IDS.map(lambda key: {"product_id": key}), max_size=2)
     told = st.fixed_dictionaries(
-        {"order_id": st.sampled_from(["o1", "o2", "o3"])},
+        {"order_id": st.sampled_from(["o1", "o2", "o3", "o4"])},
         optional={
             "products": lines,
             "total": st.sampled_from([10, "10.01", 5, "-3", "9.995", "1e12"]),
@@ -270,7 +271,7 @@ LOOKING_BACK = (
     Spent(measure="last", at_least=1000, **WANTED),
     Spent(measure="average", at_least=1000, **WANTED),
     Ordered(times=1, **WANTED),
-    Ordered(times=2, **WANTED),
+    *(Ordered(times=times, **WANTED) for times in (2, 3, 4)),
     Ordered(times=1, category="hats", **WANTED),
     Ordered(times=1, product="mug", **WANTED),
     Viewed(times=1, **WANTED),
@@ -311,7 +312,7 @@ def test_what_is_exactly_so_long_ago_counts_and_a_moment_later_does_not(database
         "total": 10,
         "products": [{"product_id": "cap"}, {"product_id": "mug"}],
     }
-    names = ["Order Completed", "Order Completed", *("Product Viewed",) * 2, "Email Link Clicked"]
+    names = [*("Order Completed",) * 4, *("Product Viewed",) * 2, "Email Link Clicked"]
     shop, ago = Shop(database), MONTH / MINUTE
     happened = [
         (name, {"product_id": "cap"} if name == "Product Viewed" else bought | {"order_id": str(n)})
@@ -331,6 +332,37 @@ def test_what_is_exactly_so_long_ago_counts_and_a_moment_later_does_not(database
     assert not any(memory.holds(each, facts, now=later) for each in LOOKING_BACK)
 
 
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 5])
+def test_of_so_many_orders_the_oldest_must_lie_within_the_time(database: Database, times: int):
+    did = [
+        Did("Order Completed", {"order_id": f"o{days}"}, days, is_other=False)
+        for days in (3, 1, 5, 2, 4, 6)
+    ]
+    did.append(Did("Order Refunded", {"order_id": "o6"}, 0, is_other=False))
+    shop, facts, users = Shop(database), facts_of(did, [], 0), (f"within-{times}",) * 2
+    shop.post(*(posted(number, one, users) for number, one in enumerate(did)))
+    standing = [event.occurred_at for event in facts.events[:5]]
+    span = NOON - sorted(standing, reverse=True)[times - 1]
+
+    for within, is_so in ((span, True), (span - MINUTE, False)):
+        asked = Ordered(times=times, within=within)
+        assert memory.holds(asked, facts, now=NOON) is is_so
+        agree(database, asked, facts, shop.contact_id(users[0]), NOON)
+        agree(database, Not(condition=asked), facts, shop.contact_id(users[0]), NOON)
+
+
+def test_what_came_back_to_a_contact_who_was_taken_in_counts(database: Database):
+    shop, asked = Shop(database), Bounced(times=1)
+    shop.post(identify("stays"), identify("goes"))
+    send(database, shop.contact_id("goes"), [(1, "soft_bounced")])
+    shop.post(alias("goes", "stays"))
+    contact_id = shop.contact_id("stays")
+
+    with database.read() as session:
+        assert sql.holds(session, asked, contact_id=contact_id, now=NOON)
+        assert not sql.holds(session, asked, contact_id="c-nobody", now=NOON)
+
+
 def test_the_migration_adds_up_what_ingest_does(database: Database):
     stock(database)
     shop = Shop(database)
@@ -338,6 +370,7 @@ def test_the_migration_adds_up_what_ingest_does(database: Database):
     shop.post(
         track("Order Completed", "u", ago=99, order_id="1", total="19.90",
               products=[{"product_id": "cap"}, {"product_id": "sock-42"}]),
+        track("Order Completed", "u", ago=70, order_id="0", total=1),
         track("Order Completed", "u", ago=50, order_id="2", total=7),
         track("Order Completed", "u", ago=50, order_id="3", total="8.5"),
         track("Order Refunded", "u", ago=40, order_id="1"),
@@ -346,12 +379,14 @@ def test_the_migration_adds_up_what_ingest_does(database: Database):
     )  # fmt: skip
     users = [shop.contact_id(user) for user in ("seen", "u", "gone")]
     before = [summary(database, whose) for whose in users]
-    migration = ScriptDirectory(str(MIGRATIONS)).get_revision("0016").module
+    migrations = [ScriptDirectory(str(MIGRATIONS)).get_revision(n).module for n in ("0016", "0032")]
     with database.write() as session:
         session.execute(delete(ContactSummary))
         session.execute(update(Order).values(amount=0))
-        for statement in migration.statements(database.engine.dialect.name):
-            session.execute(text(statement))
+        for migration in migrations:
+            for statement in migration.statements(database.engine.dialect.name):
+                session.execute(text(statement))
 
     assert [summary(database, whose) for whose in users] == before
-    assert before[1]["spent"] == 1550
+    assert before[1]["spent"] == 1650
+    assert before[1]["last_but_two_order_at"] == NOON - 70 * MINUTE

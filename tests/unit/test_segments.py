@@ -368,6 +368,13 @@ def test_within_includes_its_far_boundary_and_now_but_nothing_later(database: Da
     assert ask(database, ordered) is holds
 
 
+def test_what_a_contact_did_who_was_taken_in_is_asked_too(database: Database):
+    events = (PastEvent("Product Viewed", {}, NOON), PastEvent(ORDER, {}, NOON))
+    store(database, ContactFacts(events=events), alias_too=True)  # the order is the alias's
+
+    assert ask(database, Happened(pattern=EventPattern(name=ORDER)))
+
+
 def test_a_condition_on_an_unknown_contact_is_answered_not_refused(database: Database):
     with database.read() as session:
         assert not sql.holds(session, Subscribed(), contact_id="c-nobody", now=NOON)
