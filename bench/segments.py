@@ -114,7 +114,7 @@ def _fill(database: Database, contacts: int) -> None:
             session.execute(text("SET LOCAL session_replication_role = replica"))
             session.execute(text(statement), {"n": contacts} if ":n" in statement else {})
     _vacuum(database)
-    for number in ("0016", "0032"):
+    for number in ("0016", "0030"):
         migration = ScriptDirectory(str(MIGRATIONS)).get_revision(number).module
         took = _seconds(lambda each=migration: _add_up(database, each.statements("postgresql")))
         print(f"added up by migration {number} in {took:.1f} s")

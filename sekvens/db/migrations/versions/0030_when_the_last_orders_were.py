@@ -5,8 +5,8 @@ from alembic import op
 
 from sekvens.db import base
 
-revision = "0032"
-down_revision = "0028"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
