@@ -6,6 +6,7 @@ A contact is asked about by our id, since no address may stand in an address of 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -37,12 +38,18 @@ class Member:
     summary: ContactSummary | None  #: None: no orders, and no sign of life
 
 
-def _count_all(session: Session, asked: Asked) -> Mapping[str, int]:
-    """Count who is in each segment: of a million contacts that takes some seconds."""
-    return {each.name: count(session, each.condition, now=asked.shop_now) for each in SEGMENTS}
+def _count(segment: Segment, session: Session, asked: Asked) -> int:
+    """Count who is in a segment: of a million contacts that takes a second."""
+    return count(session, segment.condition, now=asked.shop_now)
 
 
-_COUNTS: Final = Kept(_count_all)
+def _first(segment: Segment, session: Session, asked: Asked) -> Sequence[str]:
+    """Find the first who are in a segment: of one that few are in, all may have to be read."""
+    return list(islice(members(session, segment.condition, now=asked.shop_now), SHOWN))
+
+
+_COUNTS: Final = {each.name: Kept(partial(_count, each)) for each in SEGMENTS}
+_FIRSTS: Final = {each.name: Kept(partial(_first, each)) for each in SEGMENTS}
 
 
 def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
@@ -51,31 +58,28 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
     return {
         "segments": SEGMENTS,
         "says": Words(SEGMENT.name, asked.language),
-        "counts": _COUNTS.answer(house, session, asked),
+        "counts": {name: kept.answer(house, session, asked) for name, kept in _COUNTS.items()},
         "turned": turned(session, **since),
         "days": LATELY.days,
     }
 
 
-def show(_house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
+def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Tell who is in one segment, and why one contact is or is not."""
     found = next((each for each in SEGMENTS if each.name == asked.path["segment"]), None)
     if found is None:
         return None
-    now = asked.shop_now
     return {
         "segment": found,
         "definition": in_force(found.condition),
-        "count": count(session, found.condition, now=now),
-        "members": _first(session, found, asked),
+        "count": _COUNTS[found.name].answer(house, session, asked),
+        "members": _members(session, _FIRSTS[found.name].answer(house, session, asked)),
         "shown": SHOWN,
         **_explained(session, found, asked),
     }
 
 
-def _first(session: Session, segment: Segment, asked: Asked) -> Sequence[Member]:
-    found = members(session, segment.condition, now=asked.shop_now)
-    ids = list(islice(found, SHOWN))
+def _members(session: Session, ids: Sequence[str]) -> Sequence[Member]:
     query = select(ContactSummary).where(ContactSummary.contact_id.in_(ids))
     summaries = {row.contact_id: row for row in session.scalars(query)}
     return [Member(contact_id=each, summary=summaries.get(each)) for each in ids]
