@@ -150,6 +150,7 @@ def _clicked(
             .join(Engagement, Engagement.event_id == ContactEvent.message_id)
             .join(Message, Message.id == Engagement.message_id)
             .where(ContactEvent.contact_id.in_(some), Engagement.kind == Kind.CLICK)
+            .where(ContactEvent.occurred_at.between(*_span(entries, some, within)))
         )
         if flow is not None:
             query = query.where(Message.flow == flow)
@@ -165,9 +166,17 @@ def _bought(
     """List the orders that count, and how many of them brought foreign money, that counts not."""
     found: list[Bought] = []
     foreign = 0
+    columns = (
+        Order.contact_id, Order.order_id, Order.ordered_at, Order.currency, Order.total,
+        Order.details,
+    )  # fmt: skip
     for some in chunks(entries):
-        query = select(Order).where(Order.contact_id.in_(some), Order.state == _COUNTS)
-        for row in session.scalars(query.order_by(Order.contact_id, Order.order_id)):
+        query = (
+            select(*columns)
+            .where(Order.contact_id.in_(some), Order.state == _COUNTS)
+            .where(Order.ordered_at.between(*_span(entries, some, within)))
+        )
+        for row in session.execute(query.order_by(Order.contact_id, Order.order_id)):
             if not _counts(entries[row.contact_id], row.ordered_at, within):
                 continue
             is_ours = row.currency in (None, currency)
@@ -183,6 +192,14 @@ def _bought(
                 )
             )
     return found, foreign
+
+
+def _span(
+    entries: Mapping[str, Entry], some: Collection[str], within: timedelta
+) -> tuple[datetime, datetime]:
+    """Tell from when until when anything can count of some contacts: the rest is not read."""
+    came = [entries[whose].at for whose in some]
+    return min(came), max(came) + within
 
 
 def _counts(entry: Entry, at: datetime, within: timedelta) -> bool:
