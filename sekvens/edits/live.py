@@ -1,5 +1,6 @@
 """The e-mails that newcomers get now: templates of the live versions, with who sends them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -43,9 +44,14 @@ def live_email(session: Session, name: str) -> LiveEmail:
         NotLive: no live flow sends it.
         TemplateError: its row is gone or was changed by hand.
     """
+    return email_of(session, name, live_flows(session))
+
+
+def email_of(session: Session, name: str, live: Sequence[PublishedFlow]) -> LiveEmail:
+    """Find an e-mail among all flows that are live, as `live_email` does."""
     own = name.partition("/")[0]
     flows = sorted(
-        (flow for flow in live_flows(session) if name in flow.templates),
+        (flow for flow in live if name in flow.templates),
         key=lambda flow: (flow.flow.name != own, flow.flow.name),
     )
     if not flows:

@@ -19,11 +19,10 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from sekvens.contacts.person import people_called
 from sekvens.edits.drafting import all_unpublished
 from sekvens.edits.examining import Examiner
-from sekvens.edits.live import LiveEmail, live_email
+from sekvens.edits.live import LiveEmail, email_of
 from sekvens.edits.previewing import Kind, as_sample, contacts_in
 from sekvens.enrollments.publish import live_flows
 from sekvens.errors import TemplateError
-from sekvens.flows.definition import Flow
 from sekvens.messages.gallery import OF_NO_DAY, whens
 from sekvens.messages.whole_page import in_scheme
 from sekvens.products.tables import Product
@@ -52,7 +51,8 @@ _ADDRESS: Final = re.compile(r"https?://[^/\"\\\s?#]+")
 
 def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
     """Find the e-mails of one flow, or of all, in the order in which they may come."""
-    flows = {flow.flow.name: flow.flow for flow in live_flows(session)}
+    live = live_flows(session)
+    flows = {flow.flow.name: flow.flow for flow in live}
     first = next(iter(flows), "")
     chosen = asked.query.get("flow", first)
     locales = house.settings.shop.locales
@@ -65,30 +65,30 @@ def show_all(house: House, session: Session, asked: Asked) -> Mapping[str, objec
         "locales": locales,
         "locale": locale,
         "chapters": [
-            {"flow": flow.name, "emails": _cards(house, session, asked, flow, locale)}
+            {
+                "flow": flow.name,
+                "emails": [
+                    _card(house, asked, email_of(session, name, live), when, locale)
+                    for name, when in whens(flow).items()
+                ],
+            }
             for flow in shown
         ],
         "unpublished": unpublished,
     }
 
 
-def _cards(
-    house: House, session: Session, asked: Asked, flow: Flow, locale: str
-) -> Sequence[Mapping[str, object]]:
+def _card(
+    house: House, asked: Asked, email: LiveEmail, when: str, locale: str
+) -> Mapping[str, object]:
     examiner = Examiner(settings=house.settings, now=asked.now)
-    cards = []
-    for name, when in whens(flow).items():
-        email = live_email(session, name)
-        key = locale if locale in email.template.sources else first_key(email, asked)
-        cards.append(
-            {
-                "name": name,
-                "when": when_said(asked, when),
-                "key": key,
-                **_inbox(examiner, email, key),
-            }
-        )
-    return cards
+    key = locale if locale in email.template.sources else first_key(email, asked)
+    return {
+        "name": email.name,
+        "when": when_said(asked, when),
+        "key": key,
+        **_inbox(examiner, email, key),
+    }
 
 
 def _inbox(examiner: Examiner, email: LiveEmail, key: str) -> Mapping[str, object]:
