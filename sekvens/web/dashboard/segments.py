@@ -6,7 +6,6 @@ A contact is asked about by our id, since no address may stand in an address of 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -38,18 +37,21 @@ class Member:
     summary: ContactSummary | None  #: None: no orders, and no sign of life
 
 
-def _count(segment: Segment, session: Session, asked: Asked) -> int:
+_BY_NAME: Final = {each.name: each for each in SEGMENTS}
+
+
+def _count(_house: House, session: Session, asked: Asked, of: str) -> int:
     """Count who is in a segment: of a million contacts that takes a second."""
-    return count(session, segment.condition, now=asked.shop_now)
+    return count(session, _BY_NAME[of].condition, now=asked.shop_now)
 
 
-def _first(segment: Segment, session: Session, asked: Asked) -> Sequence[str]:
+def _first(_house: House, session: Session, asked: Asked, of: str) -> Sequence[str]:
     """Find the first who are in a segment: of one that few are in, all may have to be read."""
-    return list(islice(members(session, segment.condition, now=asked.shop_now), SHOWN))
+    return list(islice(members(session, _BY_NAME[of].condition, now=asked.shop_now), SHOWN))
 
 
-_COUNTS: Final = {each.name: Kept(partial(_count, each)) for each in SEGMENTS}
-_FIRSTS: Final = {each.name: Kept(partial(_first, each)) for each in SEGMENTS}
+_COUNTS: Final = Kept(_count)
+_FIRST: Final = Kept(_first)
 
 
 def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
@@ -58,7 +60,7 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
     return {
         "segments": SEGMENTS,
         "says": Words(SEGMENT.name, asked.language),
-        "counts": {name: kept.answer(house, session, asked) for name, kept in _COUNTS.items()},
+        "counts": {name: _COUNTS.answer(house, session, asked, name) for name in _BY_NAME},
         "turned": turned(session, **since),
         "days": LATELY.days,
     }
@@ -66,14 +68,14 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
 
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Tell who is in one segment, and why one contact is or is not."""
-    found = next((each for each in SEGMENTS if each.name == asked.path["segment"]), None)
+    found = _BY_NAME.get(asked.path["segment"])
     if found is None:
         return None
     return {
         "segment": found,
         "definition": in_force(found.condition),
-        "count": _COUNTS[found.name].answer(house, session, asked),
-        "members": _members(session, _FIRSTS[found.name].answer(house, session, asked)),
+        "count": _COUNTS.answer(house, session, asked, found.name),
+        "members": _members(session, _FIRST.answer(house, session, asked, found.name)),
         "shown": SHOWN,
         **_explained(session, found, asked),
     }
