@@ -35,7 +35,9 @@ MAIL: Final[Mapping[str, str]] = {
     f"SELECT 'e-' || g, {FLOW.format(e='g')}, {_VERSION.format(e='g')}, 'c-' || g % (:n / 20), "
     "'k-' || g, 'w-' || g, "
     f"CASE WHEN {_IS_OVER} THEN 'ended' WHEN g % 100 = 13 THEN 'parked' ELSE 'active' END, "
-    "(CAST(:steps AS text[]))[1 + 3 * (g % :f) + g % 3], "
+    # Those who are parked stand at the first step: one e-mail is at fault.
+    "(CAST(:steps AS text[]))"
+    "[1 + 3 * (g % :f) + CASE WHEN g % 100 = 13 THEN 0 ELSE g / :f % 3 END], "
     "CASE WHEN g % 100 = 13 THEN (ARRAY['template', 'offer_pool_empty'])[1 + g / 100 % 2] END, "
     "CASE WHEN g % 100 = 13 THEN 'line ' || g % 7 || ' cannot be read' END, "
     f"CASE WHEN g % 100 = 13 THEN {_BEGAN} END, "

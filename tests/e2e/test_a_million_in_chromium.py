@@ -32,29 +32,27 @@ STEP: Final = "your-cart-misses-you"
 EMAIL: Final = f"{FLOW}/{STEP}"
 PARKED: Final = "enrollments WHERE state = 'parked'"
 UNDER_WAY: Final = "enrollments WHERE state <> 'ended'"
-#: What each page says of how many there are, where `{}` is the number of some rows.
+#: What each page says, and of how many, where `{}` is the number of some rows.
 SAYS: Final[Mapping[str, tuple[str, str]]] = {
-    "/staff": ("{} enrollments are parked", PARKED),
+    "/staff": ("{} parked enrollments", PARKED),
     "/staff?days=365": ("{}", UNDER_WAY),
     "/staff/flows": ("{} parked", f"{PARKED} AND flow = '{FLOW}'"),
     f"/staff/flows/{FLOW}": ("{}", f"{UNDER_WAY} AND flow = '{FLOW}'"),
-    f"/staff/flows/{FLOW}?days=365": ("{}", f"{PARKED} AND flow = '{FLOW}'"),
+    f"/staff/flows/{FLOW}?days=365": ("{} parked", f"{PARKED} AND flow = '{FLOW}'"),
     "/staff/contacts": ("Seen lately", ""),
     "/staff/contacts/c-7": ("Older", ""),
-    "/staff/contacts/c-8": ("Older", ""),
-    "/staff/emails?flow=all": ("{}", ""),
-    f"/staff/emails?flow={FLOW}": ("{}", ""),
-    f"/staff/emails/{EMAIL}": ("{}", ""),
-    f"/staff/emails/{EMAIL}/html": ("{}", ""),
-    f"/staff/emails/{EMAIL}/edit?key=sv": ("{}", ""),
-    f"/staff/emails/{EMAIL}/history": ("{}", ""),
+    "/staff/emails?flow=all": ("still-thinking", ""),
+    f"/staff/emails?flow={FLOW}": (STEP, ""),
+    f"/staff/emails/{EMAIL}": (f"Sent by {FLOW}", ""),
+    f"/staff/emails/{EMAIL}/edit?key=sv": ("reaches nobody before it is published", ""),
+    f"/staff/emails/{EMAIL}/history": ("What changed", ""),
     "/staff/experiments": ("{}", "draws WHERE experiment = 'welcome/way'"),
     "/staff/experiments/welcome/way": ("{}", "draws WHERE experiment = 'welcome/way'"),
     "/staff/experiments/welcome": ("{}", "draws WHERE experiment = 'welcome'"),
-    "/staff/segments": ("{}", ""),
+    "/staff/segments": ("Entered, 7 days", ""),
     "/staff/segments/browsers?contact=c-7": ("10 contacts, in the order of their ids.", ""),
-    "/staff/segments/bouncing": ("{}", ""),
-    "/staff/segments/loyal": ("10 contacts, in the order of their ids.", ""),
+    "/staff/segments/bouncing": ("Contacts in it now", ""),
+    "/staff/segments/vip": ("10 contacts, in the order of their ids.", ""),
     "/staff/offers": ("{}", "redemptions WHERE offer = 'welcome'"),
     "/staff/deliverability": ("{}", "suppressions WHERE reason = 'bounce'"),
     "/staff/operations": ("{}", "messages WHERE state = 'pending'"),
@@ -62,11 +60,14 @@ SAYS: Final[Mapping[str, tuple[str, str]]] = {
         "50 of {} are shown.",
         f"{PARKED} AND parked_code = 'template' AND flow = '{FLOW}' AND step_id = '{STEP}'",
     ),
-    "/staff/board": ("{}", ""),
+    "/staff/board": ("The quarter is not over", ""),
     "/staff/audit": ("Older", ""),
-    "/staff/do/stop-everything": ("{}", ""),
-    "/staff/do/stop-flow?flow=*": ("{}", ""),
+    "/staff/do/stop-everything": ("{} enrollments are under way", UNDER_WAY),
+    f"/staff/do/stop-flow?flow={FLOW}": ("{}", f"{UNDER_WAY} AND flow = '{FLOW}'"),
 }
+#: An e-mail as its own document is shown in a frame, where no script may look at it.
+FRAMED: Final = f"/staff/emails/{EMAIL}/html"
+_ABORTED: Final = "net::ERR_FAILED"
 #: ms of processor time: a page's goal is 300. What is kept for a while may take longer once.
 USED_MAX, FIRST_MAX = 1_500, 10_000
 #: A page of this many bytes is at hand on a telephone, too.
@@ -84,7 +85,7 @@ class House(NamedTuple):
 def house(postgres_url: str) -> Iterator[House]:
     """Measured before there is a browser, which would be measured along."""
     with filled(postgres_url) as database:
-        took = requests(database, now=NOW, paths=[*SAYS], rounds=pick(short=1, long=5))
+        took = requests(database, now=NOW, paths=[*SAYS, FRAMED], rounds=pick(short=1, long=5))
         with database.write() as session:
             accounts.add(session, "doris", role=Role.OPERATOR, password=PASSWORD, now=NOW)
         yield House(database, {each.path: each for each in took})
@@ -98,13 +99,16 @@ def desk(house: House, sheet: "Page") -> Iterator[Desk]:  # noqa: F811
 
 @pytest.fixture(scope="module")
 def complaints(sheet: "Page") -> list[str]:  # noqa: F811
-    """List what Chromium says against a page: of its policy, for one."""
+    """List what Chromium says against a page: of its policy, for one.
+
+    Not that another machine, which has an e-mail's pictures, cannot be reached from this sheet.
+    """
     said: list[str] = []
-    sheet.on("console", lambda message: said.append(message.text))
+    sheet.on("console", lambda message: _ABORTED in message.text or said.append(message.text))
     return said
 
 
-@pytest.mark.parametrize("path", SAYS)
+@pytest.mark.parametrize("path", [*SAYS, FRAMED])
 def test_a_page_of_a_shop_with_a_million_messages_costs_little(house: House, path: str) -> None:
     took = house.took[path]
     record(
@@ -136,14 +140,14 @@ def test_a_page_of_a_shop_with_a_million_messages_can_be_read(
 def test_one_contact_of_many_is_found_by_whatever_name(desk: Desk, name: str) -> None:
     page = desk.open("/staff/contacts")
     page.fill("#name", name)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/staff/contacts")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
-    assert page.locator("main a[href='/staff/contacts/c-4711']").count() == 1
+    assert page.locator("[role=status] a[href='/staff/contacts/c-4711']").count() == 1
 
 
 def test_every_page_is_among_those_that_are_looked_at() -> None:
-    looked_at = [re.sub(r"\?.*", "", path) for path in SAYS]
+    looked_at = [re.sub(r"\?.*", "", path) for path in (*SAYS, FRAMED)]
     patterns = (re.sub(r"\{\w+(:path)?\}", "[^?]+", page.path) for page in PAGES)
     missed = [each for each in patterns if not any(re.fullmatch(each, path) for path in looked_at)]
 
