@@ -38,7 +38,7 @@ _COUNTS: Final = MetricCount.__tablename__
 @contextmanager
 def filled(url: str) -> Iterator[Database]:
     """Lend a database of its own on a PostgreSQL: this shop's."""
-    _on_server(url, f"DROP DATABASE IF EXISTS {_NAME}", f"CREATE DATABASE {_NAME}")
+    _on_server(url, f"DROP DATABASE IF EXISTS {_NAME} WITH (FORCE)", f"CREATE DATABASE {_NAME}")
     database = Database(make_url(url).set(database=_NAME).render_as_string(hide_password=False))
     metadata.create_all(database.engine)
     fill(database, SHOP, MAIL | LIFE)
@@ -46,7 +46,7 @@ def filled(url: str) -> Iterator[Database]:
     _look(database)
     yield database
     database.close()
-    _on_server(url, f"DROP DATABASE {_NAME}")
+    _on_server(url, f"DROP DATABASE {_NAME} WITH (FORCE)")
 
 
 def _on_server(url: str, *statements: str) -> None:
