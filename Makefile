@@ -37,7 +37,7 @@ SIDE_BY_SIDE := --silent --jobs=2
 #: bandit's rules that say the same of every use; docs/security.md explains each.
 BANDIT_SKIPS := B101,B105,B106,B301,B303,B310,B311,B403,B404,B406,B603,B608,B704
 
-.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse restore audit sbom format lint types imports fast-tests collected all-tests flows clean
+.PHONY: help demo test check bench bench-smoke prove chaos load soak rehearse restore million audit sbom format lint types imports fast-tests collected all-tests flows clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,9 @@ rehearse: $(VENV)/dev.stamp ## Deploy a new version beside 1,000 enrollments in 
 
 restore: $(VENV)/dev.stamp ## Restore a backup of either store, on SQLite and on PostgreSQL.
 	@CHAOS=long $(PYTEST) tests/e2e/test_restore.py
+
+million: $(VENV)/dev.stamp ## Look at every page of the dashboard of a shop with a million messages.
+	@CHAOS=long $(PYTEST) tests/e2e/test_a_million_in_chromium.py
 
 audit: $(VENV)/dev.stamp ## Look for known faults in our code and in what is locked, offline.
 	@$(BIN)/bandit --quiet --recursive --skip $(BANDIT_SKIPS) sekvens workflows activities \

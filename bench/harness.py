@@ -102,6 +102,14 @@ def cpu_seconds(process_ids: Mapping[str, int]) -> dict[str, float]:
     return used
 
 
+def reaped_seconds(process_id: int) -> float:
+    """Tell the processor time of all that the parent of a process has started and seen end."""
+    stat = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii")
+    parent = Path(f"/proc/{stat.rpartition(')')[2].split()[1]}/stat").read_text(encoding="ascii")
+    fields = parent.rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / _TICKS
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Lend a folder that is gone afterwards; its path is short, for sockets live in it."""

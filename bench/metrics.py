@@ -4,24 +4,21 @@ Whole requests of the dashboard's pages stand below. `python -m bench.metrics` t
 generated messages (and 15 GB while it runs), `--million` one million, `--short` a hundred thousand.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Index, insert, text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from bench.dashboard import requests
-from bench.harness import arguments, cpu_seconds, machine, postgres, say, scratch
+from bench.harness import arguments, cpu_seconds, machine, postgres, scratch
+from bench.rows import MAIL, Shop, fill
 from sekvens.clock import FrozenClock
 from sekvens.db.session import Database
 from sekvens.db.tables import metadata
-from sekvens.experiments.plan import Plan
-from sekvens.flows.codec import to_json
-from sekvens.flows.steps import Measure
+from sekvens.flows.catalogue import CATALOGUE
 from sekvens.metrics import pages
 from sekvens.metrics.calendar import Quarter
 from sekvens.metrics.counting import asking_for_reviews, counts
@@ -36,72 +33,9 @@ RULES = Rules(zone=ZoneInfo("Europe/Stockholm"), currency="SEK")
 GOAL_MS = 300
 #: Late reports of a refresh, spread over all of the time.
 LATE = 1_000
-#: Flows that messages are generated of.
-FLOWS = 15
+#: The flow that is looked at.
+FLOW = CATALOGUE[3].name
 ROUNDS = 9
-
-#: Messages stand in the order in which they were sent, three to an enrollment, of 15 flows.
-_AT = ":first + g * :step + (g % 3) * interval '1 day'"
-_FILL: Mapping[str, str] = {
-    "contacts": "INSERT INTO contacts (id, traits, traits_at, created_at, updated_at) "
-    "SELECT 'c-' || g, '{}', '{}', :first, :first FROM generate_series(0, :n / 20) g",
-    "enrollments": "INSERT INTO enrollments (id, flow, flow_version, contact_id, workflow_id, "
-    "state, exit_reason, started_at, ended_at, last_seq, delivered_seq) "
-    "SELECT 'e-' || g, 'flow-' || g % 15, 1 + g % 2, 'c-' || g % (:n / 20), 'w-' || g, 'ended', "
-    "(ARRAY['completed', 'converted', 'unsubscribed'])[1 + g % 3], "
-    ":first + 3 * g * :step, "
-    ":first + 3 * g * :step + (g % 20) * interval '1 day', "
-    "0, 0 FROM generate_series(0, :n / 3) g",
-    "messages": "INSERT INTO messages (id, enrollment_id, step_id, contact_id, flow, flow_version, "
-    "template, template_digest, purpose, state, attempts, skip_reason, resent_in_doubt, "
-    "claimed_at, accepted_at, sent_on, locale, tracks_opens, tracks_clicks) "
-    "SELECT 'm-' || g, 'e-' || g / 3, 'step-' || g % 3, 'c-' || (g / 3) % (:n / 20), "
-    "'flow-' || (g / 3) % 15, 1 + (g / 3) % 2, 't', 'd' || g % 9, "
-    "CASE WHEN (g / 3) % 5 = 0 THEN 'transactional' ELSE 'marketing' END, "
-    "CASE WHEN g % 20 = 7 THEN 'skipped' ELSE 'accepted' END, 1, "
-    "CASE WHEN g % 20 = 7 THEN 'frequency_cap' END, false, "
-    f"{_AT}, {_AT}, CASE WHEN g % 20 <> 7 THEN {_AT} END, "
-    "CASE WHEN g % 5 = 0 THEN 'en' ELSE 'sv' END, g % 7 < 3, g % 7 < 5 "
-    "FROM generate_series(0, :n - 1) g",
-    "message_fates": "INSERT INTO message_fates (message_id, state, at) SELECT 'm-' || g, "
-    "CASE WHEN g % 100 = 3 THEN 'bounced' WHEN g % 1000 = 5 THEN 'complained' "
-    f"ELSE 'delivered' END, {_AT} FROM generate_series(0, :n - 1) g WHERE g % 20 <> 7",
-    "engagement": "INSERT INTO engagement (kind, source, message_id, contact_id, at, is_machine) "
-    "SELECT CASE WHEN g % 25 = 0 THEN 'click' ELSE 'open' END, 'ses', 'm-' || g, "
-    f"'c-' || (g / 3) % (:n / 20), {_AT}, g % 5 = 1 "
-    "FROM generate_series(0, :n - 1) g WHERE g % 4 = 0 OR g % 5 = 1 OR g % 25 = 0",
-    "message_effects": "INSERT INTO message_effects (message_id, kind, value, at) "
-    "SELECT 'm-' || g, CASE WHEN g % 300 = 0 THEN 'unsubscribed' "
-    "ELSE 'answer/would-recommend' END, CASE WHEN g % 300 <> 0 THEN CAST(g % 11 AS text) END, "
-    f"{_AT} FROM generate_series(0, :n - 1) g WHERE g % 50 = 0",
-    "order_results": "INSERT INTO order_results (contact_id, order_id, ordered_at, nth, next_days, "
-    "amount, message_id) SELECT 'c-' || g % (:n / 20), 'o-' || g, "
-    ":first + 30 * g * :step, 1 + g / (:n / 20), g % 200, "
-    "10000 + g % 90000, CASE WHEN g % 3 = 0 THEN 'm-' || g * 30 END "
-    "FROM generate_series(0, :n / 30 - 1) g",
-    "cart_results": "INSERT INTO cart_results (contact_id, cart_id, began_at, left_at, ordered_at, "
-    "recovered, category, band) SELECT 'c-' || g % (:n / 20), 'k-' || g, "
-    ":first + 10 * g * :step, "
-    "CASE WHEN g % 10 < 7 THEN NOW() END, NULL, g % 10 = 0, 'category-' || g % 12, "
-    "(g % 5) * 25000 FROM generate_series(0, :n / 10 - 1) g",
-    # A third of the flows has an experiment; each contact is in three of eleven segments.
-    "experiments": "INSERT INTO experiments (name, round, plan, state, began_at) "
-    "SELECT 'flow-' || g || '/way', 1, CAST(:plan AS json), 'running', :first "
-    "FROM generate_series(0, 4) g",
-    "enrollment_variants": "INSERT INTO enrollment_variants (enrollment_id, experiment, variant, "
-    "at) SELECT 'e-' || g, 'flow-' || g % 15 || '/way', "
-    "CASE WHEN (g / 15) % 2 = 0 THEN 'plain' ELSE 'loud' END, :first + 3 * g * :step "
-    "FROM generate_series(0, :n / 3) g WHERE g % 15 < 5",
-    "segment_stays": "INSERT INTO segment_stays (contact_id, segment, since, until) "
-    "SELECT 'c-' || g, 'segment-' || (g + s + 5 * nth) % 11, "
-    ":first + nth * interval '1 day' * (g % 300), "
-    "CASE WHEN nth = 0 THEN :first + interval '1 day' * (g % 300) END "
-    "FROM generate_series(0, :n / 20) g, generate_series(0, 2) s, generate_series(0, 1) nth",
-    "contact_results": "INSERT INTO contact_results (contact_id, joined_at, lost_at) "
-    "SELECT 'c-' || g, :first + 20 * g * :step, "
-    "CASE WHEN g % 4 = 0 THEN :first + 20 * g * :step "
-    "+ (g % 500) * interval '1 day' END FROM generate_series(0, :n / 20 - 1) g",
-}
 
 
 def main() -> None:
@@ -127,41 +61,16 @@ def main() -> None:
 
 def _fill(database: Database, messages: int, days: int) -> None:
     metadata.create_all(database.engine)
-    first = NOW - timedelta(days=days)
-    given = {"n": messages, "first": first, "step": timedelta(days=days - 5) / messages}
-    plan = Plan(
-        name="way", flow=None, version=1, weights=(("plain", 1.0), ("loud", 1.0)),
-        within=timedelta(days=5), measure=Measure.ORDERS, contacts=100_000, looks=10,
-    )  # fmt: skip
-    given["plan"] = json.dumps(to_json(plan))
-    with _without_indexes(database), database.write() as session:
-        # What is generated refers to what is there: looking that up would take most of the time.
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        for table, statement in _FILL.items():
-            say(f"{table}, for {messages:,} messages")
-            session.execute(text(statement), given)
-        dirty = [
-            {"period": "day", "day": first.date() + timedelta(days=n), "is_dirty": True}
-            for n in range(days + 1)
-        ]
+    shop = Shop(messages=messages, days=days, now=NOW)
+    fill(database, shop, MAIL)
+    dirty = [
+        {"period": "day", "day": shop.first.date() + timedelta(days=n), "is_dirty": True}
+        for n in range(days + 1)
+    ]
+    with database.write() as session:
         session.execute(insert(MetricDay), dirty)
         for name in (FACTS, CLICKS):
             session.add(MetricMark(name=name, through_id=0, through_at=NOW))
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        say("vacuum and analyze")
-        connection.execute(text("VACUUM ANALYZE"))
-
-
-@contextmanager
-def _without_indexes(database: Database) -> Iterator[None]:
-    """Fill tables without their indexes, and make these afterwards."""
-    filled: list[Index] = [index for name in _FILL for index in metadata.tables[name].indexes]
-    for index in filled:
-        index.drop(database.engine)
-    yield
-    for index in filled:
-        say(f"index {index.name}")
-        index.create(database.engine)
 
 
 def _show_pages(database: Database, first: date) -> None:
@@ -172,8 +81,8 @@ def _show_pages(database: Database, first: date) -> None:
         "overview, 30 days": lambda s: pages.overview(s, month, RULES, today=today),
         "overview, all days": lambda s: pages.overview(s, ever, RULES, today=today),
         "the board, 5 quarters": lambda s: quarters(s, Quarter.of(today), 5, RULES, today=today),
-        "a flow, 30 days": lambda s: pages.flow(s, "flow-3", month, RULES, today=today),
-        "a flow, all days": lambda s: pages.flow(s, "flow-3", ever, RULES, today=today),
+        "a flow, 30 days": lambda s: pages.flow(s, FLOW, month, RULES, today=today),
+        "a flow, all days": lambda s: pages.flow(s, FLOW, ever, RULES, today=today),
         "carts, 30 days": lambda s: pages.carts(s, month, RULES, today=today),
         "carts, all days": lambda s: pages.carts(s, ever, RULES, today=today),
         "contacts, all days": lambda s: pages.contacts(s, ever, RULES, today=today),
@@ -190,7 +99,7 @@ def _show_pages(database: Database, first: date) -> None:
 
 def _show_requests(database: Database) -> None:
     """Show whole requests of the dashboard, the first of each left out."""
-    for took in requests(database, now=NOW, flows=FLOWS):
+    for took in requests(database, now=NOW):
         verdict = "" if took.used < GOAL_MS else f"over {GOAL_MS} ms"
         print(f"  {took.path:<36} {took.walls[len(took.walls) // 2]:>9,.0f} ms  "
               f"worst {took.walls[-1]:,.0f}  processor time {took.used:,.0f} ms "

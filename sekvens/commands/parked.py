@@ -41,25 +41,25 @@ def parked(flow: str | None, code: str | None, limit: int) -> None:
     """
     from rich.markup import escape
 
-    from sekvens.enrollments import queries
-    from sekvens.enrollments.parking import groups_of
+    from sekvens.enrollments import parking, queries
 
     console = make_console()
     with open_database() as database, database.read() as session:
-        found = queries.parked(session, flow, code=code)
-    if not found:
+        groups = parking.groups(session, flow, code=code)
+        found = queries.parked(session, flow, code=code, limit=limit)
+    if not groups:
         console.print("Nothing is parked.")
         return
     table = make_table("parked", "flow", "step", "code", "since", "the newest reason")
-    for each in groups_of(found):
-        said, count = escape(printable(each.reason or "-")), str(len(each.enrollments))
+    for each in groups:
+        said, count = escape(printable(each.reason or "-")), str(each.enrollments)
         where = (each.flow, each.step or "-", each.code or "-")
         table.add_row(count, *where, minute(each.since), said)
     console.print(table)
-    for row in found[:limit]:
+    for row in found:
         console.print(row.workflow_id, markup=False)
-    if len(found) > limit:
-        console.print(f"… and {len(found) - limit:,} more")
+    if (more := sum(each.enrollments for each in groups) - len(found)) > 0:
+        console.print(f"… and {more:,} more")
 
 
 def _word(command: "Callable[..., None]") -> "Callable[..., None]":

@@ -197,7 +197,7 @@ def _waiting(console: "Console", session: "Session", now: "datetime") -> None:
 
     backlog = queries.backlog(session, now=now)
     waiting = queries.messages_waiting(session, now=now)
-    parked = len(queries.parked(session))
+    parked = sum(count for _, _, count in queries.parked_counts(session))
     approvals = sum(group.messages for group in groups(session, Which(), now=now))
     since = f", the oldest since {minute(waiting.oldest_doubt_at)}" if waiting.in_doubt else ""
     look = ": starter.py parked" if parked else ""

@@ -67,7 +67,9 @@ def people_called(session: Session, name: str) -> Sequence[str]:
     name = name.strip()
     if session.get(Contact, name) is not None:
         return [canonical_id(session, name)]
-    found = set(session.scalars(select(Identity.contact_id).where(Identity.value == name)))
+    # Of each kind: they are looked up by both.
+    names = Identity.kind.in_(list(IdentityKind)), Identity.value == name
+    found = set(session.scalars(select(Identity.contact_id).where(*names)))
     if not found and name:
         # However it was spelt: one that is suppressed for its spelling's twin is meant, too.
         in_small = func.lower(Contact.email) == name.lower()

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sekvens.db.base import Base
@@ -50,6 +50,11 @@ class Contact(Base):
     """A person. The id is ours: a shop's own may be an address."""
 
     __tablename__ = "contacts"
+    # Somebody is looked for by an address however it was spelt. On SQLite shops are small, and
+    # SQLAlchemy cannot read such an index back.
+    __table_args__ = (
+        Index("ix_contacts_email_in_small", text("lower(email)")).ddl_if(dialect="postgresql"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str | None] = mapped_column(index=True)

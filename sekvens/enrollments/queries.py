@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, case, func, null, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from sekvens.contacts.aliases import canonical_id, known_as
@@ -27,6 +38,8 @@ _OPEN: Final[BindParameter[Any]] = bindparam(
 UNDER_WAY: Final[ColumnElement[bool]] = Enrollment.state != bindparam(
     "ended", str(EnrollmentState.ENDED), literal_execute=True
 )
+
+_Columns = TypeVarTuple("_Columns")
 
 #: So many of a contact's newest events are worth showing.
 EVENTS_SHOWN = 20
@@ -93,7 +106,9 @@ def find_contact(session: Session, name: str) -> Contact | None:
     name = name.strip()
     contact_id = session.scalar(select(Contact.id).where(Contact.id == name))
     if contact_id is None:
-        query = select(Identity.contact_id).where(Identity.value == name)
+        query = select(Identity.contact_id).where(
+            Identity.kind.in_(list(IdentityKind)), Identity.value == name
+        )
         users_first = Identity.kind == IdentityKind.USER_ID
         contact_id = session.scalar(query.order_by(users_first.desc()).limit(1))
     if contact_id is None:
@@ -174,15 +189,21 @@ def steps_of(session: Session, enrollment_ids: Sequence[str]) -> dict[str, str |
 
 
 def parked(
-    session: Session, flow: str | None = None, *, code: str | None = None
+    session: Session, flow: str | None = None, *, code: str | None = None, limit: int | None = None
 ) -> Sequence[Enrollment]:
     """List the enrollments that are held until a person looks, those held longest first."""
-    query = select(Enrollment).where(Enrollment.state == EnrollmentState.PARKED)
+    query = parked_among(select(Enrollment), flow, code)
+    return session.scalars(query.order_by(Enrollment.parked_at, Enrollment.id).limit(limit)).all()
+
+
+def parked_among(query: Select[*_Columns], flow: str | None, code: str | None) -> Select[*_Columns]:
+    """Leave of enrollments those that are parked, in a flow or for a kind of reason if named."""
+    # The index is of those that have an instant.
+    query = query.where(Enrollment.parked_at.is_not(None))
+    query = query.where(Enrollment.state == EnrollmentState.PARKED)
     if flow is not None:
         query = query.where(Enrollment.flow == flow)
-    if code is not None:
-        query = query.where(Enrollment.parked_code == code)
-    return session.scalars(query.order_by(Enrollment.parked_at, Enrollment.id)).all()
+    return query if code is None else query.where(Enrollment.parked_code == code)
 
 
 def parked_counts(session: Session) -> list[tuple[str, str, int]]:

@@ -47,12 +47,14 @@ def given_with(
     discounts: defaultdict[str, float] = defaultdict(float)
     cost: defaultdict[str, float] = defaultdict(float)
     carried = _offers_of(session, orders)
+    bought: defaultdict[str, list[Bought]] = defaultdict(list)
     for order in orders:
+        bought[order.contact_id].append(order)
         offers = carried.get((order.contact_id, order.order_id), ())
         discounts[order.contact_id] += order.discount if offers else 0.0
         cost[order.contact_id] += sum(float(costs.get(offer, 0)) for offer in offers)
-    for claim in _without_code(session, {order.contact_id for order in orders}, costs):
-        if any(_within(claim, order) for order in orders if order.contact_id == claim.contact_id):
+    for claim in _without_code(session, bought, costs):
+        if any(_within(claim, order) for order in bought[claim.contact_id]):
             cost[claim.contact_id] += float(costs[claim.offer])
     return {
         whose: Given(discount=discounts[whose], cost=cost[whose])

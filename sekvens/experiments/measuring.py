@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.engagement.tables import Engagement, Kind
 from sekvens.events.facts import chunks
+from sekvens.events.schema import EMAIL_LINK_CLICKED
 from sekvens.events.tables import ContactEvent, Order
 from sekvens.experiments.incentives import Bought, Given, given_with
 from sekvens.experiments.intervals import NOTHING, Amounts, amounts
@@ -150,6 +151,9 @@ def _clicked(
             .join(Engagement, Engagement.event_id == ContactEvent.message_id)
             .join(Message, Message.id == Engagement.message_id)
             .where(ContactEvent.contact_id.in_(some), Engagement.kind == Kind.CLICK)
+            # The index is of the name, too: without it every event was read.
+            .where(ContactEvent.name == EMAIL_LINK_CLICKED)
+            .where(ContactEvent.occurred_at.between(*_span(entries, some, within)))
         )
         if flow is not None:
             query = query.where(Message.flow == flow)
@@ -165,14 +169,22 @@ def _bought(
     """List the orders that count, and how many of them brought foreign money, that counts not."""
     found: list[Bought] = []
     foreign = 0
+    columns = (
+        Order.contact_id, Order.order_id, Order.ordered_at, Order.currency, Order.total,
+        Order.details["discount"].as_string().label("discount"),
+    )  # fmt: skip
     for some in chunks(entries):
-        query = select(Order).where(Order.contact_id.in_(some), Order.state == _COUNTS)
-        for row in session.scalars(query.order_by(Order.contact_id, Order.order_id)):
+        query = (
+            select(*columns)
+            .where(Order.contact_id.in_(some), Order.state == _COUNTS)
+            .where(Order.ordered_at.between(*_span(entries, some, within)))
+        )
+        for row in session.execute(query.order_by(Order.contact_id, Order.order_id)):
             if not _counts(entries[row.contact_id], row.ordered_at, within):
                 continue
             is_ours = row.currency in (None, currency)
             foreign += not is_ours
-            discount = row.details.get("discount") if is_ours else None
+            discount = row.discount if is_ours else None
             found.append(
                 Bought(
                     contact_id=row.contact_id,
@@ -183,6 +195,14 @@ def _bought(
                 )
             )
     return found, foreign
+
+
+def _span(
+    entries: Mapping[str, Entry], some: Collection[str], within: timedelta
+) -> tuple[datetime, datetime]:
+    """Tell from when until when anything can count of some contacts: the rest is not read."""
+    came = [entries[whose].at for whose in some]
+    return min(came), max(came) + within
 
 
 def _counts(entry: Entry, at: datetime, within: timedelta) -> bool:

@@ -74,18 +74,42 @@ def results(session: Session, name: str, *, now: datetime, shop: Shop) -> Result
     Raises:
         UnknownExperiment: nobody has come to one of this name.
     """
+    begun = one(session, name)
+    return with_figures(begun, measured(session, begun.experiment, now=now, shop=shop))
+
+
+def one(session: Session, name: str) -> Begun:
+    """Read how far one is, without its figures.
+
+    Raises:
+        UnknownExperiment: nobody has come to one of this name.
+    """
     begun = named(session, name)
-    plan, look = plan_of(begun), last_look(session, begun)
-    entries = entries_of(session, begun)
-    measured = measure(
-        session, plan, entries, now=now, currency=shop.currency, costs=costs_of(shop)
-    )
-    seen = None if look is None else from_json(Seen, look.seen)
-    return Results(
+    drew = Draw.experiment == begun.name, Draw.round == begun.round
+    return Begun(
         experiment=begun,
-        plan=plan,
+        plan=plan_of(begun),
+        drawn=session.scalar(select(func.count()).select_from(Draw).where(*drew)) or 0,
+        look=last_look(session, begun),
+    )
+
+
+def measured(session: Session, begun: ExperimentPlan, *, now: datetime, shop: Shop) -> Measured:
+    """Measure one as of `now` (shop time): of 20,000 contacts that takes a second."""
+    entries = entries_of(session, begun)
+    return measure(
+        session, plan_of(begun), entries, now=now, currency=shop.currency, costs=costs_of(shop)
+    )
+
+
+def with_figures(begun: Begun, measured: Measured) -> Results:
+    """Put what was measured of one beside how far it is."""
+    seen = None if begun.look is None else from_json(Seen, begun.look.seen)
+    return Results(
+        experiment=begun.experiment,
+        plan=begun.plan,
         drawn=sum(measured.drawn.values()),
-        look=look,
+        look=begun.look,
         measured=measured,
-        seen=see(plan, measured) if plan.is_holdout else seen,
+        seen=see(begun.plan, measured) if begun.plan.is_holdout else seen,
     )

@@ -1,13 +1,12 @@
 """What waits for a person: counted for the first page that the staff sees."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from sekvens.approvals.waiting import WHY as AWAITS_APPROVAL
-from sekvens.enrollments import queries
+from sekvens.enrollments import parking, queries
 from sekvens.flows.steps import Purpose
 from sekvens.reviews.queries import pending_count
 
@@ -54,11 +53,7 @@ class WaitingForPeople:
 
 def waiting_for_people(session: Session, *, now: datetime) -> WaitingForPeople:
     """Count what waits at `now` (wall time)."""
-    parked = queries.parked(session)
-    places = Counter((row.flow, row.step_id or "-", row.parked_code or "-") for row in parked)
-    since: dict[tuple[str, str, str], datetime | None] = {}
-    for row in parked:  # those held longest come first
-        since.setdefault((row.flow, row.step_id or "-", row.parked_code or "-"), row.parked_at)
+    parked = sorted(parking.groups(session), key=lambda group: -group.enrollments)
     held = [
         one
         for one in queries.waiting_by_reason(session, now=now)
@@ -66,10 +61,16 @@ def waiting_for_people(session: Session, *, now: datetime) -> WaitingForPeople:
     ]
     return WaitingForPeople(
         parked=tuple(
-            ParkedHere(flow=at[0], step=at[1], reason=at[2], number=number, since=since[at])
-            for at, number in places.most_common(SHOWN_MAX)
+            ParkedHere(
+                flow=each.flow,
+                step=each.step or "-",
+                reason=each.code or "-",
+                number=each.enrollments,
+                since=each.since,
+            )
+            for each in parked[:SHOWN_MAX]
         ),
-        parked_count=len(parked),
+        parked_count=sum(each.enrollments for each in parked),
         held=tuple(
             HeldMail(reason=one.why, in_doubt=one.in_doubt, number=one.messages, since=one.since)
             for one in held[:SHOWN_MAX]

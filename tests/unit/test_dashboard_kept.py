@@ -30,7 +30,7 @@ def costly(time: Time, seconds: float) -> Kept[int]:
     """Make a question that takes so long; its answer counts how often it was asked."""
     asked: list[float] = []
 
-    def ask(_session: Any, _asked: Any) -> int:
+    def ask(_house: Any, _session: Any, _asked: Any, _of: str) -> int:
         time.seconds += seconds
         asked.append(time.seconds)
         return len(asked)
@@ -53,6 +53,13 @@ def test_what_costs_nothing_is_always_new_and_houses_share_nothing(time: Time) -
 
     assert [free.answer(houses[0], nothing, nothing) for _ in range(2)] == [1, 2]  # type: ignore[arg-type]
     assert [dear.answer(each, nothing, nothing) for each in houses] == [1, 2]  # type: ignore[arg-type]
+
+
+def test_of_each_thing_there_is_an_answer_of_its_own(time: Time) -> None:
+    question, house, nothing = costly(time, 3.0), object(), None
+    things = ["new", "vip", "new"]
+
+    assert [question.answer(house, nothing, nothing, of) for of in things] == [1, 2, 1]  # type: ignore[arg-type]
 
 
 def test_of_many_at_once_one_asks(time: Time) -> None:

@@ -60,7 +60,7 @@ def test_enrollments_are_counted_by_step_and_by_the_reason_they_left_for(world: 
     world.expand_all()
     gone, parked, _ = world.enrollments()
     world.set(gone.id, state=EnrollmentState.ENDED, exit_reason="converted", step_id=None)
-    world.set(parked.id, state=EnrollmentState.PARKED)
+    world.set(parked.id, state=EnrollmentState.PARKED, parked_at=world.clock.now())
     with world.database.read() as session:
         counts = queries.counts_by_step(session, "cart")
 

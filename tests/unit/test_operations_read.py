@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sekvens.contacts.suppression import counts_by_reason, suppress
 from sekvens.contacts.tables import SuppressionReason
 from sekvens.db.session import Database
-from sekvens.enrollments.parking import groups_of
+from sekvens.enrollments import parking
 from sekvens.enrollments.tables import Delivery
 from sekvens.feedback.tables import FeedbackQueue
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
@@ -28,14 +28,18 @@ def office(database: Database) -> PostOffice:
 
 
 def test_what_is_parked_is_grouped_and_the_longest_held_comes_first(office: PostOffice) -> None:
-    groups = groups_of(parked_ones(office, "template", "offer_pool_empty", "template"))
+    parked_ones(office, "template", "offer_pool_empty", "template")
+    with office.database.read() as session:
+        groups = parking.groups(session)
+        first = parking.members(session, groups[0], limit=1)
 
-    assert [(each.code, len(each.enrollments)) for each in groups] == [
+    assert [(each.code, each.enrollments) for each in groups] == [
         ("template", 2),
         ("offer_pool_empty", 1),
     ]
     assert (groups[0].flow, groups[0].step, groups[0].since) == ("letters", "hello", NOON)
     assert groups[0].reason == "mend template"
+    assert [each.parked_code for each in first] == ["template"]
 
 
 def test_suppressed_addresses_are_counted_by_reason(office: PostOffice) -> None:

@@ -40,7 +40,7 @@ class Borne:
 
 
 #: They read thousands of messages; the breaker itself takes them once a minute.
-_RATES: Final = Kept(lambda session, asked: rates(session, now=asked.now))
+_RATES: Final = Kept(lambda _house, session, asked, _of: rates(session, now=asked.now))
 
 
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:

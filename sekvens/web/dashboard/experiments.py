@@ -13,20 +13,31 @@ from sekvens.experiments import intervals, looking
 from sekvens.experiments.intervals import ORDERERS_MIN, Effect
 from sekvens.experiments.judging import Effects, Seen
 from sekvens.experiments.looking import UnknownExperiment
+from sekvens.experiments.measuring import Measured
 from sekvens.experiments.plan import Plan
-from sekvens.experiments.reading import Begun, Results, listed, results
+from sekvens.experiments.reading import Begun, listed, measured, one, with_figures
 from sekvens.experiments.samples import MISMATCH_P
-from sekvens.experiments.tables import ExperimentState, Verdict
+from sekvens.experiments.tables import ExperimentPlan, ExperimentState, Verdict
 from sekvens.flows.shop_time import DAY
 from sekvens.flows.steps import Measure
 from sekvens.staff.tables import Role
 from sekvens.web.dashboard.action import Action, Prospect, Refused
 from sekvens.web.dashboard.asked import Asked, House
 from sekvens.web.dashboard.bands import Band, band
+from sekvens.web.dashboard.kept import Kept
 from sekvens.web.dashboard.page import Page
 
 #: Experiments of one page.
 SHOWN: Final = 50
+
+
+def _measure(house: House, session: Session, asked: Asked, of: str) -> Measured:
+    begun = session.get_one(ExperimentPlan, of.rpartition(" ")[0])
+    return measured(session, begun, now=asked.shop_now, shop=house.settings.shop)
+
+
+#: By name and round.
+_MEASURED: Final = Kept(_measure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +81,19 @@ def show_list(_house: House, session: Session, asked: Asked) -> Mapping[str, obj
 def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Tell what one has come to."""
     try:
-        found = results(session, asked.path["name"], now=asked.shop_now, shop=house.settings.shop)
+        begun = one(session, asked.path["name"])
     except UnknownExperiment:
         return None
+    experiment = begun.experiment
+    of = f"{experiment.name} {experiment.round}"
+    found = with_figures(begun, _MEASURED.answer(house, session, asked, of))
     seen = found.seen
     is_mismatch = seen is not None and seen.mismatch_p < MISMATCH_P
-    running = found.experiment.state == ExperimentState.RUNNING
+    running = experiment.state == ExperimentState.RUNNING
     return {
         "found": found,
         "plan": found.plan,
-        "experiment": found.experiment,
+        "experiment": experiment,
         "within_days": found.plan.within / DAY,
         "known": known(found),
         "is_mismatch": is_mismatch,
@@ -97,7 +111,7 @@ def known(found: Begun) -> str:
     return f"known_{found.verdict.value}"
 
 
-def _adoptable(found: Results) -> tuple[str, ...]:
+def _adoptable(found: Begun) -> tuple[str, ...]:
     """List the variants that a person may adopt: a winner alone, where one has been shown."""
     if found.verdict == Verdict.WON and found.look is not None and found.look.winner:
         return (found.look.winner,)
@@ -138,11 +152,11 @@ def _one(plan: Plan, seen: Seen, name: str, effects: Effects) -> Against:
     )
 
 
-def look_at_adopting(house: House, session: Session, asked: Asked) -> Prospect | Refused:
+def look_at_adopting(_house: House, session: Session, asked: Asked) -> Prospect | Refused:
     """Say what it would mean that a variant is adopted, and whether a look has shown it."""
     name, variant = asked.query.get("experiment", ""), asked.query.get("variant", "")
     try:
-        found = results(session, name, now=asked.shop_now, shop=house.settings.shop)
+        found = one(session, name)
     except UnknownExperiment:
         return Refused(says=asked.t.unknown)
     is_open = found.experiment.state == ExperimentState.RUNNING and not found.plan.is_holdout

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from sekvens.approvals.showing import subject_of
 from sekvens.approvals.waiting import Group, Which, groups
-from sekvens.enrollments import queries
-from sekvens.enrollments.parking import groups_of
+from sekvens.enrollments import parking, queries
 from sekvens.notices.queries import standings
 from sekvens.predictions.runs import newest
 from sekvens.quota.room import kept_for_order_mail
@@ -56,7 +55,7 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
         "why": _order_mail_first(queries.waiting_by_reason(session, now=asked.now)),
         "held": held,
         "everything": next((each.state for each in held if each.name == EVERYTHING), ""),
-        "parked": groups_of(queries.parked(session)),
+        "parked": parking.groups(session),
         "decide": _to_decide(session, groups(session, Which(), now=asked.now), locale=locale),
         "until": math.ceil(asked.now.timestamp()),
         "hooks": standings(session),
@@ -67,11 +66,11 @@ def show(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
 
 def show_parked(_house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Name the enrollments of one group, those held longest first."""
-    wanted = tuple(asked.query.get(name, "") for name in ("flow", "step", "code"))
-    for group in groups_of(queries.parked(session, wanted[0])):
-        if (group.flow, group.step or "", group.code or "") == wanted:
-            return {"group": group, "enrollments": group.enrollments[:SHOWN]}
-    return None
+    flow, step, code = (asked.query.get(name) or None for name in ("flow", "step", "code"))
+    group = parking.group_of(session, flow or "", step, code)
+    if group is None:
+        return None
+    return {"group": group, "enrollments": parking.members(session, group, limit=SHOWN)}
 
 
 def _order_mail_first(waiting: Iterable[queries.WaitingFor]) -> list[queries.WaitingFor]:

@@ -11,9 +11,9 @@ from typing import Final
 from sqlalchemy.orm import Session
 from temporalio.service import RPCError
 
-from sekvens.enrollments import names, queries
+from sekvens.enrollments import names, parking
 from sekvens.enrollments.bulk import Answer, Told, tell_parked
-from sekvens.enrollments.tables import Enrollment
+from sekvens.enrollments.tables import Enrollment, EnrollmentState
 from sekvens.enrollments.temporal import ClientStarter
 from sekvens.errors import TemporalUnavailable
 from sekvens.plugin import settled_client
@@ -28,13 +28,13 @@ A_SECOND: Final = 20.0
 
 def look_at_retrying(_house: House, session: Session, asked: Asked) -> Prospect | Refused:
     """Say how many would be tried again."""
-    found = _meant(session, asked)
+    whole, found = _meant(session, asked)
     if not found:
         return Refused(says=asked.t.nothing_to_retry)
-    count = min(len(found), AT_ONCE)
+    count = len(found)
     says = asked.t("will_retry", n=count)
-    if len(found) > count:
-        says = f"{says} {asked.t('retry_rest', n=len(found) - count)}"
+    if whole > count:
+        says = f"{says} {asked.t('retry_rest', n=whole - count)}"
     return Prospect(says=says, count=count)
 
 
@@ -45,7 +45,7 @@ def retry(house: House, asked: Asked) -> str:
         TemporalUnavailable: nobody could be told.
     """
     with house.database.read() as session:
-        found = _meant(session, asked)[:AT_ONCE]
+        _, found = _meant(session, asked)
     answers = asyncio.run(_tell(house, found))
     told, failed = _of(answers, Told.TOLD), _of(answers, Told.FAILED)
     if failed and len(failed) == len(answers):
@@ -59,14 +59,22 @@ def retry(house: House, asked: Asked) -> str:
     return " ".join(said)
 
 
-def _meant(session: Session, asked: Asked) -> Sequence[Enrollment]:
-    """Find the parked enrollments that are meant: one by its id, or all of a group."""
+def _meant(session: Session, asked: Asked) -> tuple[int, Sequence[Enrollment]]:
+    """Find the parked enrollments that are meant: how many, and those that are told at once.
+
+    One is named by its id, many by their group.
+    """
     given = asked.query.get
     if given("enrollment"):
-        return [each for each in queries.parked(session) if each.id == given("enrollment")]
-    flow, step, code = given("flow", ""), given("step", ""), given("code", "")
-    found = queries.parked(session, flow)
-    return [each for each in found if (each.step_id or "", each.parked_code or "") == (step, code)]
+        one = session.get(Enrollment, given("enrollment"))
+        is_parked = one is not None and one.state == EnrollmentState.PARKED
+        return (1, [one]) if one is not None and is_parked else (0, [])
+    group = parking.group_of(
+        session, given("flow", ""), given("step") or None, given("code") or None
+    )
+    if group is None:
+        return 0, []
+    return group.enrollments, parking.members(session, group, limit=AT_ONCE)
 
 
 async def _tell(house: House, found: Sequence[Enrollment]) -> list[Answer]:

@@ -37,12 +37,21 @@ class Member:
     summary: ContactSummary | None  #: None: no orders, and no sign of life
 
 
-def _count_all(session: Session, asked: Asked) -> Mapping[str, int]:
-    """Count who is in each segment: of a million contacts that takes some seconds."""
-    return {each.name: count(session, each.condition, now=asked.shop_now) for each in SEGMENTS}
+_BY_NAME: Final = {each.name: each for each in SEGMENTS}
 
 
-_COUNTS: Final = Kept(_count_all)
+def _count(_house: House, session: Session, asked: Asked, of: str) -> int:
+    """Count who is in a segment: of a million contacts that takes a second."""
+    return count(session, _BY_NAME[of].condition, now=asked.shop_now)
+
+
+def _first(_house: House, session: Session, asked: Asked, of: str) -> Sequence[str]:
+    """Find the first who are in a segment: of one that few are in, all may have to be read."""
+    return list(islice(members(session, _BY_NAME[of].condition, now=asked.shop_now), SHOWN))
+
+
+_COUNTS: Final = Kept(_count)
+_FIRST: Final = Kept(_first)
 
 
 def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, object]:
@@ -51,31 +60,28 @@ def show_list(house: House, session: Session, asked: Asked) -> Mapping[str, obje
     return {
         "segments": SEGMENTS,
         "says": Words(SEGMENT.name, asked.language),
-        "counts": _COUNTS.answer(house, session, asked),
+        "counts": {name: _COUNTS.answer(house, session, asked, name) for name in _BY_NAME},
         "turned": turned(session, **since),
         "days": LATELY.days,
     }
 
 
-def show(_house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
+def show(house: House, session: Session, asked: Asked) -> Mapping[str, object] | None:
     """Tell who is in one segment, and why one contact is or is not."""
-    found = next((each for each in SEGMENTS if each.name == asked.path["segment"]), None)
+    found = _BY_NAME.get(asked.path["segment"])
     if found is None:
         return None
-    now = asked.shop_now
     return {
         "segment": found,
         "definition": WORDINGS[asked.language].in_force(found.condition),
-        "count": count(session, found.condition, now=now),
-        "members": _first(session, found, asked),
+        "count": _COUNTS.answer(house, session, asked, found.name),
+        "members": _members(session, _FIRST.answer(house, session, asked, found.name)),
         "shown": SHOWN,
         **_explained(session, found, asked),
     }
 
 
-def _first(session: Session, segment: Segment, asked: Asked) -> Sequence[Member]:
-    found = members(session, segment.condition, now=asked.shop_now)
-    ids = list(islice(found, SHOWN))
+def _members(session: Session, ids: Sequence[str]) -> Sequence[Member]:
     query = select(ContactSummary).where(ContactSummary.contact_id.in_(ids))
     summaries = {row.contact_id: row for row in session.scalars(query)}
     return [Member(contact_id=each, summary=summaries.get(each)) for each in ids]
