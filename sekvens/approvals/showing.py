@@ -15,7 +15,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.publish import pinned_flow
 from sekvens.enrollments.tables import Enrollment
 from sekvens.enrollments.wire import SendInput
-from sekvens.errors import SekvensError
+from sekvens.errors import SekvensError, TemplateError
 from sekvens.flows.steps import Send
 from sekvens.messages import templates
 from sekvens.messages.envelope import Envelope
@@ -66,8 +66,14 @@ def order_of(session: Session, message: Message, *, now: datetime) -> SendInput:
 
 
 def subject_of(session: Session, group: Group, *, locale: str) -> str:
-    """Read the subject of messages that wait, as it is written in a locale, or in another."""
-    sources = templates.load(session, group.template_digest).sources
+    """Read the subject of messages that wait, as it is written in a locale, or in another.
+
+    It is `-` where none can be read: what shows the group then tells why, and others are shown.
+    """
+    try:
+        sources = templates.load(session, group.template_digest).sources
+    except TemplateError:
+        return "-"
     source = sources.get(locale) or next(iter(sources.values()))
     lines = (line.partition(":") for line in source.splitlines())
     return next((said.strip() for key, _, said in lines if key == "subject"), "-")

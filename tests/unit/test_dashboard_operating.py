@@ -11,6 +11,7 @@ from sekvens.db.session import Database
 from sekvens.enrollments.tables import Enrollment
 from sekvens.flows.outcomes import Deferred, Sent, Skipped
 from sekvens.flows.steps import Mode
+from sekvens.messages.tables import Message
 from sekvens.modes.setting import set_mode
 from sekvens.quota.tables import THE_ACCOUNT, SesQuota
 from sekvens.staff import audit
@@ -146,6 +147,15 @@ async def test_only_an_editor_approves(office: PostOffice) -> None:
 
     assert "do/approve" not in viewer
     assert deciding(office, "approve").replace("&", "&amp;") in editor
+
+
+async def test_a_message_whose_text_is_gone_waits_among_the_others(office: PostOffice) -> None:
+    wait_for_a_person(office, 1)
+    with office.database.write() as session:
+        session.execute(update(Message).values(template_digest="gone"))
+    page = await shown(office.database, office.clock, OPERATIONS, role="editor")
+
+    assert deciding(office, "approve").replace("&", "&amp;") in page
 
 
 async def test_what_has_come_since_the_page_was_shown_is_not_approved(office: PostOffice) -> None:
