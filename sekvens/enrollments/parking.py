@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from sekvens.enrollments.queries import parked_among
@@ -31,26 +31,37 @@ def groups(
     session: Session, flow: str | None = None, *, code: str | None = None
 ) -> list[ParkedGroup]:
     """Count what is parked, of one flow or kind of reason if it is named; held longest first."""
-    row = Enrollment
-    by = (row.flow, row.step_id, row.parked_code)
-    newest_first = (row.parked_at.desc(), row.id.desc())
-    each = parked_among(
-        select(
-            *by,
-            row.parked_reason,
-            func.count().over(partition_by=by).label("enrollments"),
-            func.min(row.parked_at).over(partition_by=by).label("since"),
-            func.min(row.id).over(partition_by=by).label("first"),
-            func.row_number().over(partition_by=by, order_by=newest_first).label("nth"),
-        ),
-        flow,
-        code,
-    ).subquery()
-    query = select(each).where(each.c.nth == 1).order_by(each.c.since, each.c.first)
+    by = (Enrollment.flow, Enrollment.step_id, Enrollment.parked_code)
+    at = Enrollment.parked_at
+    since, newest, first = func.min(at), func.max(at), func.min(Enrollment.id)
+    query = parked_among(select(*by, func.count(), since, newest), flow, code)
     return [
-        ParkedGroup(flow=name, step=step, code=kind, enrollments=count, since=since, reason=reason)
-        for name, step, kind, reason, count, since, *_ in session.execute(query)
+        ParkedGroup(
+            flow=name,
+            step=step,
+            code=kind,
+            enrollments=count,
+            since=begun,
+            reason=_reason(session, name, step, kind, at=last),
+        )
+        for name, step, kind, count, begun, last in session.execute(
+            query.group_by(*by).order_by(since, first)
+        )
     ]
+
+
+def _reason(
+    session: Session, flow: str, step: str | None, code: str | None, *, at: datetime | None
+) -> str | None:
+    """Read why one of a group is parked, of those since an instant: one row of the index."""
+    query = parked_among(select(Enrollment.parked_reason), flow, code).where(
+        *_at(step, code), Enrollment.parked_at == at
+    )
+    return session.scalar(query.order_by(Enrollment.id.desc()).limit(1))
+
+
+def _at(step: str | None, code: str | None) -> tuple[ColumnElement[bool], ...]:
+    return Enrollment.step_id == step, Enrollment.parked_code == code
 
 
 def group_of(session: Session, flow: str, step: str | None, code: str | None) -> ParkedGroup | None:
@@ -61,8 +72,6 @@ def group_of(session: Session, flow: str, step: str | None, code: str | None) ->
 
 def members(session: Session, group: ParkedGroup, *, limit: int) -> Sequence[Enrollment]:
     """List enrollments of a group, those held longest first."""
-    query = parked_among(select(Enrollment), group.flow, group.code).where(
-        Enrollment.step_id.is_not_distinct_from(group.step),
-        Enrollment.parked_code.is_not_distinct_from(group.code),
-    )
+    query = parked_among(select(Enrollment), group.flow, group.code)
+    query = query.where(*_at(group.step, group.code))
     return session.scalars(query.order_by(Enrollment.parked_at, Enrollment.id).limit(limit)).all()

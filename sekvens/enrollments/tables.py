@@ -47,19 +47,26 @@ class Enrollment(Base):
         Index("ix_enrollments_flow_step_id", "flow", "step_id"),
         Index("ix_enrollments_due_at", "due_at"),
         Index("ix_enrollments_ended_at", "ended_at"),
-        # Few of many: what is counted at every scrape must not read them all.
+        # Few of many: what is counted at every scrape, or in groups, must not read them all.
         Index(
             "ix_enrollments_parked",
             "flow",
             "parked_code",
+            "step_id",
+            "parked_at",
+            "state",
+            "id",
             sqlite_where=text("parked_at IS NOT NULL"),
             postgresql_where=text("parked_at IS NOT NULL"),
         ),
-        # Of those under way alone, so that the relay may ask again and again whom a version moves.
+        # Of those under way alone, so that the relay may ask again and again whom a version moves,
+        # and pages where they stand: all that is counted is in it.
         Index(
             "ix_enrollments_flow_flow_version",
             "flow",
             "flow_version",
+            "step_id",
+            "state",
             sqlite_where=text("state != 'ended'"),
             postgresql_where=text("state != 'ended'"),
         ),

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 WRITERS = (
     "db/locks", "edits/drafting", "edits/live", "edits/merging", "edits/publishing",
     "enrollments/bulk", "enrollments/stranded", "enrollments/temporal", "experiments/looking",
-    "limited", "messages/send", "messages/trial", "next_best/choosing", "notices/posting",
+    "limited/warm", "messages/send", "messages/trial", "next_best/choosing", "notices/posting",
     "offers/codes", "outward", "plugin", "predictions/choosing", "reviews/moderation",
     "ses/client", "web/dashboard/retrying", "webhooks/caller", "webhooks/post",
 )  # fmt: skip

@@ -33,6 +33,7 @@ def composed_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         edited.append(template.digest)
         return compose(template, facts, shop=shop)
 
+    monkeypatch.setattr(previewing, "_kept", {})  # what another test has made is not made again
     monkeypatch.setattr(previewing, "compose_foreign", foreign)
     monkeypatch.setattr(
         examining,
