@@ -1,12 +1,14 @@
 """What platforms say of products, read: one meaning for each value, whoever posts it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sekvens.events.adapters.reading import Table, Unusable, Webhook, instant, url
 from sekvens.imports.plain import line_of_text, paragraphs
 from sekvens.imports.values import instant_of, is_web_address
 from sekvens.products.feeds.item import TEXT_LENGTH_MAX, TITLE_LENGTH_MAX
+from sekvens.products.listing import Price
 
 #: More of one thing, or a higher price, no shop has.
 COUNT_MAX: Final = 999_999_999
@@ -61,3 +63,21 @@ def count(of: Table, name: str) -> int | None:
     said: Any = of.get(name)
     is_count = isinstance(said, int) and not isinstance(said, bool) and abs(said) <= COUNT_MAX
     return said if is_count else None
+
+
+def price_of(
+    costs: str, usual: str | None, *, currency: str | None, until: datetime | None = None
+) -> Price | None:
+    """Tell a price, and the one that it is compared with if that is higher; None: no shop has it.
+
+    `until` is the instant at which what is reduced is so no more.
+    """
+    if not 0 <= Decimal(costs) <= COUNT_MAX:
+        return None
+    is_reduced = usual is not None and Decimal(costs) < Decimal(usual) <= COUNT_MAX
+    return Price(
+        usual=Decimal(usual if usual is not None and is_reduced else costs),
+        reduced=Decimal(costs) if is_reduced else None,
+        reduced_until=until,
+        currency=currency,
+    )

@@ -113,6 +113,18 @@ def id_of(of: Table, name: str) -> str | None:
     return given if given and given != "0" and len(given) <= ID_LENGTH_MAX else None
 
 
+def required_id(of: Table, name: str = "id") -> str:
+    """Read an id as `id_of` does; of what has none, nothing can be told.
+
+    Raises:
+        Unusable: it is not there.
+    """
+    found = id_of(of, name)
+    if found is None:
+        raise Unusable(f"it has no {name}")
+    return found
+
+
 def money(of: Table, name: str) -> str | None:
     """Read an amount as decimal text."""
     value = of.get(name)

@@ -29,6 +29,7 @@ from sekvens.events.adapters.reading import (
     instant,
     message_id,
     products,
+    required_id,
     table,
     tables,
     text,
@@ -74,9 +75,9 @@ def _customer_deleted(webhook: Webhook) -> Told:
     """Stop marketing to a customer whom the shop has deleted; to erase is asked for by itself."""
     event = track(
         UNSUBSCRIBED,
-        user_id=user_id(webhook, _required(webhook, "id")),
+        user_id=user_id(webhook, required_id(webhook.body, "id")),
         at=webhook.triggered_at,
-        message_id=_own_id(webhook, _required(webhook, "id")),
+        message_id=_own_id(webhook, required_id(webhook.body, "id")),
         properties={"source": "shopify: customer deleted"},
     )
     return Told(events=(event,))
@@ -85,7 +86,7 @@ def _customer_deleted(webhook: Webhook) -> Told:
 def _consent(webhook: Webhook) -> Told:
     said = webhook.body
     customer = {
-        "id": _required(webhook, "customer_id"),
+        "id": required_id(webhook.body, "customer_id"),
         "email": said.get("email_address"),
         "email_marketing_consent": said.get("email_marketing_consent"),
     }
@@ -149,7 +150,7 @@ def _checkout_properties(checkout: Table, *, cart_id: str, token: str) -> dict[s
 
 def _order(webhook: Webhook) -> Told:
     order = webhook.body
-    order_id = _required(webhook, "id")
+    order_id = required_id(webhook.body, "id")
     customer = table(order, "customer")
     events: list[Event] = []
     known = buyer_id(webhook, order)
@@ -162,17 +163,18 @@ def _order(webhook: Webhook) -> Told:
 
 def _order_deleted(webhook: Webhook) -> Told:
     """Count an order that the shop has deleted as cancelled: it is owed to nobody any more."""
-    order_id = _required(webhook, "id")
+    order_id = required_id(webhook.body, "id")
     return Told(events=(orders.cancelled({}, order_id, webhook),))
 
 
 def _fulfillment(webhook: Webhook) -> Told:
-    order_id = _required(webhook, "order_id")
+    order_id = required_id(webhook.body, "order_id")
     return Told(events=tuple(orders.fulfillment_events(webhook.body, order_id, webhook)))
 
 
 def _fulfillment_event(webhook: Webhook) -> Told:
-    parcel, order_id = _required(webhook, "fulfillment_id"), _required(webhook, "order_id")
+    posted = webhook.body
+    parcel, order_id = required_id(posted, "fulfillment_id"), required_id(posted, "order_id")
     status = text(webhook.body, "status") or ""
     expected = instant(webhook.body, "estimated_delivery_at")
     properties = told(
@@ -183,7 +185,7 @@ def _fulfillment_event(webhook: Webhook) -> Told:
 
 
 def _refund(webhook: Webhook) -> Told:
-    order_id = _required(webhook, "order_id")
+    order_id = required_id(webhook.body, "order_id")
     return Told(events=tuple(orders.refund_events(webhook.body, order_id, webhook)))
 
 
@@ -216,13 +218,6 @@ def _asked(webhook: Webhook, kind: RequestKind) -> Told:
 
 def _own_id(webhook: Webhook, *about: str) -> str:
     return message_id(SOURCE, webhook.topic, *about, webhook.event_id)
-
-
-def _required(webhook: Webhook, name: str) -> str:
-    found = id_of(webhook.body, name)
-    if found is None:
-        raise Unusable(f"it has no {name}")
-    return found
 
 
 def _currency_of(lines: list[Table]) -> str | None:

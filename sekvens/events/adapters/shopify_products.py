@@ -9,18 +9,17 @@ Shapes: shopify.dev/docs/api/webhooks (products/update, inventory_levels/update)
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 from urllib.parse import quote, urljoin
 
 from sekvens.events.adapters.listings import (
-    COUNT_MAX,
     at_of,
     category_of,
     count,
     link,
     name_of,
     page_text,
+    price_of,
     since,
 )
 from sekvens.events.adapters.reading import (
@@ -30,6 +29,7 @@ from sekvens.events.adapters.reading import (
     Webhook,
     id_of,
     money,
+    required_id,
     table,
     tables,
     text,
@@ -45,7 +45,7 @@ _SELLS_ON: Final = "continue"
 def product(webhook: Webhook) -> Told:
     """Tell all that is said of a product; one that is no longer for sale is to be had nowhere."""
     posted = webhook.body
-    product_id = _required(posted, "id")
+    product_id = required_id(posted, "id")
     at = _at(webhook)
     if not _is_for_sale(posted):
         return Told(products=(_gone(product_id, at),))
@@ -78,7 +78,7 @@ def product(webhook: Webhook) -> Told:
 
 def product_deleted(webhook: Webhook) -> Told:
     """Tell that a product is to be had nowhere any more."""
-    return Told(products=(_gone(_required(webhook.body, "id"), _at(webhook)),))
+    return Told(products=(_gone(required_id(webhook.body, "id"), _at(webhook)),))
 
 
 def place_counted(webhook: Webhook) -> Told:
@@ -87,7 +87,7 @@ def place_counted(webhook: Webhook) -> Told:
     counted = count(posted, "available")
     if counted is None and posted.get("available") is not None:
         raise Unusable("available is no number of pieces")
-    item_id, place_id = _required(posted, "inventory_item_id"), _required(posted, "location_id")
+    item_id, place_id = required_id(posted, "inventory_item_id"), required_id(posted, "location_id")
     if counted is None:
         return Told()
     said = PlaceCount(item_id=_item(item_id), place_id=place_id, count=counted, at=_at(webhook))
@@ -114,14 +114,10 @@ def _is_for_sale(posted: Table) -> bool:
 def _price(variant: Table, currency: str | None) -> Price:
     """Tell the first variant's price, and the one it is compared with if that is higher."""
     costs, before = money(variant, "price"), money(variant, "compare_at_price")
-    if costs is None or not 0 <= Decimal(costs) <= COUNT_MAX:
+    price = None if costs is None else price_of(costs, before, currency=currency)
+    if price is None:
         raise Unusable("the first variant has no price")
-    is_reduced = before is not None and Decimal(costs) < Decimal(before) <= COUNT_MAX
-    return Price(
-        usual=Decimal(before if before is not None and is_reduced else costs),
-        reduced=Decimal(costs) if is_reduced else None,
-        currency=currency,
-    )
+    return price
 
 
 def _counted(variants: Sequence[Table]) -> list[CountedVariant]:
@@ -157,10 +153,3 @@ def _first_image(posted: Table) -> str | None:
 
 def _item(inventory_item_id: str) -> str:
     return f"{SOURCE}/{inventory_item_id}"
-
-
-def _required(posted: Table, name: str) -> str:
-    found = id_of(posted, name)
-    if found is None:
-        raise Unusable(f"it has no {name}")
-    return found

@@ -20,12 +20,11 @@ from sekvens.events.adapters.reading import (
     Table,
     Told,
     UnknownTopic,
-    Unusable,
     Webhook,
     address,
-    id_of,
     instant,
     message_id,
+    required_id,
     table,
     tables,
     text,
@@ -58,7 +57,7 @@ def contents_id(raw: bytes) -> str:
 
 
 def _customer(webhook: Webhook) -> Told:
-    customer, found = webhook.body, _required(webhook)
+    customer, found = webhook.body, required_id(webhook.body)
     event = _identify(
         webhook,
         f"{webhook.user_id_prefix}{found}",
@@ -70,7 +69,7 @@ def _customer(webhook: Webhook) -> Told:
 
 def _customer_deleted(webhook: Webhook) -> Told:
     """Stop marketing to a customer whom the shop has deleted; to erase is the shop's decision."""
-    found = _required(webhook)
+    found = required_id(webhook.body)
     event = track(
         UNSUBSCRIBED,
         user_id=f"{webhook.user_id_prefix}{found}",
@@ -82,7 +81,7 @@ def _customer_deleted(webhook: Webhook) -> Told:
 
 
 def _order(webhook: Webhook) -> Told:
-    order, order_id, buyer = webhook.body, _required(webhook), buyer_id(webhook)
+    order, order_id, buyer = webhook.body, required_id(webhook.body), buyer_id(webhook)
     events: list[Event] = []
     if buyer is not None:
         billing = table(order, "billing")
@@ -98,7 +97,7 @@ def _order(webhook: Webhook) -> Told:
 
 def _order_deleted(webhook: Webhook) -> Told:
     """Count an order that the shop has deleted as cancelled: it is owed to nobody any more."""
-    return Told(events=(orders.cancelled(webhook, _required(webhook)),))
+    return Told(events=(orders.cancelled(webhook, required_id(webhook.body)),))
 
 
 def _identify(webhook: Webhook, user_id: str, *, message_id: str, traits: dict[str, str]) -> Event:
@@ -146,13 +145,6 @@ def _is_consent(meta: Table, webhook: Webhook) -> bool:
 def _is_yes(value: object) -> bool:
     is_word = isinstance(value, str) and value.strip().casefold() in _YES
     return value is True or is_word or (type(value) is int and value == 1)
-
-
-def _required(webhook: Webhook) -> str:
-    found = id_of(webhook.body, "id")
-    if found is None:
-        raise Unusable("it has no id")
-    return found
 
 
 _READERS: Final[Mapping[str, Reader]] = {

@@ -7,17 +7,16 @@ Shapes: developer.woocommerce.com/docs/apis/rest-api/v3/products.
 """
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from sekvens.events.adapters.listings import (
-    COUNT_MAX,
     at_of,
     category_of,
     count,
     link,
     name_of,
     page_text,
+    price_of,
     since,
 )
 from sekvens.events.adapters.reading import (
@@ -27,6 +26,7 @@ from sekvens.events.adapters.reading import (
     Webhook,
     id_of,
     money,
+    required_id,
     tables,
     text,
 )
@@ -42,7 +42,7 @@ _LISTS: Final = ("images", "categories", "brands")
 def product(webhook: Webhook) -> Told:
     """Tell all that is said of a product; one that is not published is to be had nowhere."""
     posted = webhook.body
-    product_id = _required(posted)
+    product_id = required_id(posted)
     if text(posted, "type") == _VARIATION:
         return Told()
     at = at_of(webhook, posted, "date_modified_gmt", "date_created_gmt")
@@ -75,7 +75,7 @@ def product(webhook: Webhook) -> Told:
 
 def product_deleted(webhook: Webhook) -> Told:
     """Tell that a product is to be had nowhere any more; nothing but its id is posted."""
-    return Told(products=(_gone(_required(webhook.body), at_of(webhook, {})),))
+    return Told(products=(_gone(required_id(webhook.body), at_of(webhook, {})),))
 
 
 def _gone(product_id: str, at: datetime) -> Listing:
@@ -90,15 +90,11 @@ def _price(posted: Table, currency: str | None) -> Price | None:
     costs, usual = money(posted, "price"), money(posted, "regular_price")
     if costs is None:
         return None
-    if not 0 <= Decimal(costs) <= COUNT_MAX:
+    until = since(posted, "date_on_sale_to_gmt")
+    price = price_of(costs, usual, currency=currency, until=until)
+    if price is None:
         raise Unusable("price is no amount")
-    is_reduced = usual is not None and Decimal(costs) < Decimal(usual) <= COUNT_MAX
-    return Price(
-        usual=Decimal(usual if usual is not None and is_reduced else costs),
-        reduced=Decimal(costs) if is_reduced else None,
-        reduced_until=since(posted, "date_on_sale_to_gmt"),
-        currency=currency,
-    )
+    return price
 
 
 def _stock(posted: Table) -> Stock | None:
@@ -113,10 +109,3 @@ def _variations(posted: Table) -> tuple[str, ...]:
     given = posted.get("variations")
     named = [id_of({"id": each}, "id") for each in given] if isinstance(given, list) else []
     return tuple(dict.fromkeys(each for each in named if each))
-
-
-def _required(posted: Table) -> str:
-    found = id_of(posted, "id")
-    if found is None:
-        raise Unusable("it has no id")
-    return found
